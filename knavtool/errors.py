@@ -1,0 +1,164 @@
+"""Every error a user can meet.
+
+KnavError
+├── DocumentError      2  a file or an argument is wrong
+│   ├── InvalidDocument      violations with file:line:column
+│   └── UsageError           an option or argument
+├── RenderError        3  a chart or template could not be rendered
+├── EngineError        4  the local cluster or the toolchain failed
+│   ├── BinaryMissing        no source gave a program
+│   └── ProcessDied          a control-plane process ended; carries its log's tail
+├── ClusterError       5  the API refused or is unreachable
+│   ├── Unreachable, Unauthorized, Forbidden, NotFound, Conflict, AlreadyExists, Invalid, Expired
+│   └── DeadlineExceeded
+└── (a failed check is a result, not an error: exit code 1)
+
+A message says what happened and where; `hint` says what to try.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """What the process returns to the shell."""
+
+    OK = 0
+    CHECK_FAILED = 1
+    BAD_INPUT = 2
+    RENDER_FAILED = 3
+    ENGINE_FAILED = 4
+    API_FAILED = 5
+    INTERRUPTED = 130
+
+
+class KnavError(Exception):
+    """Base of all errors shown to users; each class owns its exit code."""
+
+    exit_code = ExitCode.ENGINE_FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class DocumentError(KnavError):
+    """A file or an argument of the user is wrong."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class UsageError(DocumentError):
+    """An option or argument cannot be used as given."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Violation:
+    """One thing wrong in one document; line and column count from 1, 0 means unknown."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+class InvalidDocument(DocumentError):
+    """One or more documents have violations; all of them are reported at once."""
+
+    def __init__(self, violations: Sequence[Violation], *, hint: str = "") -> None:
+        self.violations = tuple(sorted(set(violations)))
+        super().__init__("\n".join(str(violation) for violation in self.violations), hint=hint)
+
+
+class RenderError(KnavError):
+    """A chart or template could not be rendered."""
+
+    exit_code = ExitCode.RENDER_FAILED
+
+
+class EngineError(KnavError):
+    """The local cluster or the toolchain failed."""
+
+    exit_code = ExitCode.ENGINE_FAILED
+
+
+class BinaryMissing(EngineError):
+    """None of the sources gave a program.
+
+    `attempts` holds one (source, reason) pair per source that was tried, in order.
+    """
+
+    def __init__(self, name: str, attempts: Sequence[tuple[str, str]], *, hint: str = "") -> None:
+        self.name = name
+        self.attempts = tuple(attempts)
+        tried = "\n".join(f"  {source}: {reason}" for source, reason in self.attempts)
+        super().__init__(f"no usable {name}; tried\n{tried}", hint=hint)
+
+
+class ProcessDied(EngineError):
+    """A process of the local cluster ended on its own."""
+
+    def __init__(self, name: str, log: Path, tail: str, *, hint: str = "") -> None:
+        self.name = name
+        indented = "\n".join(f"  | {line}" for line in tail.splitlines()) or "  | (nothing was logged)"
+        super().__init__(f"{name} ended while it was needed; the end of {log}:\n{indented}", hint=hint)
+
+
+class ClusterError(KnavError):
+    """The API server refused a request or could not be reached; `status` is the HTTP status, 0 if none."""
+
+    exit_code = ExitCode.API_FAILED
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.reason = reason
+
+
+class Unreachable(ClusterError):
+    """Nothing answers at the API server's address."""
+
+
+class Unauthorized(ClusterError):
+    """The API server does not accept the credentials (401)."""
+
+
+class Forbidden(ClusterError):
+    """The user may not do this (403); the message names verb and resource."""
+
+
+class NotFound(ClusterError):
+    """The object or the kind does not exist (404)."""
+
+
+class AlreadyExists(ClusterError):
+    """An object of that name exists (409, reason AlreadyExists)."""
+
+
+class Conflict(ClusterError):
+    """The object changed meanwhile, or another field manager owns a field (409)."""
+
+
+class Invalid(ClusterError):
+    """The API server rejects the object (400, 422)."""
+
+
+class Expired(ClusterError):
+    """The resource version is too old (410)."""
+
+
+class DeadlineExceeded(ClusterError):
+    """Time ran out while waiting; the message says what was last seen."""

@@ -1,0 +1,141 @@
+"""What happens while a command works, as typed events.
+
+Everything that takes time is a step. Steps nest: a run holds workflows, a workflow holds tasks, `cluster up`
+holds components. Consoles, JSON, JUnit and HTML are folds of this one stream; nothing below `cli` prints.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NewType, TypeAlias
+
+from knavtool.errors import KnavError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+StepId = NewType("StepId", int)
+
+
+class Result(StrEnum):
+    """How a step ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step began; `kind` is for example "workflow", "task", "process", "nodes"."""
+
+    step: StepId
+    parent: StepId | None
+    kind: str
+    name: str
+    at: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgressed:
+    """`done` of `total` units are finished; total 0 means unknown."""
+
+    step: StepId
+    done: int
+    total: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded:
+    """A step ended; `message` is for people, `data` for machines (JSON types only)."""
+
+    step: StepId
+    result: Result
+    at: float
+    message: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something worth telling that is not a step."""
+
+    message: str
+    step: StepId | None = None
+    warning: bool = False
+
+
+Event: TypeAlias = StepStarted | StepProgressed | StepEnded | Noted
+Emit: TypeAlias = "Callable[[Event], None]"
+
+
+class Step:
+    """An open step; made by `Steps.step`. Assign `result`, `message` and `data` before it closes."""
+
+    def __init__(self, steps: Steps, id_: StepId) -> None:
+        self.id = id_
+        self.result = Result.OK
+        self.message = ""
+        self.data: dict[str, object] = {}
+        self._steps = steps
+
+    def progress(self, done: int, total: int, detail: str = "") -> None:
+        """Tell how far the step is."""
+        self._steps.emit(StepProgressed(step=self.id, done=done, total=total, detail=detail))
+
+    def note(self, message: str, *, warning: bool = False) -> None:
+        """Tell something about the step."""
+        self._steps.emit(Noted(message=message, step=self.id, warning=warning))
+
+    def nested(self) -> Steps:
+        """A maker of steps below this one."""
+        return Steps(self._steps.emit, parent=self.id, clock=self._steps.clock)
+
+
+class Steps:
+    """Makes steps and emits their events; `clock` gives seconds and is injected in tests."""
+
+    _ids = itertools.count(1)
+
+    def __init__(
+        self, emit: Emit, *, parent: StepId | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.emit = emit
+        self.clock = clock
+        self._parent = parent
+
+    @contextmanager
+    def step(self, kind: str, name: str, detail: str = "") -> Iterator[Step]:
+        """Open a step; an exception that leaves the block ends it as failed, any other exit as its result says."""
+        step = Step(self, StepId(next(self._ids)))
+        self.emit(
+            StepStarted(step=step.id, parent=self._parent, kind=kind, name=name, at=self.clock(), detail=detail)
+        )
+        try:
+            yield step
+        except BaseException as error:
+            step.result = Result.FAILED if isinstance(error, Exception) else Result.CANCELLED
+            if not step.message:
+                step.message = error.message if isinstance(error, KnavError) else (str(error) or type(error).__name__)
+            raise
+        finally:
+            self.emit(
+                StepEnded(
+                    step=step.id, result=step.result, at=self.clock(), message=step.message, data=dict(step.data)
+                )
+            )
+
+    def note(self, message: str, *, warning: bool = False) -> None:
+        """Tell something that belongs to no step but the parent."""
+        self.emit(Noted(message=message, step=self._parent, warning=warning))
+
+
+def ignore(_: Event) -> None:
+    """An `Emit` for callers that do not listen."""

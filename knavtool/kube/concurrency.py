@@ -1,0 +1,46 @@
+"""Many requests at once, with a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from knavtool.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+T = TypeVar("T")
+
+WIDTH = 32
+"""Requests in flight: more do not make one API server on a few cores faster, they only wait there."""
+
+
+async def for_each(
+    items: Iterable[T],
+    work: Callable[[T], Awaitable[object]],
+    *,
+    width: int = WIDTH,
+    stop_on_error: bool = False,
+) -> list[tuple[T, ClusterError]]:
+    """Await `work(item)` for all items, at most `width` at a time; returns the refused items with their errors.
+
+    `items` is consumed lazily. With `stop_on_error` no further item is started after the first refusal.
+    Errors other than ClusterError cancel the rest and are raised.
+    """
+    pending = iter(items)
+    refused: list[tuple[T, ClusterError]] = []
+
+    async def worker() -> None:
+        for item in pending:
+            try:
+                await work(item)
+            except ClusterError as error:
+                refused.append((item, error))
+            if refused and stop_on_error:
+                return
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(width):
+            group.create_task(worker(), name=f"for_each-{number}")
+    return refused

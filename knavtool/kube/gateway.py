@@ -1,0 +1,131 @@
+"""The one way to the API server, as an interface: `client.Client` talks HTTP, `memory.Memory` is the fake for unit tests.
+
+Both pass the contract suite in `tests/contract`. Objects are plain dicts. Every method raises `ClusterError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from knavtool.kube.resource import Manifest, Resource
+
+FIELD_MANAGER = "knavtool"
+"""Marks the fields this tool owns in `metadata.managedFields`."""
+
+
+class Change(StrEnum):
+    """What a watch saw."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change of one object, or `synced` when the initial list has been handed over completely."""
+
+    change: Change | None
+    object: Manifest
+
+    @property
+    def synced(self) -> bool:
+        """True for the mark that ends the initial list."""
+        return self.change is None
+
+
+SYNCED = WatchEvent(None, {})
+
+
+class Gateway(Protocol):
+    """The verbs; `namespace=None` means cluster-scoped or all namespaces."""
+
+    async def discover(self, api_version: str, kind: str) -> Resource:
+        """The served resource of exactly this version and kind; raises NotFound if it is not served."""
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest:
+        """Read one object."""
+
+    def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 500,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[list[Manifest]]:
+        """List in pages, so that a large list never lies in memory whole."""
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> list[Manifest]:
+        """List everything at once."""
+
+    async def create(self, resource: Resource, body: Manifest | bytes, *, namespace: str | None = None) -> Manifest:
+        """POST; `body` may be encoded JSON. Raises AlreadyExists."""
+
+    async def apply(
+        self,
+        resource: Resource,
+        name: str,
+        body: Manifest,
+        *,
+        namespace: str | None = None,
+        force: bool = True,
+        subresource: str | None = None,
+    ) -> Manifest:
+        """Server-side apply."""
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Manifest,
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        strategic: bool = False,
+    ) -> Manifest:
+        """JSON merge patch, or strategic merge patch."""
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        propagation: str = "Background",
+        uid: str | None = None,
+    ) -> bool:
+        """Delete one object; False if it was not there (or is another object than `uid`)."""
+
+    async def delete_collection(
+        self, resource: Resource, *, namespace: str | None = None, label_selector: str = ""
+    ) -> None:
+        """Delete all that match in one request."""
+
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> AsyncIterator[WatchEvent]:
+        """List, then SYNCED, then changes, for ever.
+
+        A closed stream continues where it ended; after 410 or a restart of the server it lists again and
+        hands over the difference, so that a consumer that folds the events never misses or doubles an object.
+        """
