@@ -1,0 +1,58 @@
+"""Options that several commands share, and the global settings of one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Optional, TypeAlias
+
+import typer
+
+
+class LogFormat(StrEnum):
+    """How progress is written to stderr."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Output(StrEnum):
+    """How data is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Kubeconfig: TypeAlias = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--kubeconfig",
+        envvar="KNAVTOOL_KUBECONFIG",
+        help="The kubeconfig file; otherwise $KUBECONFIG, then ~/.kube/config.",
+    ),
+]
+KubeContext: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads this at run time
+    typer.Option("--context", envvar="KNAVTOOL_CONTEXT", help="The kubeconfig context; otherwise the current one."),
+]
+OutputFormat: TypeAlias = Annotated[
+    Output, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="How to write the list to stdout.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Globals:
+    """The options before the command's name."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    verbose: int = 0
+    log_format: LogFormat = LogFormat.TEXT
+
+
+def settings(context: typer.Context) -> Globals:
+    """The global options of this call."""
+    found = context.find_object(Globals)
+    return found if found is not None else Globals()

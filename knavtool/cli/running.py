@@ -1,0 +1,66 @@
+"""How a command runs its asynchronous body: one event loop, signals that cancel it, one error path."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from knavtool.errors import ExitCode, KnavError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+
+def run_async(body: Coroutine[object, object, T]) -> T:
+    """Run `body` to its end; SIGINT and SIGTERM cancel it, so that its own cleanup runs before exit code 130.
+
+    A second signal cancels the cleanup too. Groups of errors from concurrent work are reduced to their first KnavError.
+    """
+    interrupted = False
+
+    async def guarded() -> T:
+        nonlocal interrupted
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - always inside a task here
+
+        def cancel() -> None:
+            nonlocal interrupted
+            interrupted = True
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, cancel)
+        try:
+            return await body
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        if not interrupted:
+            raise
+        print("interrupted", file=sys.stderr)
+        raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
+    except BaseExceptionGroup as group:
+        first = _first_known(group)
+        if first is None:
+            raise
+        raise first from group
+
+
+def _first_known(group: BaseExceptionGroup[BaseException]) -> KnavError | None:
+    for error in group.exceptions:
+        if isinstance(error, KnavError):
+            return error
+        if isinstance(error, BaseExceptionGroup) and (found := _first_known(error)) is not None:
+            return found
+    return None
