@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Optional
 
-import click
 import typer
+import typer.exceptions
 
 from knavtool import __version__
 from knavtool.cli import options
@@ -68,12 +68,13 @@ def main() -> None:
     """Run the command line; every error becomes one message on stderr and an exit code."""
     try:
         code = cli(standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         code = ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
+    except typer.exceptions.TyperException as error:
+        # A wrong option or argument; typer's own message names it.
+        error.show()  # type: ignore[attr-defined]
         code = ExitCode.BAD_INPUT
-    except click.exceptions.Exit as leave:
+    except typer.Exit as leave:
         code = leave.exit_code
     except KnavError as error:
         show_error(error)
