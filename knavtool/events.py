@@ -115,9 +115,7 @@ class Steps:
     def step(self, kind: str, name: str, detail: str = "") -> Iterator[Step]:
         """Open a step; an exception that leaves the block ends it as failed, any other exit as its result says."""
         step = Step(self, StepId(next(self._ids)))
-        self.emit(
-            StepStarted(step=step.id, parent=self._parent, kind=kind, name=name, at=self.clock(), detail=detail)
-        )
+        self.emit(StepStarted(step=step.id, parent=self._parent, kind=kind, name=name, at=self.clock(), detail=detail))
         try:
             yield step
         except BaseException as error:
@@ -128,7 +126,11 @@ class Steps:
         finally:
             self.emit(
                 StepEnded(
-                    step=step.id, result=step.result, at=self.clock(), message=step.message, data=dict(step.data)
+                    step=step.id,
+                    result=step.result,
+                    at=self.clock(),
+                    message=step.message,
+                    data=dict(step.data),
                 )
             )
 

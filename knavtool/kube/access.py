@@ -1,0 +1,123 @@
+"""Which cluster a command talks to: kubeconfig, context, credentials, TLS."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.errors import ClusterError, DocumentError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach an API server.
+
+    `headers` gives the authentication headers of the next request; it may refresh a token.
+    `certificate` is the client certificate's file, named in error messages about expiry.
+    """
+
+    server: str
+    tls: ssl.SSLContext | None
+    headers: Callable[[], Awaitable[Mapping[str, str]]]
+    certificate: Path | None = None
+    proxy: str | None = None
+
+
+def kubeconfig_argument(kubeconfig: Path | None, environment: Mapping[str, str]) -> str | None:
+    """The kubeconfig to use in kubectl's order: the option, $KUBECONFIG (a list of files), ~/.kube/config.
+
+    None means that there is none and the process runs inside a pod. Raises UsageError if nothing is found.
+    """
+    if kubeconfig is not None:
+        if not kubeconfig.is_file():
+            raise UsageError(f"no kubeconfig at {kubeconfig}", hint="check --kubeconfig")
+        return str(kubeconfig)
+    listed = [item for item in environment.get("KUBECONFIG", "").split(":") if item]
+    present = [item for item in listed if Path(item).is_file()]
+    if present:
+        return ":".join(present)
+    if listed:
+        raise UsageError(
+            f"no kubeconfig at {':'.join(listed)} ($KUBECONFIG)",
+            hint="`knavtool cluster up` makes a cluster and writes its context there",
+        )
+    default = Path(environment.get("HOME", "/")) / ".kube" / "config"
+    if default.is_file():
+        return str(default)
+    if SERVICE_ACCOUNT_TOKEN.is_file():
+        return None
+    raise UsageError(
+        f"no cluster to talk to: no --kubeconfig, no $KUBECONFIG, no {default}",
+        hint="`knavtool cluster up` makes one",
+    )
+
+
+async def load(kubeconfig: str | None, context: str | None) -> Access:
+    """Read the kubeconfig (or the pod's service account) into an Access."""
+    from kubernetes.aio import client, config
+    from kubernetes.aio.config import ConfigException
+
+    configuration = client.Configuration()
+    try:
+        if kubeconfig is None:
+            config.load_incluster_config(configuration)
+        else:
+            await config.load_kube_config(
+                kubeconfig, context=context, client_configuration=configuration, persist_config=False
+            )
+    except ConfigException as error:
+        raise DocumentError(
+            f"{kubeconfig or 'service account'}: {str(error).strip()}",
+            hint="`kubectl config get-contexts` lists contexts",
+        ) from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DocumentError(f"{kubeconfig or 'service account'}: not a usable kubeconfig: {error}") from error
+
+    async def headers() -> Mapping[str, str]:
+        settings = await configuration.auth_settings()
+        return {setting["key"]: setting["value"] for setting in settings.values()}
+
+    return Access(
+        server=configuration.host.rstrip("/"),
+        tls=_tls(configuration) if configuration.host.startswith("https") else None,
+        headers=headers,
+        certificate=Path(configuration.cert_file) if configuration.cert_file else None,
+        proxy=configuration.proxy,
+    )
+
+
+def _tls(configuration: object) -> ssl.SSLContext:
+    """The same context that the generated client would build."""
+    from kubernetes.aio.client.rest import RESTClientObject
+
+    try:
+        context = RESTClientObject(configuration).ssl_context
+    except (OSError, ssl.SSLError) as error:
+        raise ClusterError(f"the certificates of the kubeconfig cannot be used: {error}") from error
+    if not isinstance(context, ssl.SSLContext):
+        raise ClusterError("the kubeconfig gives no TLS settings")
+    return context
+
+
+def expiry_hint(certificate: Path | None) -> str:
+    """What to say about a client certificate when the server refuses the credentials."""
+    if certificate is None:
+        return "the token may have expired; log in to the cluster again"
+    from datetime import UTC, datetime
+
+    from cryptography import x509
+
+    try:
+        expires = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return "check the user's credentials in the kubeconfig"
+    if expires < datetime.now(UTC):
+        return f"the client certificate expired at {expires:%Y-%m-%d %H:%M} UTC; get a new one"
+    return "the server does not know the authority that signed the client certificate; is this the right cluster?"

@@ -1,0 +1,327 @@
+"""The gateway over HTTP: raw JSON, bounded retries, one connection pool."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import orjson
+
+from knavtool.errors import (
+    AlreadyExists,
+    ClusterError,
+    Conflict,
+    Expired,
+    NotFound,
+)
+from knavtool.kube import access as accesses
+from knavtool.kube.gateway import FIELD_MANAGER
+from knavtool.kube.limiting import RateLimit
+from knavtool.kube.resource import WELL_KNOWN, Manifest, Resource
+from knavtool.kube.transport import Transport
+from knavtool.kube.watching import watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from knavtool.kube.gateway import WatchEvent
+
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+@asynccontextmanager
+async def connect(
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    environment: Mapping[str, str] | None = None,
+    qps: float = 0,
+    burst: int = 0,
+    patience: float = 60.0,
+) -> AsyncIterator[Client]:
+    """Open a client for the cluster of a kubeconfig; raises Unreachable or Unauthorized at once if nothing works.
+
+    `environment` is consulted for $KUBECONFIG and $HOME when `kubeconfig` is None.
+    `qps` 0 means no rate limit. `patience` is how many seconds a failing request is retried.
+    """
+    file = accesses.kubeconfig_argument(kubeconfig, environment or {})
+    async with open_client(await accesses.load(file, context), qps=qps, burst=burst, patience=patience) as client:
+        await client.version()
+        yield client
+
+
+@asynccontextmanager
+async def open_client(
+    access: accesses.Access, *, qps: float = 0, burst: int = 0, patience: float = 60.0
+) -> AsyncIterator[Client]:
+    """Open a client without asking the server for anything yet."""
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(limit=0, ssl=access.tls if access.tls is not None else False)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        headers={"User-Agent": FIELD_MANAGER},
+        auto_decompress=False,
+    ) as session:
+        limit = RateLimit(qps, burst or max(int(qps), 1))
+        yield Client(Transport(access, session, limit=limit, patience=patience))
+
+
+class Client:
+    """`gateway.Gateway` over HTTP; made by `connect`.
+
+    Answers to writes carry the object's metadata only: nobody here needs the rest, and the server saves the encoding.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._resources: dict[tuple[str, str], Resource] = dict(WELL_KNOWN)
+
+    @property
+    def server(self) -> str:
+        """The server's URL."""
+        return self._transport.server
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, retries included."""
+        return self._transport.sent
+
+    async def version(self) -> str:
+        """The server's version, for example `v1.37.2`; not retried, so that a wrong address is told at once."""
+        answer = await self._transport.request("GET", "/version", "reach the API server", patience=0)
+        return str(answer.get("gitVersion", ""))
+
+    async def ready(self) -> bool:
+        """Whether the server says that it is ready to serve; False too when nothing answers."""
+        try:
+            await self._transport.request("GET", "/readyz", "ask for readiness", patience=0)
+        except ClusterError:
+            return False
+        return True
+
+    async def discover(self, api_version: str, kind: str) -> Resource:
+        known = self._resources.get((api_version, kind))
+        if known is not None:
+            return known
+        group, _, version = api_version.rpartition("/")
+        path = f"/apis/{api_version}" if group else f"/api/{api_version}"
+        request = f"find kind {kind} of {api_version}"
+        try:
+            answer = await self._transport.request("GET", path, request)
+        except NotFound as error:
+            raise NotFound(
+                f"the cluster does not serve {api_version} (wanted for kind {kind})",
+                status=404,
+                hint="install the component that defines it, or correct apiVersion",
+            ) from error
+        for item in answer.get("resources", ()):
+            if "/" not in item["name"]:
+                found = Resource(group, version, item["name"], item["kind"], namespaced=item["namespaced"])
+                self._resources[api_version, found.kind] = found
+        try:
+            return self._resources[api_version, kind]
+        except KeyError:
+            kinds = sorted(name for served, name in self._resources if served == api_version)
+            raise NotFound(f"{api_version} has no kind {kind}; it has {', '.join(kinds)}", status=404) from None
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest:
+        return await self._transport.request(
+            "GET", resource.path(namespace, name), f"get {resource} {_where(namespace, name)}"
+        )
+
+    async def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 500,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[list[Manifest]]:
+        async for page in self.raw_pages(
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            limit=limit,
+            metadata_only=metadata_only,
+        ):
+            yield page["items"] or []
+
+    async def raw_pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 500,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[Manifest]:
+        """Like `pages`, with each page's list metadata."""
+        query = {"limit": str(limit), "labelSelector": label_selector, "fieldSelector": field_selector}
+        path = resource.path(namespace)
+        headers = {"Accept": _METADATA_LIST} if metadata_only else None
+        while True:
+            try:
+                page = await self._transport.request("GET", path, f"list {resource}", query=query, headers=headers)
+            except Expired as error:
+                # The list took longer than the server keeps its snapshot; a token to go on from newer data
+                # would mix two states, so the caller starts again.
+                raise Expired(error.message, status=410, reason=error.reason, hint="try again") from error
+            yield page
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> list[Manifest]:
+        found = []
+        async for page in self.pages(
+            resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector
+        ):
+            found.extend(page)
+        return found
+
+    async def create(self, resource: Resource, body: Manifest | bytes, *, namespace: str | None = None) -> Manifest:
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        request = f"create {resource}"
+        trouble: list[ClusterError] = []
+        try:
+            return await self._transport.request(
+                "POST",
+                resource.path(namespace),
+                request,
+                body=data,
+                query={"fieldManager": FIELD_MANAGER},
+                headers={"Accept": _METADATA},
+                trouble=trouble,
+            )
+        except AlreadyExists:
+            if not trouble:
+                raise
+            # The connection broke after an earlier attempt was sent, so the object may be the one we asked for.
+            name = orjson.loads(data)["metadata"]["name"]
+            found = await self.get(resource, name, namespace=namespace)
+            if not _written_by_us(found):
+                raise
+            return found
+
+    async def apply(
+        self,
+        resource: Resource,
+        name: str,
+        body: Manifest,
+        *,
+        namespace: str | None = None,
+        force: bool = True,
+        subresource: str | None = None,
+    ) -> Manifest:
+        return await self._transport.request(
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            f"apply {resource} {_where(namespace, name)}",
+            body=orjson.dumps(body),
+            query={"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"},
+            headers={"Content-Type": "application/apply-patch+yaml", "Accept": _METADATA},
+        )
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Manifest,
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+        strategic: bool = False,
+    ) -> Manifest:
+        kind = "strategic-merge-patch" if strategic else "merge-patch"
+        return await self._transport.request(
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            f"patch {resource} {_where(namespace, name)}",
+            body=orjson.dumps(body),
+            query={"fieldManager": FIELD_MANAGER},
+            headers={"Content-Type": f"application/{kind}+json", "Accept": _METADATA},
+        )
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        propagation: str = "Background",
+        uid: str | None = None,
+    ) -> bool:
+        options: Manifest = {"propagationPolicy": propagation}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._transport.request(
+                "DELETE",
+                resource.path(namespace, name),
+                f"delete {resource} {_where(namespace, name)}",
+                body=orjson.dumps(options),
+                headers={"Accept": _METADATA},
+            )
+        except NotFound:
+            return False
+        except Conflict:
+            if uid is None:
+                raise
+            return False
+        return True
+
+    async def delete_collection(
+        self, resource: Resource, *, namespace: str | None = None, label_selector: str = ""
+    ) -> None:
+        await self._transport.request(
+            "DELETE",
+            resource.path(namespace),
+            f"delete all {resource}",
+            body=orjson.dumps({"propagationPolicy": "Background"}),
+            query={"labelSelector": label_selector},
+            headers={"Accept": _METADATA_LIST},
+        )
+
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> AsyncIterator[WatchEvent]:
+        return watch(
+            self,
+            self._transport,
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            patience=self._transport.patience,
+        )
+
+
+def _where(namespace: str | None, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else name
+
+
+def _written_by_us(manifest: Manifest) -> bool:
+    fields = manifest["metadata"].get("managedFields", ())
+    return any(entry.get("manager") == FIELD_MANAGER for entry in fields)

@@ -1,0 +1,51 @@
+"""Turns HTTP answers of the API server into our errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from knavtool import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BY_STATUS: dict[int, type[errors.ClusterError]] = {
+    400: errors.Invalid,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.Expired,
+    422: errors.Invalid,
+    504: errors.DeadlineExceeded,
+}
+_LONGEST = 2000
+
+
+def refusal(status: int, body: bytes, request: str, *, hint: str = "") -> errors.ClusterError:
+    """The error for an answer of 400 and above; `request` is for example "create pods default/x"."""
+    message, reason = _status_of(body)
+    kind = _BY_STATUS.get(status, errors.ClusterError)
+    if reason == "AlreadyExists":
+        kind = errors.AlreadyExists
+    if reason == "Expired":
+        kind = errors.Expired
+    text = message or f"HTTP {status}"
+    return kind(f"{request}: {text[:_LONGEST]}", status=status, reason=reason, hint=hint)
+
+
+def event_refusal(status: Mapping[str, object], request: str) -> errors.ClusterError:
+    """The error for a watch event of type ERROR."""
+    return refusal(int(str(status.get("code", 0)) or 0), orjson.dumps(status), request)
+
+
+def _status_of(body: bytes) -> tuple[str, str]:
+    try:
+        status = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode(errors="replace").strip(), ""
+    if not isinstance(status, dict):
+        return str(status), ""
+    return str(status.get("message", "")), str(status.get("reason", ""))

@@ -1,0 +1,72 @@
+"""All waiting: fold a watch into the last-seen state until it satisfies a predicate."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from knavtool.errors import DeadlineExceeded
+from knavtool.kube.gateway import Change
+from knavtool.kube.watching import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Manifest, Resource
+
+    State = Mapping[tuple[str, str], Manifest]
+
+T = TypeVar("T")
+
+
+async def until(
+    gateway: Gateway,
+    resource: Resource,
+    predicate: Callable[[State], T | None],
+    *,
+    timeout: float | None,
+    namespace: str | None = None,
+    label_selector: str = "",
+    field_selector: str = "",
+    describe: Callable[[State], str] | None = None,
+) -> T:
+    """Wait until `predicate` of the last-seen objects, by (namespace, name), gives something other than None.
+
+    It is asked when the initial list is complete and after every batch of changes. After `timeout` seconds
+    DeadlineExceeded is raised with what `describe` says of the state seen last.
+    """
+    state: dict[tuple[str, str], Manifest] = {}
+    changed = asyncio.Event()
+
+    async def follow() -> None:
+        synced = False
+        async for event in gateway.watch(
+            resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector
+        ):
+            if event.synced:
+                synced = True
+            elif event.change is Change.DELETED:
+                state.pop(key_of(event.object), None)
+            else:
+                state[key_of(event.object)] = event.object
+            if synced:
+                changed.set()
+
+    follower = asyncio.create_task(follow(), name=f"follow-{resource}")
+    follower.add_done_callback(lambda _: changed.set())
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                await changed.wait()
+                changed.clear()
+                if follower.done():
+                    follower.result()
+                if (found := predicate(state)) is not None:
+                    return found
+    except TimeoutError:
+        seen = describe(state) if describe is not None else f"{len(state)} {resource} seen"
+        raise DeadlineExceeded(f"not reached within {timeout:g} s: {seen}") from None
+    finally:
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
