@@ -17,7 +17,7 @@ from knavtool.errors import (
 from knavtool.kube import access as accesses
 from knavtool.kube.gateway import FIELD_MANAGER
 from knavtool.kube.limiting import RateLimit
-from knavtool.kube.resource import WELL_KNOWN, Manifest, Resource
+from knavtool.kube.resource import WELL_KNOWN, Manifest, Manifests, Resource
 from knavtool.kube.transport import Transport
 from knavtool.kube.watching import watch
 
@@ -143,7 +143,7 @@ class Client:
         field_selector: str = "",
         limit: int = 500,
         metadata_only: bool = False,
-    ) -> AsyncIterator[list[Manifest]]:
+    ) -> AsyncIterator[Manifests]:
         async for page in self.raw_pages(
             resource,
             namespace=namespace,
@@ -188,7 +188,7 @@ class Client:
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> list[Manifest]:
+    ) -> Manifests:
         found = []
         async for page in self.pages(
             resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector

@@ -1,6 +1,7 @@
-"""The one way to the API server, as an interface: `client.Client` talks HTTP, `memory.Memory` is the fake for unit tests.
+"""The one way to the API server, as an interface.
 
-Both pass the contract suite in `tests/contract`. Objects are plain dicts. Every method raises `ClusterError`.
+`client.Client` talks HTTP, `memory.Memory` is the fake for unit tests; both pass the suite in `tests/contract`.
+Objects are plain dicts. Every method raises `ClusterError`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from knavtool.kube.resource import Manifest, Resource
+    from knavtool.kube.resource import Manifest, Manifests, Resource
 
 FIELD_MANAGER = "knavtool"
 """Marks the fields this tool owns in `metadata.managedFields`."""
@@ -60,7 +61,7 @@ class Gateway(Protocol):
         field_selector: str = "",
         limit: int = 500,
         metadata_only: bool = False,
-    ) -> AsyncIterator[list[Manifest]]:
+    ) -> AsyncIterator[Manifests]:
         """List in pages, so that a large list never lies in memory whole."""
 
     async def list(
@@ -70,7 +71,7 @@ class Gateway(Protocol):
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> list[Manifest]:
+    ) -> Manifests:
         """List everything at once."""
 
     async def create(self, resource: Resource, body: Manifest | bytes, *, namespace: str | None = None) -> Manifest:

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object as plain JSON data."""
 
+Manifests: TypeAlias = list[Manifest]
+"""Several of them; named because classes with a method called `list` cannot write `list[...]`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -70,6 +70,7 @@ async def watch(
                 for event in difference(known, listed):
                     yield event
                 known = {key: _identity(item) for key, item in listed.items()}
+                del listed
                 if not synced:
                     synced = True
                     yield SYNCED
