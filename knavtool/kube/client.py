@@ -22,7 +22,7 @@ from knavtool.kube.transport import Transport
 from knavtool.kube.watching import watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
     from pathlib import Path
 
     from knavtool.kube.gateway import WatchEvent
@@ -306,7 +306,7 @@ class Client:
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent]:
         return watch(
             self,
             self._transport,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from knavtool.kube.resource import Manifest, Manifests, Resource
 
@@ -124,7 +124,7 @@ class Gateway(Protocol):
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent]:
         """List, then SYNCED, then changes, for ever.
 
         A closed stream continues where it ended; after 410 or a restart of the server it lists again and

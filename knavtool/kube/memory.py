@@ -15,7 +15,7 @@ from knavtool.kube.resource import PODS, WELL_KNOWN, Manifest, Manifests, Resour
 from knavtool.kube.selectors import matches_fields, matches_labels
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 Key = tuple[str, str]
 _WITH_STATUS = {"Node", "Pod", "Job", "Deployment", "Namespace"}
@@ -160,7 +160,7 @@ class Memory:
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent]:
         self._call("watch", resource, "")
         queue: asyncio.Queue[WatchEvent] = asyncio.Queue()
         self._watchers.append((resource, queue))

@@ -13,12 +13,14 @@ from knavtool.kube.gateway import SYNCED, Change, WatchEvent
 from knavtool.kube.refusals import event_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from knavtool.kube.resource import Manifest, Resource
 
 Key = tuple[str, str]
+Identity = tuple[str, str]
+"""(uid, resourceVersion)."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _LONGEST_DELAY = 5.0
 
@@ -55,42 +57,19 @@ async def watch(
     label_selector: str,
     field_selector: str,
     patience: float,
-) -> AsyncIterator[WatchEvent]:
+) -> AsyncGenerator[WatchEvent]:
     """See `Gateway.watch`; gives up when the server did not answer for `patience` seconds."""
-    known: dict[Key, tuple[str, str]] = {}
-    synced = False
-    version = ""
+    following = _Following(lister, streamer, resource, namespace, label_selector, field_selector)
     loop = asyncio.get_running_loop()
     failing_since: float | None = None
     delay = 0.1
     while True:
         try:
-            if not version:
-                listed, version = await _listed(lister, resource, namespace, label_selector, field_selector)
-                for event in difference(known, listed):
-                    yield event
-                known = {key: _identity(item) for key, item in listed.items()}
-                del listed
-                if not synced:
-                    synced = True
-                    yield SYNCED
-            failing_since, delay = None, 0.1
-            query = {
-                "resourceVersion": version,
-                "labelSelector": label_selector,
-                "fieldSelector": field_selector,
-            }
-            async for change, item in _changes(streamer, resource, namespace, query):
-                version = item["metadata"]["resourceVersion"]
-                if change is None:
-                    continue
-                if change is Change.DELETED:
-                    known.pop(key_of(item), None)
-                else:
-                    known[key_of(item)] = _identity(item)
-                yield WatchEvent(change, item)
+            async for event in following.once():
+                failing_since, delay = None, 0.1
+                yield event
         except Expired:
-            version = ""
+            following.forget_version()
         except ClusterError as error:
             if not isinstance(error, Unreachable) and error.status not in _RETRIED:
                 raise
@@ -102,32 +81,84 @@ async def watch(
             delay = min(delay * 2, _LONGEST_DELAY)
 
 
-async def _listed(
-    lister: Lister, resource: Resource, namespace: str | None, label_selector: str, field_selector: str
-) -> tuple[dict[Key, Manifest], str]:
-    """Everything there is now, and the version at which that was so."""
-    listed: dict[Key, Manifest] = {}
-    version = ""
-    async for page in lister.raw_pages(
-        resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector
-    ):
-        listed.update((key_of(item), item) for item in page["items"] or ())
-        version = page["metadata"]["resourceVersion"]
-    return listed, version
+class _Following:
+    """Where one consumer of a watch stands: what it was told, and up to which version of the server's data."""
 
+    def __init__(
+        self,
+        lister: Lister,
+        streamer: Streamer,
+        resource: Resource,
+        namespace: str | None,
+        label_selector: str,
+        field_selector: str,
+    ) -> None:
+        self._lister = lister
+        self._streamer = streamer
+        self._resource = resource
+        self._namespace = namespace
+        self._labels = label_selector
+        self._fields = field_selector
+        self._told: dict[Key, Identity] = {}
+        self._version = ""
+        self._synced = False
 
-async def _changes(
-    streamer: Streamer, resource: Resource, namespace: str | None, query: Mapping[str, str]
-) -> AsyncIterator[tuple[Change | None, Manifest]]:
-    """One watch request: (change, object), or (None, object) for a bookmark, which only tells a version."""
-    purpose = f"watch {resource}"
-    options = {"watch": "true", "allowWatchBookmarks": "true", **query}
-    async with streamer.stream(resource.path(namespace), purpose, options) as lines:
-        async for line in lines:
-            entry = orjson.loads(line)
-            if entry["type"] == "ERROR":
-                raise event_refusal(entry["object"], purpose)
-            yield (None if entry["type"] == "BOOKMARK" else Change(entry["type"])), entry["object"]
+    def forget_version(self) -> None:
+        """List again next time, because the server no longer knows what happened since our version."""
+        self._version = ""
+
+    async def once(self) -> AsyncIterator[WatchEvent]:
+        """List if needed, then follow one watch request to its end."""
+        if not self._version:
+            async for event in self._list():
+                yield event
+        if not self._synced:
+            self._synced = True
+            yield SYNCED
+        async for change, item in self._stream():
+            self._version = item["metadata"]["resourceVersion"]
+            if change is Change.DELETED:
+                self._told.pop(key_of(item), None)
+            elif change is not None:
+                self._told[key_of(item)] = _identity(item)
+            if change is not None:
+                yield WatchEvent(change, item)
+
+    async def _list(self) -> AsyncIterator[WatchEvent]:
+        """The difference between what is there and what was told, in pages, so that no list lies in memory whole."""
+        seen: set[Key] = set()
+        version = ""
+        async for page in self._lister.raw_pages(
+            self._resource, namespace=self._namespace, label_selector=self._labels, field_selector=self._fields
+        ):
+            version = page["metadata"]["resourceVersion"]
+            for item in page["items"] or ():
+                key = key_of(item)
+                seen.add(key)
+                told = self._told.get(key)
+                self._told[key] = _identity(item)
+                for event in _news(key, told, item):
+                    yield event
+        for key in self._told.keys() - seen:
+            yield _gone(key, self._told.pop(key))
+        self._version = version
+
+    async def _stream(self) -> AsyncIterator[tuple[Change | None, Manifest]]:
+        """One watch request: (change, object), or (None, object) for a bookmark, which only tells a version."""
+        purpose = f"watch {self._resource}"
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "labelSelector": self._labels,
+            "fieldSelector": self._fields,
+        }
+        async with self._streamer.stream(self._resource.path(self._namespace), purpose, query) as lines:
+            async for line in lines:
+                entry = orjson.loads(line)
+                if entry["type"] == "ERROR":
+                    raise event_refusal(entry["object"], purpose)
+                yield (None if entry["type"] == "BOOKMARK" else Change(entry["type"])), entry["object"]
 
 
 def key_of(manifest: Manifest) -> Key:
@@ -136,21 +167,23 @@ def key_of(manifest: Manifest) -> Key:
     return metadata.get("namespace", ""), metadata["name"]
 
 
-def difference(known: Mapping[Key, tuple[str, str]], listed: Mapping[Key, Manifest]) -> Iterator[WatchEvent]:
-    """The events that lead from what a consumer knows to what was listed; both map a key to (uid, resourceVersion)."""
-    for key, (uid, _) in known.items():
-        if key not in listed or listed[key]["metadata"].get("uid") != uid:
-            namespace, name = key
-            yield WatchEvent(Change.DELETED, {"metadata": {"namespace": namespace, "name": name, "uid": uid}})
-    for key, item in listed.items():
-        before = known.get(key)
-        now = _identity(item)
-        if before is None or before[0] != now[0]:
-            yield WatchEvent(Change.ADDED, item)
-        elif before != now:
-            yield WatchEvent(Change.MODIFIED, item)
+def _news(key: Key, told: Identity | None, item: Manifest) -> Iterator[WatchEvent]:
+    """What to tell about a listed object; one that was deleted and made again meanwhile is both."""
+    now = _identity(item)
+    if told is not None and told[0] != now[0]:
+        yield _gone(key, told)
+        told = None
+    if told is None:
+        yield WatchEvent(Change.ADDED, item)
+    elif told != now:
+        yield WatchEvent(Change.MODIFIED, item)
 
 
-def _identity(item: Manifest) -> tuple[str, str]:
+def _gone(key: Key, told: Identity) -> WatchEvent:
+    namespace, name = key
+    return WatchEvent(Change.DELETED, {"metadata": {"namespace": namespace, "name": name, "uid": told[0]}})
+
+
+def _identity(item: Manifest) -> Identity:
     metadata = item["metadata"]
     return metadata.get("uid", ""), metadata.get("resourceVersion", "")

@@ -1,0 +1,89 @@
+"""The nodes this tool made: listing and deleting them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knavtool.kube.concurrency import for_each
+from knavtool.kube.resource import NODES
+from knavtool.nodes.apply import summed
+from knavtool.nodes.ownership import SELECTOR
+from knavtool.nodes.readiness import is_ready
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from knavtool.events import Steps
+    from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """One node of ours; resources are quantities as the server writes them."""
+
+    name: str
+    ready: bool
+    cordoned: bool
+    cpu: str
+    memory: str
+    gpus: str
+    created: str
+
+
+async def list_nodes(gateway: Gateway) -> AsyncIterator[NodeRow]:
+    """The nodes this tool made, in the server's order of names."""
+    async for page in gateway.pages(NODES, label_selector=SELECTOR):
+        for node in page:
+            yield _row(node)
+
+
+async def our_names(gateway: Gateway) -> list[str]:
+    """The names of all nodes this tool made."""
+    names: list[str] = []
+    async for page in gateway.pages(NODES, label_selector=SELECTOR, metadata_only=True):
+        names.extend(node["metadata"]["name"] for node in page)
+    return names
+
+
+async def delete_nodes(gateway: Gateway, names: Iterable[str], *, steps: Steps) -> int:
+    """Delete nodes of ours; names that do not exist or belong to somebody else are left alone.
+
+    Returns how many were deleted.
+    """
+    wanted = set(names)
+    uids: dict[str, str] = {}
+    async for page in gateway.pages(NODES, label_selector=SELECTOR, metadata_only=True):
+        for node in page:
+            if node["metadata"]["name"] in wanted:
+                uids[node["metadata"]["name"]] = node["metadata"]["uid"]
+    if not uids:
+        return 0
+    deleted = 0
+    with steps.step("nodes", "delete", f"{len(uids)} nodes") as step:
+
+        async def delete(name: str) -> None:
+            nonlocal deleted
+            deleted += await gateway.delete(NODES, name, uid=uids[name])
+            if deleted % max(len(uids) // 100, 1) == 0:
+                step.progress(deleted, len(uids))
+
+        refused = await for_each(uids, delete)
+        if refused:
+            raise summed([error for _, error in refused], len(uids))
+        step.message = f"{deleted} deleted"
+    return deleted
+
+
+def _row(node: Manifest) -> NodeRow:
+    capacity = node.get("status", {}).get("allocatable") or {}
+    return NodeRow(
+        name=node["metadata"]["name"],
+        ready=is_ready(node),
+        cordoned=bool(node.get("spec", {}).get("unschedulable")),
+        cpu=capacity.get("cpu", "0"),
+        memory=capacity.get("memory", "0"),
+        gpus=capacity.get("nvidia.com/gpu", "0"),
+        created=node["metadata"].get("creationTimestamp", ""),
+    )

@@ -1,0 +1,54 @@
+"""When a virtual node can take pods: Ready is True and the not-ready taint that admission gave it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from knavtool.errors import DeadlineExceeded
+from knavtool.kube.gateway import Change
+from knavtool.kube.resource import NODES
+from knavtool.nodes.ownership import SELECTOR
+
+if TYPE_CHECKING:
+    from knavtool.events import Step
+    from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Manifest
+
+_HINDERING = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
+
+
+def is_ready(node: Manifest) -> bool:
+    """Whether pods can be scheduled onto the node as far as its health goes."""
+    if any(taint["key"] in _HINDERING for taint in node.get("spec", {}).get("taints") or ()):
+        return False
+    conditions = node.get("status", {}).get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+async def wait_ready(gateway: Gateway, names: set[str], *, step: Step, timeout: float | None) -> None:
+    """Wait until all named nodes are ready; if they are already, that costs one listing and no watch."""
+    waiting = set(names)
+    total = len(names)
+    synced = False
+    try:
+        async with asyncio.timeout(timeout), aclosing(gateway.watch(NODES, label_selector=SELECTOR)) as events:
+            async for event in events:
+                if event.synced:
+                    synced = True
+                elif (name := event.object["metadata"]["name"]) in waiting and (
+                    event.change is Change.DELETED or is_ready(event.object)
+                ):
+                    # A node that somebody removed is not waited for; the next apply brings it back.
+                    waiting.remove(name)
+                    if len(waiting) % max(total // 100, 1) == 0:
+                        step.progress(total - len(waiting), total)
+                if synced and not waiting:
+                    return
+    except TimeoutError:
+        some = ", ".join(sorted(waiting)[:3]) + (", …" if len(waiting) > 3 else "")
+        raise DeadlineExceeded(
+            f"{len(waiting)} of {total} nodes are not Ready after {timeout:g} s ({some})",
+            hint="is KWOK running? `knavtool cluster status` tells",
+        ) from None
