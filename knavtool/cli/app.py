@@ -47,7 +47,8 @@ def root(
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
     verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, envvar="KNAVTOOL_VERBOSE", help="Tell more; repeat it.")
+        int,
+        typer.Option("--verbose", "-v", count=True, envvar="KNAVTOOL_VERBOSE", help="Tell more; repeat it."),
     ] = 0,
     log_format: Annotated[
         options.LogFormat,
@@ -59,9 +60,7 @@ def root(
     ] = None,
 ) -> None:
     """Options that hold for every command."""
-    context.obj = options.Globals(
-        kubeconfig=kubeconfig, context=kube_context, verbose=verbose, log_format=log_format
-    )
+    context.obj = options.Globals(kubeconfig=kubeconfig, context=kube_context, verbose=verbose, log_format=log_format)
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -56,3 +58,30 @@ def settings(context: typer.Context) -> Globals:
     """The global options of this call."""
     found = context.find_object(Globals)
     return found if found is not None else Globals()
+
+
+ValuesFile: TypeAlias = Annotated[
+    Path,
+    typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="The values file that lists the nodes."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The cluster a command works on, and the settings of the call."""
+
+    settings: Globals
+    kubeconfig: Path | None
+    context: str | None
+    environment: Mapping[str, str]
+
+
+def target(context: typer.Context, kubeconfig: Path | None, kube_context: str | None) -> Target:
+    """Options after the command's name win over those before it."""
+    chosen = settings(context)
+    return Target(
+        settings=chosen,
+        kubeconfig=kubeconfig or chosen.kubeconfig,
+        context=kube_context or chosen.context,
+        environment=os.environ,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -48,7 +49,7 @@ class Transport:
         await self._limit.acquire()
         try:
             async with self._session.get(
-                _url(self.server, path, query),
+                _url(self.server, path, tuple((query or {}).items())),
                 headers=dict(await self._access.headers()),
                 proxy=self._access.proxy,
             ) as response:
@@ -71,7 +72,7 @@ class Transport:
         trouble: list[ClusterError] | None = None,
     ) -> Manifest:
         """One request with retries; `trouble` receives the failures after which the request may have been done."""
-        url = _url(self.server, path, query)
+        url = _url(self.server, path, tuple((query or {}).items()))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (self.patience if patience is None else patience)
         delay = _FIRST_DELAY
@@ -127,10 +128,12 @@ class Transport:
             ) from error
 
 
-def _url(server: str, path: str, query: Mapping[str, str] | None) -> Any:
+@lru_cache(maxsize=4096)
+def _url(server: str, path: str, query: tuple[tuple[str, str], ...]) -> Any:
+    """The encoded URL; kept, because thousands of creations share one."""
     from yarl import URL
 
-    given = {key: value for key, value in (query or {}).items() if value}
+    given = [(key, value) for key, value in query if value]
     text = server + quote(path) + (f"?{urlencode(given)}" if given else "")
     return URL(text, encoded=True)
 

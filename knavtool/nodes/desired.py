@@ -23,6 +23,9 @@ HOSTNAME = "kubernetes.io/hostname"
 KUBELET_CONDITIONS = frozenset({"Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"})
 """Conditions that KWOK keeps up to date in the kubelet's place; the chart only gives their first value."""
 
+CONTROLLER_ANNOTATIONS = frozenset({"node.alpha.kubernetes.io/ttl"})
+"""Annotations that kube-controller-manager sets anew as the cluster grows; the chart only gives their first value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
@@ -94,7 +97,7 @@ def _desired(batch: NodeBatch) -> Desired:
     }
     written = Written(
         labels=frozenset(labels),
-        annotations=frozenset(annotations),
+        annotations=frozenset(annotations) - CONTROLLER_ANNOTATIONS,
         taints=frozenset(taints),
         conditions=frozenset(conditions),
     )
@@ -102,7 +105,7 @@ def _desired(batch: NodeBatch) -> Desired:
     return Desired(
         batch=replace(batch, prototype=node),
         labels={key: value for key, value in labels.items() if key != HOSTNAME},
-        annotations=dict(annotations),
+        annotations={key: value for key, value in annotations.items() if key not in CONTROLLER_ANNOTATIONS},
         taints=taints,
         conditions=conditions,
         capacity=status.get("capacity", {}),

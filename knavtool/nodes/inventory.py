@@ -65,7 +65,8 @@ async def delete_nodes(gateway: Gateway, names: Iterable[str], *, steps: Steps) 
 
         async def delete(name: str) -> None:
             nonlocal deleted
-            deleted += await gateway.delete(NODES, name, uid=uids[name])
+            if await gateway.delete(NODES, name, uid=uids[name]):
+                deleted += 1
             if deleted % max(len(uids) // 100, 1) == 0:
                 step.progress(deleted, len(uids))
 

@@ -27,13 +27,15 @@ def is_ready(node: Manifest) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-async def wait_ready(gateway: Gateway, names: set[str], *, step: Step, timeout: float | None) -> None:
+async def wait_ready(
+    gateway: Gateway, names: set[str], *, step: Step, timeout: float | None, selector: str = SELECTOR
+) -> None:
     """Wait until all named nodes are ready; if they are already, that costs one listing and no watch."""
     waiting = set(names)
     total = len(names)
     synced = False
     try:
-        async with asyncio.timeout(timeout), aclosing(gateway.watch(NODES, label_selector=SELECTOR)) as events:
+        async with asyncio.timeout(timeout), aclosing(gateway.watch(NODES, label_selector=selector)) as events:
             async for event in events:
                 if event.synced:
                     synced = True

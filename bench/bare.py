@@ -1,0 +1,81 @@
+"""The bare loop every figure is held against: a fixed number of workers that send raw requests and do nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+WIDTH = 32
+
+
+class Bare:
+    """32 concurrent raw requests; returns seconds."""
+
+    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
+        self._session = session
+        self._server = server
+
+    async def post(self, path: str, bodies: Sequence[bytes]) -> float:
+        """POST every body to `path`."""
+        return await self._drain(("POST", path, body) for body in bodies)
+
+    async def delete(self, paths: Sequence[str]) -> float:
+        """DELETE every path."""
+        return await self._drain(("DELETE", path, None) for path in paths)
+
+    async def _drain(self, requests: Iterable[tuple[str, str, bytes | None]]) -> float:
+        pending = iter(requests)
+
+        async def worker() -> None:
+            for method, path, body in pending:
+                async with self._session.request(
+                    method, self._server + path, data=body, headers={"Content-Type": "application/json"}
+                ) as response:
+                    answer = await response.read()
+                    if response.status >= 300:
+                        raise RuntimeError(f"{method} {path}: {response.status} {answer[:300]!r}")
+
+        start = time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(WIDTH)))
+        return time.perf_counter() - start
+
+
+@asynccontextmanager
+async def bare(kubeconfig: Path, context: str | None = None) -> AsyncIterator[Bare]:
+    """A session with the client certificate of a kubeconfig; nothing of knavtool is used."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    chosen = context or config["current-context"]
+    names = next(item["context"] for item in config["contexts"] if item["name"] == chosen)
+    cluster = next(item["cluster"] for item in config["clusters"] if item["name"] == names["cluster"])
+    user = next(item["user"] for item in config["users"] if item["name"] == names["user"])
+    with tempfile.TemporaryDirectory() as directory:
+
+        def file(record: dict[str, str], key: str) -> str:
+            if f"{key}-data" in record:
+                path = Path(directory) / key
+                path.touch(0o600)
+                path.write_bytes(base64.b64decode(record[f"{key}-data"]))
+                return str(path)
+            return str(kubeconfig.parent / record[key])
+
+        if "certificate-authority" in cluster or "certificate-authority-data" in cluster:
+            tls = ssl.create_default_context(cafile=file(cluster, "certificate-authority"))
+        else:
+            tls = ssl.create_default_context()
+            tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        tls.load_cert_chain(file(user, "client-certificate"), file(user, "client-key"))
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield Bare(session, cluster["server"])

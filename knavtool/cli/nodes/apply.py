@@ -1,0 +1,108 @@
+"""`knavtool nodes apply`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.nodes import app
+from knavtool.cli.running import run_async
+
+if TYPE_CHECKING:
+    from knavtool.documents.values import NodeValues
+
+
+@app.command("apply")
+def apply(
+    context: typer.Context,
+    file: options.ValuesFile,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the difference and change nothing.")
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune/--no-prune", envvar="KNAVTOOL_PRUNE", help="Remove our nodes that the file does not list."
+        ),
+    ] = True,
+    helm: Annotated[
+        bool, typer.Option("--helm", envvar="KNAVTOOL_HELM", help="Install the nodes as a Helm release instead.")
+    ] = False,
+    take_ownership: Annotated[
+        bool,
+        typer.Option(
+            "--take-ownership",
+            envvar="KNAVTOOL_TAKE_OWNERSHIP",
+            help="Take over wanted nodes that exist and belong to a Helm release or somebody else.",
+        ),
+    ] = False,
+    timeout: Annotated[
+        str, typer.Option("--timeout", envvar="KNAVTOOL_TIMEOUT", help="How long to wait until the nodes are Ready.")
+    ] = "5m",
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
+) -> None:
+    """Make the cluster's virtual nodes those of a values file: create, change and remove what differs."""
+    from knavtool.documents.duration import parse_duration
+    from knavtool.documents.values import load_values
+
+    target = options.target(context, kubeconfig, kube_context)
+    values = load_values(file)
+    seconds = parse_duration(timeout)
+    work = _release if helm else _apply
+    run_async(work(target, values, seconds, prune=prune, dry_run=dry_run, take_ownership=take_ownership))
+
+
+async def _apply(
+    target: options.Target, values: NodeValues, seconds: float, *, prune: bool, dry_run: bool, take_ownership: bool
+) -> None:
+    """validate (done) > render > compare > write > wait."""
+    from knavtool.cli.programs import helm as helm_program
+    from knavtool.cli.progress import steps as progress
+    from knavtool.kube.client import connect
+    from knavtool.nodes.apply import apply_nodes, compare
+    from knavtool.render.nodes import render_nodes
+
+    with progress(target.settings) as steps:
+        nodes = await render_nodes(await helm_program(target, steps), values.entries)
+        async with connect(
+            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
+        ) as gateway:
+            if dry_run:
+                _, difference, _ = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)
+                lines = list(difference.lines())
+                print("\n".join(lines) if lines else f"nothing to do: {difference.unchanged} nodes are as wanted")
+                return
+            summary = await apply_nodes(
+                gateway, nodes, steps=steps, prune=prune, timeout=seconds, take_ownership=take_ownership
+            )
+    print(summary)
+
+
+async def _release(
+    target: options.Target, values: NodeValues, seconds: float, *, prune: bool, dry_run: bool, take_ownership: bool
+) -> None:
+    """validate (done) > compare > helm upgrade --install > patch status > wait."""
+    from knavtool.cli.programs import helm as helm_program
+    from knavtool.cli.progress import steps as progress
+    from knavtool.errors import UsageError
+    from knavtool.kube.client import connect
+    from knavtool.nodes.release import install_release
+    from knavtool.render.nodes import render_nodes
+
+    if not prune:
+        raise UsageError("--no-prune does not go with --helm: a Helm release always holds exactly the file's nodes")
+    if dry_run:
+        raise UsageError("--dry-run does not go with --helm", hint="`knavtool nodes render` prints the manifests")
+    with progress(target.settings) as steps:
+        helm = await helm_program(target, steps)
+        nodes = await render_nodes(helm, values.entries)
+        async with connect(
+            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
+        ) as gateway:
+            summary = await install_release(
+                gateway, helm, values.entries, nodes, steps=steps, timeout=seconds, take_ownership=take_ownership
+            )
+    print(summary)

@@ -1,0 +1,50 @@
+"""`knavtool nodes delete`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.nodes import app
+from knavtool.cli.running import run_async
+from knavtool.errors import UsageError
+
+
+@app.command("delete")
+def delete(
+    context: typer.Context,
+    file: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="Delete the nodes this values file lists."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", envvar="KNAVTOOL_ALL", help="Delete all nodes this tool made.")
+    ] = False,
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
+) -> None:
+    """Delete nodes this tool made; never any other."""
+    if (file is None) is not everything:
+        raise UsageError("give either --file or --all")
+    run_async(_delete(options.target(context, kubeconfig, kube_context), file))
+
+
+async def _delete(target: options.Target, file: Path | None) -> None:
+    from knavtool.cli.progress import steps as progress
+    from knavtool.kube.client import connect
+    from knavtool.nodes.inventory import delete_nodes, our_names
+
+    names: list[str] | None = None
+    if file is not None:
+        from knavtool.documents.values import load_values, node_names
+
+        names = [name for entry in node_names(load_values(file).entries) for name in entry]
+    with progress(target.settings) as steps:
+        async with connect(
+            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
+        ) as gateway:
+            deleted = await delete_nodes(gateway, await our_names(gateway) if names is None else names, steps=steps)
+    print(f"{deleted} deleted")

@@ -1,0 +1,30 @@
+"""`knavtool nodes list`."""
+
+from __future__ import annotations
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.nodes import app
+from knavtool.cli.output import print_rows
+from knavtool.cli.running import run_async
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    output: options.OutputFormat = options.Output.TABLE,
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
+) -> None:
+    """List the nodes this tool made."""
+    run_async(_list(options.target(context, kubeconfig, kube_context), output))
+
+
+async def _list(target: options.Target, output: options.Output) -> None:
+    from knavtool.kube.client import connect
+    from knavtool.nodes.inventory import list_nodes
+
+    async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as gateway:
+        rows = [row async for row in list_nodes(gateway)]
+    print_rows(rows, output)

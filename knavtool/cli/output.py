@@ -1,0 +1,41 @@
+"""Lists on stdout: a table for people, JSON or YAML for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from knavtool.cli.options import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def print_rows(rows: Sequence[Any], output: Output) -> None:
+    """Print dataclass instances; the columns of the table are their fields."""
+    records = [asdict(row) for row in rows]
+    if output is Output.JSON:
+        import json
+
+        print(json.dumps(records, indent=2, default=str))
+    elif output is Output.YAML:
+        import yaml
+
+        print(yaml.safe_dump(records, sort_keys=False), end="")
+    elif records:
+        _print_table(records)
+
+
+def _print_table(records: list[dict[str, Any]]) -> None:
+    columns = list(records[0])
+    cells = [[column.upper().replace("_", "-") for column in columns]]
+    cells += [[_cell(record[column]) for column in columns] for record in records]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    for row in cells:
+        print("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in (None, "") else str(value)
