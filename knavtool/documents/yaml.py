@@ -1,0 +1,182 @@
+"""Reading YAML: users' files with positions, machine-made text fast."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml as pyyaml
+
+from knavtool.errors import DocumentError, InvalidDocument, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+Position = tuple[int, int]
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One YAML document as plain data, and where each key and item of it stands (counted from 1)."""
+
+    file: str
+    data: Any
+    positions: Mapping[Location, Position] = field(default_factory=dict)
+
+    def position(self, path: Sequence[str | int]) -> Position:
+        """Line and column of a path, or of its nearest ancestor that is written in the file."""
+        location = tuple(path)
+        while location and location not in self.positions:
+            location = location[:-1]
+        return self.positions.get(location, (1, 1))
+
+    def violation(self, path: Sequence[str | int], message: str) -> Violation:
+        """Something wrong at a path."""
+        line, column = self.position(path)
+        return Violation(self.file, line, column, path_text(path), message)
+
+    def where(self, path: Sequence[str | int]) -> str:
+        """`file:line:column` of a path."""
+        line, column = self.position(path)
+        return f"{self.file}:{line}:{column}"
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """`nodes[0].labels["a/b"]`, as a reader would write it."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("_", "").replace("-", "").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f'["{part}"]'
+    return text
+
+
+def load(path: Path) -> Document:
+    """Read the first document of a file; raises DocumentError or InvalidDocument with the place of the fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DocumentError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise DocumentError(f"{path}: is a directory, expected a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
+    return load_text(text, str(path))
+
+
+def load_text(text: str, file: str) -> Document:
+    """Read the first document of a text; scalars by the rules of YAML 1.2, so `yes` and dates stay strings."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        root = next(iter(YAML(typ="safe", pure=True).compose_all(text)), None)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        problem = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise InvalidDocument([Violation(file, *place, "", f"not YAML: {problem}")]) from None
+    except YAMLError as error:
+        raise InvalidDocument([Violation(file, 1, 1, "", f"not YAML: {error}")]) from None
+    if root is None:
+        raise InvalidDocument([Violation(file, 1, 1, "", "the file is empty")])
+    positions: dict[Location, Position] = {}
+    faults: list[Violation] = []
+    data = _construct(root, (), positions, file, faults)
+    if faults:
+        raise InvalidDocument(faults)
+    return Document(file=file, data=data, positions=positions)
+
+
+def _construct(
+    node: Any, path: Location, positions: dict[Location, Position], file: str, faults: list[Violation]
+) -> Any:
+    positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if node.id == "sequence":
+        return [
+            _construct(child, (*path, index), positions, file, faults) for index, child in enumerate(node.value)
+        ]
+    if node.id == "mapping":
+        return _mapping(node, path, positions, file, faults)
+    return _scalar(node)
+
+
+def _mapping(
+    node: Any, path: Location, positions: dict[Location, Position], file: str, faults: list[Violation]
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
+    for key, value in node.value:
+        place = (key.start_mark.line + 1, key.start_mark.column + 1)
+        if key.id != "scalar":
+            faults.append(Violation(file, *place, path_text(path), "a key must be a plain word, not a list or map"))
+            continue
+        if key.tag.endswith(":merge"):
+            for source in value.value if value.id == "sequence" else [value]:
+                for name, inherited in _construct(source, path, {}, file, faults).items():
+                    merged.setdefault(name, inherited)
+            continue
+        name = str(key.value)
+        if name in result:
+            faults.append(Violation(file, *place, path_text((*path, name)), "the key is given twice"))
+            continue
+        positions[*path, name] = place
+        result[name] = _construct(value, (*path, name), positions, file, faults)
+    return {**merged, **result}
+
+
+def _scalar(node: Any) -> Any:
+    tag = str(node.tag).rpartition(":")[2]
+    text = str(node.value)
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return text.lower() == "true"
+    if tag == "int":
+        return int(text.replace("_", ""), 0 if text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else 10)
+    if tag == "float":
+        return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+class _RenderedLoader(pyyaml.CSafeLoader):
+    """YAML 1.1 as sigs.k8s.io/yaml reads it: `on` and `yes` are booleans, dates and `1:30` are strings."""
+
+
+_RenderedLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value", ":int"))]
+    for first, resolvers in pyyaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_RenderedLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^(?:[-+]?0b[0-1_]+|[-+]?0o?[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$"),
+    list("-+0123456789"),
+)
+
+
+def load_rendered(text: str) -> list[dict[str, Any]]:
+    """Read machine-made YAML, empty documents left out; raises yaml.YAMLError."""
+    return [document for document in pyyaml.load_all(text, _RenderedLoader) if document is not None]  # noqa: S506
+
+
+class _Dumper(pyyaml.CSafeDumper):
+    """Block style, without anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
+        return True
+
+
+def dump(objects: Iterable[Any]) -> str:
+    """Write documents one after another, each behind `---`; the same input gives the same text."""
+    return "".join(
+        f"---\n{pyyaml.dump(item, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=10**6)}"
+        for item in objects
+    )
