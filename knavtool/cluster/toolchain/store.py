@@ -1,0 +1,111 @@
+"""The cache directory: where finished programs lie, one lock per program, and writes that appear whole or not at all.
+
+Layout: `toolchain/NAME/VERSION/OS-ARCH/NAME` for programs and `sources/MODULE@VERSION/PATH` for single source files.
+Beside a finished file there may be its lock, a `.part` (an unfinished download) and `.build` (a build in progress).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.cluster.toolchain.threads import Leave, in_thread
+from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from knavtool.cluster.toolchain.pins import Program
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class DiskFull(EngineError):
+    """There is no room left for what is being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The cache below one directory, for example `~/.cache/knavtool`."""
+
+    root: Path
+
+    def program(self, program: Program) -> Path:
+        """Where a program lies once it is installed; the version is part of the path and is trusted for that."""
+        folder = self.root / "toolchain" / program.name / program.version / program.platform.directory
+        return folder / program.name
+
+    def source(self, module: str, version: str, path: str) -> Path:
+        """Where a source file of a Go module lies once it is fetched."""
+        return self.root / "sources" / f"{module}@{version}" / path
+
+
+def is_program(path: Path) -> bool:
+    """Whether `path` can be executed."""
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+@contextlib.asynccontextmanager
+async def locked(target: Path, *, waiting: Callable[[], object]) -> AsyncIterator[None]:
+    """Hold the lock of `target` among all processes; `waiting` is called once if another one holds it.
+
+    The kernel frees the lock of a process that dies, so a stale lock cannot exist.
+    """
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = (target.parent / f".{target.name}.lock").open("wb")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            # The thread owns a descriptor of its own: left behind, it gets the lock some day, closes it and frees it.
+            descriptor = os.dup(file.fileno())
+
+            def wait(_: Leave) -> None:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                finally:
+                    os.close(descriptor)
+
+            await in_thread(wait, name=f"lock-{target.name}")
+        yield
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a refusal of the file system while `path` is written into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(path) from error
+        message = f"cannot write {error.filename or path}: {error.strerror or error}"
+        hint = "check the permissions, or choose another cache directory with XDG_CACHE_HOME"
+        raise EngineError(message, hint=hint) from error
+
+
+def disk_full(path: Path) -> DiskFull:
+    """The error for a file system that is full while `path` is written."""
+    hint = "free some space (all programs and their builds need about 5 GB), or set XDG_CACHE_HOME to another disk"
+    return DiskFull(f"the disk is full: {path} could not be written", hint=hint)
+
+
+@contextlib.contextmanager
+def whole(target: Path, *, mode: int) -> Iterator[Path]:
+    """A temporary file beside `target` that takes its place, with `mode`, if the block succeeds and vanishes if not."""
+    temporary = target.parent / f".{target.name}.new"
+    try:
+        with writing(target):
+            temporary.unlink(missing_ok=True)
+        yield temporary
+        with writing(target):
+            temporary.chmod(mode)
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
