@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from knavtool.nodes.ownership import MANAGED_BY, OURS
@@ -103,7 +103,7 @@ def _desired(batch: NodeBatch) -> Desired:
     )
     annotations[APPLIED] = written.encode()
     return Desired(
-        batch=replace(batch, prototype=node),
+        batch=batch.with_prototype(node),
         labels={key: value for key, value in labels.items() if key != HOSTNAME},
         annotations={key: value for key, value in annotations.items() if key not in CONTROLLER_ANNOTATIONS},
         taints=taints,

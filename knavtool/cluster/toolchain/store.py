@@ -106,6 +106,16 @@ def whole(target: Path, *, mode: int) -> Iterator[Path]:
         yield temporary
         with writing(target):
             temporary.chmod(mode)
+            _sync(temporary)
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file to the disk before it gets its name: a cached file is trusted, also after a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

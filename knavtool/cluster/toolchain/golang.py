@@ -1,0 +1,159 @@
+"""The go command: programs built from pinned modules, and the directories of modules."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.cluster.toolchain.fetch import Unavailable
+from knavtool.cluster.toolchain.pins import MODULES
+from knavtool.cluster.toolchain.processes import run
+from knavtool.cluster.toolchain.store import disk_full, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from knavtool.cluster.toolchain.pins import Program
+
+_PACKAGE = re.compile(r"[\w.~/-]+")
+_TAIL = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Go:
+    """The go command of this machine; `offline` keeps it from the network."""
+
+    environment: Mapping[str, str]
+    search_path: str
+    offline: bool = False
+
+    def command(self) -> str | None:
+        """The path of go, if there is one."""
+        return shutil.which("go", path=self.search_path)
+
+    def _needed(self) -> str:
+        command = self.command()
+        if command is None:
+            raise Unavailable("no go command on PATH (Go 1.26 or newer builds it from source)")
+        return command
+
+    def _environment(self, temporary: Path) -> dict[str, str]:
+        """The user's own settings of proxies and caches, and ours of what a build depends on."""
+        ours = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly", "GOTMPDIR": str(temporary)}
+        if self.offline:
+            ours["GOPROXY"] = "off"
+        return {**self.environment, **ours}
+
+    async def build(self, program: Program, *, workspace: Path, progress: Callable[[int, str], object]) -> Path:
+        """Build `program` in the empty directory `workspace`; returns the executable there.
+
+        `progress` hears, at least once a second, how many packages are compiled so far and what goes on.
+        """
+        recipe = program.build
+        if recipe is None:
+            raise Unavailable("no Go module is pinned for it")
+        go = self._needed()
+        module = _copy_module(MODULES / recipe.module, workspace)
+        output = workspace / program.name
+        command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {recipe.ldflags}"]
+        if recipe.tags:
+            command += ["-tags", ",".join(recipe.tags)]
+        command += ["-o", str(output), recipe.package]
+        talk = _Talk(progress)
+        ticker = asyncio.create_task(talk.tick(), name=f"build-{program.name}")
+        try:
+            finished = await run(
+                command,
+                environment=self._environment(_directory(workspace / "tmp")),
+                directory=module,
+                on_error_line=talk.hear,
+            )
+        finally:
+            ticker.cancel()
+        if finished.code == 0:
+            return output
+        if "no space left on device" in finished.stderr:
+            raise disk_full(output)
+        raise Unavailable(f"go build failed (exit code {finished.code}): {talk.complaint()}")
+
+    async def module_directory(self, module: str, version: str, *, workspace: Path) -> Path:
+        """The directory of a module's sources, from the module cache or the module proxy.
+
+        If one of our wrapper modules needs this very version, its go.sum decides whether the sources are genuine.
+        """
+        go = self._needed()
+        wrapper = _wrapper_of(module, version)
+        directory = _copy_module(wrapper, workspace) if wrapper else _directory(workspace / "module")
+        finished = await run(
+            [go, "mod", "download", "-json", f"{module}@{version}"],
+            environment=self._environment(_directory(workspace / "tmp")),
+            directory=directory,
+        )
+        try:
+            answer = json.loads(finished.stdout)
+        except ValueError:
+            answer = {}
+        if finished.code == 0 and answer.get("Dir"):
+            return Path(answer["Dir"])
+        complaint = str(answer.get("Error") or finished.stderr.strip() or f"exit code {finished.code}")
+        if "no space left on device" in complaint:
+            raise disk_full(workspace)
+        raise Unavailable(f"go mod download {module}@{version} failed: {complaint}")
+
+
+class _Talk:
+    """What go says while it builds: `go: downloading ...` lines, package names, and complaints."""
+
+    def __init__(self, progress: Callable[[int, str], object]) -> None:
+        self._progress = progress
+        self._started = time.monotonic()
+        self._compiled = 0
+        self._last = "reading modules"
+        self._complaints: deque[str] = deque(maxlen=_TAIL)
+
+    def hear(self, line: str) -> None:
+        if line.startswith("go: downloading "):
+            self._last = line.removeprefix("go: ")
+        elif _PACKAGE.fullmatch(line):
+            self._compiled += 1
+            self._last = f"compiling {line}"
+        elif line and not line.startswith("#"):
+            self._complaints.append(line.strip())
+
+    async def tick(self) -> None:
+        while True:
+            self._progress(self._compiled, f"{time.monotonic() - self._started:.0f} s, {self._last}")
+            await asyncio.sleep(1)
+
+    def complaint(self) -> str:
+        return "; ".join(self._complaints) or "it said nothing"
+
+
+def _directory(path: Path) -> Path:
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _copy_module(source: Path, workspace: Path) -> Path:
+    """A private, writable copy: the installed package may be read-only, and go locks files beside go.mod."""
+    copy = _directory(workspace / "module")
+    with writing(copy):
+        for name in ("go.mod", "go.sum"):
+            (copy / name).write_bytes((source / name).read_bytes())
+    return copy
+
+
+def _wrapper_of(module: str, version: str) -> Path | None:
+    for directory in sorted(MODULES.iterdir()):
+        lines = (directory / "go.mod").read_text(encoding="utf-8").splitlines()
+        if any(line.split()[:2] == [module, version] for line in lines):
+            return directory
+    return None

@@ -1,0 +1,145 @@
+"""Putting one program into the cache, from its release or from source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tarfile
+import time
+import zipfile
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from knavtool.cluster.toolchain.fetch import Fetcher, Unavailable
+from knavtool.cluster.toolchain.store import DiskFull, whole, writing
+from knavtool.cluster.toolchain.threads import Leave, in_thread
+from knavtool.cluster.toolchain.versions import wrong_version
+from knavtool.events import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from knavtool.cluster.toolchain.golang import Go
+    from knavtool.cluster.toolchain.pins import Program, Release
+    from knavtool.events import Step, Steps
+
+_DOWNLOADS = 4
+_CHUNK = 1 << 20
+
+
+class Installer:
+    """Downloads run side by side, builds one after another: each build uses every processor by itself."""
+
+    def __init__(self, *, fetcher: Fetcher, go: Go, environment: Mapping[str, str]) -> None:
+        self.fetcher = fetcher
+        self.go = go
+        self.environment = environment
+        self._downloads = asyncio.Semaphore(_DOWNLOADS)
+        self._builds = asyncio.Lock()
+
+    async def download(self, program: Program, target: Path, *, steps: Steps) -> None:
+        """Install the publisher's own file; raises Unavailable with the reason if it cannot be had."""
+        release = program.release
+        if release is None:
+            raise Unavailable(f"its publisher has no file for {program.platform}")
+        expected = await self.fetcher.expected_sum(release.url, sha256=release.sha256, listed_at=release.checksums)
+        part = target.parent / f".{target.name}.part"
+        async with self._downloads:
+            host = urlsplit(self.fetcher.address(release.url)).netloc
+            with steps.step("download", program.title, detail=f"from {host}") as step, _skipping(step):
+                await self.fetcher.download(release.url, sha256=expected, to=part, progress=step.progress)
+                with whole(target, mode=0o755) as new:
+                    size = await in_thread(lambda leave: _unpack(part, release, new, leave), name=f"unpack-{target}")
+                    await self._try_out(program, new)
+                part.unlink(missing_ok=True)
+                step.message = f"{size / 1e6:.0f} MB"
+                step.data = {"path": str(target), "url": release.url, "sha256": expected}
+
+    async def build(self, program: Program, target: Path, *, steps: Steps) -> None:
+        """Install what `go build` makes; raises Unavailable with the reason if it cannot."""
+        if program.build is None:
+            raise Unavailable("no Go module is pinned for it")
+        if self.go.command() is None:
+            raise Unavailable("no go command on PATH (Go 1.26 or newer builds it from source)")
+        async with self._builds:
+            with steps.step("build", program.title, detail=program.build.package) as step, _skipping(step):
+                started = time.monotonic()
+                with workspace(target) as directory:
+                    built = await self.go.build(
+                        program, workspace=directory, progress=lambda done, detail: step.progress(done, 0, detail)
+                    )
+                    with whole(target, mode=0o755) as new:
+                        with writing(new):
+                            built.replace(new)
+                        await self._try_out(program, new)
+                step.message = f"built in {time.monotonic() - started:.0f} s"
+                step.data = {"path": str(target), "package": program.build.package}
+
+    async def _try_out(self, program: Program, path: Path) -> None:
+        """A program that does not run here, or is not what it was pinned as, never gets into the cache."""
+        with writing(path):
+            path.chmod(0o755)
+        if problem := await wrong_version(program, path, environment=self.environment):
+            raise Unavailable(problem)
+
+
+@contextlib.contextmanager
+def _skipping(step: Step) -> Iterator[None]:
+    """A source that is not available is no failure yet: the next one may be."""
+    try:
+        yield
+    except Unavailable as reason:
+        step.message = str(reason)
+        raise
+    finally:
+        pass
+
+
+@contextlib.contextmanager
+def workspace(target: Path) -> Iterator[Path]:
+    """An empty directory beside `target`, on the same file system; whatever is left in it is removed.
+
+    The caller holds the lock of `target`, so what a killed process left there belongs to nobody.
+    """
+    directory = target.parent / f".{target.name}.build"
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        with writing(directory):
+            directory.mkdir(parents=True)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _unpack(part: Path, release: Release, new: Path, leave: Leave) -> int:
+    """Copy the program out of a verified download to `new`; returns its size."""
+    try:
+        with _member(part, release) as source, writing(new), new.open("xb") as sink:
+            while chunk := source.read(_CHUNK):
+                with leave.held():
+                    sink.write(chunk)
+            return sink.tell()
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise Unavailable(f"{release.url} holds no {release.member}: {error}") from error
+    except DiskFull:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _member(part: Path, release: Release) -> Iterator[IO[bytes]]:
+    if release.member is None:
+        with part.open("rb") as file:
+            yield file
+    elif release.url.endswith(".zip"):
+        with zipfile.ZipFile(part) as archive, archive.open(release.member) as file:
+            yield file
+    else:
+        with tarfile.open(part, "r:*") as archive:
+            found = archive.extractfile(release.member)
+            if found is None:
+                raise KeyError(f"{release.member} is no file")
+            with found:
+                yield found
