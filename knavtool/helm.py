@@ -38,9 +38,10 @@ class Helm:
 
         command = ["template", release, str(chart), "--skip-crds", "--namespace", namespace, "--values", "-"]
         try:
-            return (await self._command().run(command, json.dumps(values or {}).encode())).decode()
+            output: bytes = await self._command().run(command, json.dumps(values or {}).encode())
         except errors.Error as error:
             raise RenderError(f"{chart.name}: {_message(error)}") from error
+        return output.decode()
 
     async def upgrade_install(
         self,
@@ -93,9 +94,7 @@ class Helm:
             raise ClusterError(f"Helm could not read {release}: {_message(error)}") from error
 
     def _command(self) -> Any:
-        return _command_class()(
-            executable=str(self.executable), kubeconfig=self._kubeconfig, kubecontext=self._context
-        )
+        return _command_class()(executable=str(self.executable), kubeconfig=self._kubeconfig, kubecontext=self._context)
 
 
 def _command_class() -> Any:

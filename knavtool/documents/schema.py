@@ -66,7 +66,10 @@ def _messages(error: Any) -> Iterator[tuple[list[str | int], str]]:
         case "additionalProperties":
             known = error.schema.get("properties", {})
             for field in [field for field in error.instance if field not in known]:
-                yield [*path, field], f"unknown field {field!r}" + (nearest(field, known) or f"; known: {', '.join(known)}")
+                yield (
+                    [*path, field],
+                    f"unknown field {field!r}" + (nearest(field, known) or f"; known: {', '.join(known)}"),
+                )
         case "required":
             for field in error.validator_value:
                 if field not in error.instance:

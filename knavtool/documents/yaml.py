@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,9 @@ def load_text(text: str, file: str) -> Document:
         root = next(iter(YAML(typ="safe", pure=True).compose_all(text)), None)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         problem = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise InvalidDocument([Violation(file, *place, "", f"not YAML: {problem}")]) from None
+        raise InvalidDocument([Violation(file, line, column, "", f"not YAML: {problem}")]) from None
     except YAMLError as error:
         raise InvalidDocument([Violation(file, 1, 1, "", f"not YAML: {error}")]) from None
     if root is None:
@@ -101,9 +102,7 @@ def _construct(
 ) -> Any:
     positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     if node.id == "sequence":
-        return [
-            _construct(child, (*path, index), positions, file, faults) for index, child in enumerate(node.value)
-        ]
+        return [_construct(child, (*path, index), positions, file, faults) for index, child in enumerate(node.value)]
     if node.id == "mapping":
         return _mapping(node, path, positions, file, faults)
     return _scalar(node)
@@ -148,7 +147,13 @@ def _scalar(node: Any) -> Any:
 
 
 class _RenderedLoader(pyyaml.CSafeLoader):
-    """YAML 1.1 as sigs.k8s.io/yaml reads it: `on` and `yes` are booleans, dates and `1:30` are strings."""
+    """YAML 1.1 as sigs.k8s.io/yaml reads it: `on` and `yes` are booleans, dates and `1:30` text, keys always text."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if all(isinstance(key, str) for key in mapping):
+            return mapping
+        return {key if isinstance(key, str) else json.dumps(key): value for key, value in mapping.items()}
 
 
 _RenderedLoader.yaml_implicit_resolvers = {
@@ -164,7 +169,7 @@ _RenderedLoader.add_implicit_resolver(
 
 def load_rendered(text: str) -> list[dict[str, Any]]:
     """Read machine-made YAML, empty documents left out; raises yaml.YAMLError."""
-    return [document for document in pyyaml.load_all(text, _RenderedLoader) if document is not None]  # noqa: S506
+    return [document for document in pyyaml.load_all(text, _RenderedLoader) if document is not None]
 
 
 class _Dumper(pyyaml.CSafeDumper):
@@ -177,6 +182,6 @@ class _Dumper(pyyaml.CSafeDumper):
 def dump(objects: Iterable[Any]) -> str:
     """Write documents one after another, each behind `---`; the same input gives the same text."""
     return "".join(
-        f"---\n{pyyaml.dump(item, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=10**6)}"
+        "---\n" + pyyaml.dump(item, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
         for item in objects
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from knavtool.documents import quantity
+from knavtool.documents.quantity import equal
 from knavtool.nodes.desired import APPLIED, HOSTNAME, Desired, Written, taint_key
 from knavtool.nodes.ownership import HELM_NAMESPACE, HELM_RELEASE
 
@@ -30,7 +30,7 @@ class Change:
 
 
 _decode = lru_cache(maxsize=1024)(Written.decode)
-_same_quantity = lru_cache(maxsize=4096)(quantity.equal)
+_same_quantity = lru_cache(maxsize=4096)(equal)
 
 
 def change(desired: Desired, node: Manifest) -> Change | None:

@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import time
 import zipfile
+import zlib
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -48,7 +49,7 @@ class Installer:
         part = target.parent / f".{target.name}.part"
         async with self._downloads:
             host = urlsplit(self.fetcher.address(release.url)).netloc
-            with steps.step("download", program.title, detail=f"from {host}") as step, _skipping(step):
+            with _attempt(steps, "download", program, f"from {host}", otherwise=Result.SKIPPED) as step:
                 await self.fetcher.download(release.url, sha256=expected, to=part, progress=step.progress)
                 with whole(target, mode=0o755) as new:
                     size = await in_thread(lambda leave: _unpack(part, release, new, leave), name=f"unpack-{target}")
@@ -64,7 +65,7 @@ class Installer:
         if self.go.command() is None:
             raise Unavailable("no go command on PATH (Go 1.26 or newer builds it from source)")
         async with self._builds:
-            with steps.step("build", program.title, detail=program.build.package) as step, _skipping(step):
+            with _attempt(steps, "build", program, program.build.package, otherwise=Result.FAILED) as step:
                 started = time.monotonic()
                 with workspace(target) as directory:
                     built = await self.go.build(
@@ -86,15 +87,17 @@ class Installer:
 
 
 @contextlib.contextmanager
-def _skipping(step: Step) -> Iterator[None]:
-    """A source that is not available is no failure yet: the next one may be."""
-    try:
-        yield
-    except Unavailable as reason:
-        step.message = str(reason)
-        raise
-    finally:
-        pass
+def _attempt(steps: Steps, kind: str, program: Program, detail: str, *, otherwise: Result) -> Iterator[Step]:
+    """A step that ends as `otherwise` if the source is not available, which is told to the caller as well."""
+    unavailable: Unavailable | None = None
+    with steps.step(kind, program.title, detail=detail) as step:
+        try:
+            yield step
+        except Unavailable as reason:
+            step.result, step.message = otherwise, str(reason)
+            unavailable = reason
+    if unavailable is not None:
+        raise unavailable
 
 
 @contextlib.contextmanager
@@ -121,7 +124,7 @@ def _unpack(part: Path, release: Release, new: Path, leave: Leave) -> int:
                 with leave.held():
                     sink.write(chunk)
             return sink.tell()
-    except (KeyError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise Unavailable(f"{release.url} holds no {release.member}: {error}") from error
     except DiskFull:
         part.unlink(missing_ok=True)

@@ -1,0 +1,235 @@
+"""The toolchain: per program the first source that has it, in a fixed order."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.cluster.toolchain.fetch import Fetcher, Unavailable
+from knavtool.cluster.toolchain.golang import Go
+from knavtool.cluster.toolchain.install import Installer
+from knavtool.cluster.toolchain.pins import Pins, Program, load_pins
+from knavtool.cluster.toolchain.sources import SourceFiles
+from knavtool.cluster.toolchain.store import Store, is_program, locked
+from knavtool.cluster.toolchain.versions import wrong_version
+from knavtool.errors import BinaryMissing, KnavError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from knavtool.events import Steps
+
+
+class Source(StrEnum):
+    """Where a program may come from, in the order of trial."""
+
+    EXPLICIT = "explicit"
+    PATH = "path"
+    CACHE = "cache"
+    DOWNLOAD = "download"
+    BUILD = "build"
+
+
+ALL_SOURCES = frozenset(Source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a program is, or, with no `path`, which source would be tried first; `source` None means none can give it."""
+
+    name: str
+    version: str
+    source: Source | None
+    path: Path | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look at the machine found: a place, or why each source looked at has nothing."""
+
+    found: tuple[Source, Path] | None
+    reasons: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+def explicit_variable(name: str) -> str:
+    """The environment variable that gives a program's path."""
+    return f"KNAVTOOL_{name.upper().replace('-', '_')}_BINARY"
+
+
+class Toolchain:
+    """Finds and installs the pinned programs.
+
+    `explicit` are paths the user gave, used as they are. `environment` is what programs and go are started with, and
+    `search_path` is the PATH that is searched. A `mirror` stands for all release hosts. `offline` leaves out downloads and
+    lets go use only its module cache. `sources` may leave out any source but `explicit`.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: Path,
+        explicit: Mapping[str, Path] | None = None,
+        search_path: str = "",
+        environment: Mapping[str, str] | None = None,
+        mirror: str | None = None,
+        offline: bool = False,
+        sources: Iterable[Source] = ALL_SOURCES,
+        pins: Pins | None = None,
+    ) -> None:
+        self.pins = pins or load_pins()
+        self.store = Store(cache)
+        self._explicit = dict(explicit or {})
+        self._environment = dict(environment or {})
+        self._search_path = search_path
+        self._sources = {*sources, Source.EXPLICIT} - ({Source.DOWNLOAD} if offline else set())
+        fetcher = Fetcher(mirror=mirror)
+        self.go = Go(environment=self._environment, search_path=search_path, offline=offline)
+        self._installer = Installer(fetcher=fetcher, go=self.go, environment=self._environment)
+        self._files = SourceFiles(store=self.store, fetcher=fetcher, go=self.go, downloads=not offline)
+
+    def program(self, name: str) -> Program:
+        """The pin of a program; a wrong name is a usage error with the nearest right one."""
+        if (known := self.pins.programs.get(name)) is not None:
+            return known
+        near = difflib.get_close_matches(name, self.pins.programs, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.pins.programs)}"
+        raise UsageError(f"no program {name!r} in the toolchain", hint=hint)
+
+    async def ensure(self, names: Iterable[str], *, steps: Steps) -> dict[str, Path]:
+        """The path of each program, installed into the cache if it is nowhere on this machine yet.
+
+        Raises BinaryMissing, naming each source that was tried, at the first program that no source can give.
+        """
+        programs = [self.program(name) for name in dict.fromkeys(names)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    program.name: group.create_task(self._ensure(program, steps), name=f"ensure-{program.name}")
+                    for program in programs
+                }
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        return {name: task.result() for name, task in tasks.items()}
+
+    async def locate(self, name: str) -> Location:
+        """Where a program is now, or where it would come from; changes nothing."""
+        program = self.program(name)
+        looked = await self._look(program)
+        note = "; ".join(looked.skipped)
+        if looked.found is not None:
+            source, path = looked.found
+            return Location(name=name, version=program.version, source=source, path=path, note=note)
+        coming = next((source for source in self._installing() if self._could(source, program)), None)
+        return Location(name=name, version=program.version, source=coming, note=note)
+
+    async def module_directory(self, module: str, version: str) -> Path:
+        """The directory of a Go module's sources; no network is used if the module cache has it."""
+        return await self._files.module_directory(module, version)
+
+    async def source_file(
+        self,
+        *,
+        url: str | None = None,
+        sha256: str | None = None,
+        checksums: str | None = None,
+        module: str,
+        version: str,
+        path: str,
+    ) -> Path:
+        """One file of a project, from its release (if a sum is known) or its Go module; see `SourceFiles.file`."""
+        return await self._files.file(
+            url=url, sha256=sha256, checksums=checksums, module=module, version=version, path=path
+        )
+
+    async def _ensure(self, program: Program, steps: Steps) -> Path:
+        looked = await self._look(program)
+        for text in looked.skipped:
+            steps.note(f"skipped: {text}")
+        if looked.found is not None:
+            return looked.found[1]
+        target = self.store.program(program)
+        waiting = f"waiting for another knavtool that installs {program.title}"
+        async with locked(target, waiting=lambda: steps.note(waiting)):
+            # Another process may have installed it while this one waited.
+            if Source.CACHE in self._sources and is_program(target):
+                return target
+            reasons = list(looked.reasons)
+            for source in self._installing():
+                try:
+                    await self._install(source, program, target, steps)
+                    return target
+                except Unavailable as reason:
+                    reasons.append((source, str(reason)))
+        hint = f"put it on PATH, or set {explicit_variable(program.name)} to its path"
+        raise BinaryMissing(program.title, reasons, hint=hint)
+
+    def _installing(self) -> Iterator[Source]:
+        return (source for source in (Source.DOWNLOAD, Source.BUILD) if source in self._sources)
+
+    async def _install(self, source: Source, program: Program, target: Path, steps: Steps) -> None:
+        if source is Source.DOWNLOAD:
+            await self._installer.download(program, target, steps=steps)
+        else:
+            await self._installer.build(program, target, steps=steps)
+
+    def _could(self, source: Source, program: Program) -> bool:
+        """Whether an installation is worth a try, as far as that shows without one."""
+        if source is Source.DOWNLOAD:
+            return program.release is not None and bool(program.release.sha256 or program.release.checksums)
+        return program.build is not None and self.go.command() is not None
+
+    async def _look(self, program: Program) -> _Looked:
+        """Look where no installation is needed: explicit > PATH > cache."""
+        if (given := self._explicit.get(program.name)) is not None:
+            if not is_program(given):
+                message = f"{explicit_variable(program.name)}: {given} is not an executable file"
+                raise UsageError(message, hint=f"name the {program.name} program itself, not its directory")
+            return _Looked((Source.EXPLICIT, given))
+        reasons: list[tuple[str, str]] = []
+        skipped: list[str] = []
+        if Source.PATH in self._sources:
+            for candidate in self._on_path(program.name):
+                problem = await wrong_version(program, candidate, environment=self._environment)
+                if problem is None:
+                    return _Looked((Source.PATH, candidate), skipped=tuple(skipped))
+                skipped.append(problem)
+            reasons.append((Source.PATH, "; ".join(skipped) or f"no {program.name} there"))
+        if Source.CACHE in self._sources:
+            target = self.store.program(program)
+            if is_program(target):
+                return _Looked((Source.CACHE, target), skipped=tuple(skipped))
+            reasons.append((Source.CACHE, f"no {target}"))
+        for source in (Source.PATH, Source.CACHE, Source.DOWNLOAD, Source.BUILD):
+            if source not in self._sources:
+                reasons.append((source, "not allowed by --offline or --source"))
+        return _Looked(None, tuple(reasons), tuple(skipped))
+
+    def _on_path(self, name: str) -> Iterator[Path]:
+        """The programs of that name on PATH, each once though several directories may lead to it."""
+        seen = set()
+        for directory in self._search_path.split(os.pathsep):
+            candidate = Path(directory or ".") / name
+            if is_program(candidate) and (real := candidate.resolve()) not in seen:
+                seen.add(real)
+                yield candidate.absolute()
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to tell: one meant for users if there is one."""
+    leaves = list(_leaves(errors))
+    return next((error for error in leaves if isinstance(error, KnavError)), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,60 @@
+"""Rendered nodes as files: manifests, a self-contained chart, a Kustomize base."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from knavtool import resources
+from knavtool.documents.yaml import dump
+from knavtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from knavtool.documents.values import NodeEntry
+    from knavtool.render.nodes import NodeSet
+
+_NODES = "nodes.yaml"
+
+
+def write_manifests(nodes: NodeSet, directory: Path) -> Path:
+    """Write all nodes to `directory/nodes.yaml`."""
+    _make(directory)
+    path = directory / _NODES
+    with path.open("w", encoding="utf-8") as file:
+        for batch in nodes.batches:
+            file.writelines(batch.yaml())
+    return path
+
+
+def write_kustomize(nodes: NodeSet, directory: Path) -> None:
+    """Write a Kustomize base that gives the same objects as the manifests."""
+    write_manifests(nodes, directory)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [_NODES] if len(nodes) else [],
+    }
+    (directory / "kustomization.yaml").write_text(dump([kustomization]), encoding="utf-8")
+
+
+def write_chart(entries: Sequence[NodeEntry], directory: Path) -> None:
+    """Write the virtual-nodes chart with the entries as its default values."""
+    _make(directory)
+    shutil.copytree(
+        resources.chart("virtual-nodes"),
+        directory,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("values-example.yaml"),
+    )
+    values = dump([{"nodes": [entry.values() for entry in entries]}])
+    (directory / "values.yaml").write_text(values.removeprefix("---\n"), encoding="utf-8")
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be made: {error.strerror}", hint="choose another --output-dir") from None
