@@ -162,3 +162,11 @@ class Expired(ClusterError):
 
 class DeadlineExceeded(ClusterError):
     """Time ran out while waiting; the message says what was last seen."""
+
+
+def blamed(error: BaseException) -> BaseException:
+    """The error to tell of a group that concurrent work left behind: its first KnavError, otherwise its first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    inner = [blamed(one) for one in error.exceptions]
+    return next((one for one in inner if isinstance(one, KnavError)), inner[0])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType, TypeAlias
 
-from knavtool.errors import KnavError
+from knavtool.errors import KnavError, blamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -121,7 +121,7 @@ class Steps:
         except BaseException as error:
             step.result = Result.FAILED if isinstance(error, Exception) else Result.CANCELLED
             if not step.message:
-                step.message = error.message if isinstance(error, KnavError) else (str(error) or type(error).__name__)
+                step.message = _message(error)
             raise
         finally:
             self.emit(
@@ -137,6 +137,13 @@ class Steps:
     def note(self, message: str, *, warning: bool = False) -> None:
         """Tell something that belongs to no step but the parent."""
         self.emit(Noted(message=message, step=self._parent, warning=warning))
+
+
+def _message(error: BaseException) -> str:
+    told = blamed(error)
+    if not isinstance(told, Exception):
+        return ""  # cancelled or interrupted; the result says so
+    return told.message if isinstance(told, KnavError) else (str(told) or type(told).__name__)
 
 
 def ignore(_: Event) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from knavtool.cli.options import Globals, LogFormat
-from knavtool.errors import KnavError
+from knavtool.errors import KnavError, blamed
 from knavtool.events import Emit, Event, Steps
 from knavtool.report import console, summary
 from knavtool.report.recorder import Recorder
@@ -28,7 +28,7 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
     live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     epoch = time.time() - time.monotonic()
     recorder = Recorder(epoch=epoch)
-    error: BaseException | None = None
+    told = ""
     try:
         with console.view(
             stream,
@@ -39,12 +39,12 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
             stdout_is_terminal=sys.stdout.isatty(),
         ) as shown:
             yield Steps(_fan_out([recorder, shown, *listen]))
-    except BaseException as left:
-        error = left
+    except BaseException as error:
+        cause = blamed(error)
+        told = cause.message if isinstance(cause, KnavError) else ""
         raise
     finally:
         if not as_json:
-            told = error.message if isinstance(error, KnavError) else ""
             for line in summary.closing(recorder.roots, told=told, table=not live):
                 print(line, file=stream)
 

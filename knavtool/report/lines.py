@@ -1,4 +1,4 @@
-"""Progress as lines, for logs: one line when a step ends, a headline above steps that hold others, and a sign of life."""
+"""Progress as lines, for logs: one line when a step ends, a headline above steps that hold others, signs of life."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO, assert_never
+from typing import TYPE_CHECKING, Self, TextIO, assert_never
 
 from knavtool.events import Noted, StepEnded, StepProgressed, StepStarted
 from knavtool.report import text
@@ -38,7 +38,7 @@ class Lines:
         self._closed = threading.Event()
         self._watch = threading.Thread(target=self._give_signs, name="signs of life", daemon=True)
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         self._watch.start()
         return self
 
@@ -114,7 +114,7 @@ class Lines:
         self._write(f"{told}  {said}" if said else told)
 
     def _headline(self, step: StepId) -> None:
-        """Make sure the last headline is that of `step`; a step interrupted by a concurrent one gets its headline again."""
+        """Make sure the last headline is that of `step`; if a concurrent step came between, it is written again."""
         if step in self._headlines:
             del self._headlines[self._headlines.index(step) + 1 :]
             return
@@ -154,32 +154,38 @@ class JsonLines:
                 self._write(
                     "started",
                     event.at,
-                    {"step": event.step, "parent": event.parent, "kind": event.kind, "name": event.name}
-                    | ({"detail": event.detail} if event.detail else {}),
+                    step=event.step,
+                    parent=event.parent,
+                    kind=event.kind,
+                    name=event.name,
+                    detail=event.detail,
                 )
             case StepProgressed():
                 now = time.monotonic()
                 if event.done == event.total or now - self._told.get(event.step, 0.0) >= 1.0:
                     self._told[event.step] = now
-                    said = {"step": event.step, "done": event.done, "total": event.total}
-                    self._write("progressed", now, said | ({"detail": event.detail} if event.detail else {}))
+                    self._write(
+                        "progressed", now, step=event.step, done=event.done, total=event.total, detail=event.detail
+                    )
             case StepEnded():
-                seconds = round(event.at - self._started.get(event.step, event.at), 3)
                 self._write(
                     "ended",
                     event.at,
-                    {"step": event.step, "result": event.result, "duration": seconds}
-                    | ({"message": event.message} if event.message else {})
-                    | ({"data": dict(event.data)} if event.data else {}),
+                    step=event.step,
+                    result=event.result,
+                    duration=round(event.at - self._started.get(event.step, event.at), 3),
+                    message=event.message,
+                    data=dict(event.data),
                 )
             case Noted():
-                said = {"step": event.step, "message": event.message, "warning": event.warning}
-                self._write("noted", time.monotonic(), said)
+                self._write("noted", time.monotonic(), step=event.step, message=event.message, warning=event.warning)
             case _:
                 assert_never(event)
 
-    def _write(self, name: str, at: float, said: dict[str, object]) -> None:
+    def _write(self, event: str, at: float, /, **said: object) -> None:
         when = datetime.fromtimestamp(at + self._epoch, tz=UTC).isoformat(timespec="milliseconds")
-        line = {"time": when.replace("+00:00", "Z"), "event": name} | said
+        line = {"time": when.replace("+00:00", "Z"), "event": event} | {
+            key: one for key, one in said.items() if one not in ("", {})
+        }
         self._stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
         self._stream.flush()

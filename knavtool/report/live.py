@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from knavtool.events import Result
 from knavtool.report import text
-from knavtool.report.recorder import Recorder
+from knavtool.report.recorder import Note, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
     from knavtool.events import Event
-    from knavtool.report.recorder import Note, Record
+    from knavtool.report.recorder import Record
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SYMBOLS = {
@@ -82,15 +82,10 @@ class Tree:
             yield self._line(row, width)
 
     def _line(self, row: Row, width: int) -> Text:
+        if isinstance(row.about, Note):
+            return _note_line(row.about, row.depth, width)
+        record = row.about
         line = Text(no_wrap=True, overflow="ellipsis", end="\n")
-        if not hasattr(row.about, "kind"):
-            note: Note = row.about  # type: ignore[assignment]
-            line.append("  " * row.depth)
-            line.append("! " if note.warning else "  ", style="yellow")
-            line.append(text.first_line(note.message), style="yellow" if note.warning else "dim")
-            line.truncate(width, overflow="ellipsis")
-            return line
-        record: Record = row.about
         now = self._clock()
         name_width = max(min(48, width - 12 if width < 64 else width // 2 + 4), 10)
         line.append("  " * row.depth)
@@ -136,9 +131,17 @@ class Tree:
         return bar
 
 
+def _note_line(note: Note, depth: int, width: int) -> Text:
+    line = Text("  " * depth, no_wrap=True, overflow="ellipsis")
+    line.append("! " if note.warning else "  ", style="yellow")
+    line.append(text.first_line(note.message), style="yellow" if note.warning else "dim")
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
 def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
     """Keep open steps and the newest others, in order, and count the rest."""
-    keep = {index for index, row in enumerate(lines) if getattr(row.about, "result", Result.OK) is None}
+    keep = {index for index, row in enumerate(lines) if not isinstance(row.about, Note) and row.about.result is None}
     for index in range(len(lines) - 1, -1, -1):
         if len(keep) >= room:
             break
@@ -172,7 +175,7 @@ class LiveTree:
         if not self._live.is_started:
             self._live.start()
 
-    def __enter__(self) -> LiveTree:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

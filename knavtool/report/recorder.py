@@ -23,7 +23,7 @@ class Note:
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """One step; it is filled while events arrive. Times are seconds of the steps' clock; `result` is None while it is open."""
+    """One step, filled while events arrive; times are of the steps' clock, and `result` is None while it is open."""
 
     kind: str
     name: str

@@ -38,8 +38,10 @@ def task_table(run: Record) -> Iterator[str]:
         for task in workflow.find("task"):
             seconds = "-" if task.seconds is None or task.result is Result.SKIPPED else text.duration(task.seconds)
             lines.append((workflow.name, task.name, task.detail, text.WORDS[task.result], seconds))
-    for cleanup in run.find("cleanup"):
-        lines.append(("-", cleanup.name, "", text.WORDS[cleanup.result], text.duration(cleanup.seconds or 0.0)))
+    lines += [
+        ("-", cleanup.name, "", text.WORDS[cleanup.result], text.duration(cleanup.seconds or 0.0))
+        for cleanup in run.find("cleanup")
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(5)]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line[:4], widths[:4], strict=True)]
