@@ -46,8 +46,8 @@ class ChecksumMismatch(EngineError):
 class Fetcher:
     """Downloads; with a `mirror` every URL `https://HOST/PATH` is read from `MIRROR/HOST/PATH`.
 
-    A mirror is a base URL or a local directory, as `wget --force-directories` fills it. A host that could not be reached
-    once is not tried again.
+    A mirror is a base URL or a local directory, as `wget --force-directories` fills it. A host that could not be
+    reached once is not tried again.
     """
 
     mirror: str | None = None

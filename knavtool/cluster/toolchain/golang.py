@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shutil
-import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +52,8 @@ class Go:
     async def build(self, program: Program, *, workspace: Path, progress: Callable[[int, str], object]) -> Path:
         """Build `program` in the empty directory `workspace`; returns the executable there.
 
-        `progress` hears, at least once a second, how many packages are compiled so far and what goes on.
+        `progress` hears how many packages are compiled so far and what goes on. Nobody knows how many there will be:
+        counting those that are not cached takes go as long as a small build.
         """
         recipe = program.build
         if recipe is None:
@@ -66,17 +65,13 @@ class Go:
         if recipe.tags:
             command += ["-tags", ",".join(recipe.tags)]
         command += ["-o", str(output), recipe.package]
-        talk = _Talk(progress)
-        ticker = asyncio.create_task(talk.tick(), name=f"build-{program.name}")
-        try:
-            finished = await run(
-                command,
-                environment=self._environment(_directory(workspace / "tmp")),
-                directory=module,
-                on_error_line=talk.hear,
-            )
-        finally:
-            ticker.cancel()
+        talk = _Talk(recipe.package, progress)
+        finished = await run(
+            command,
+            environment=self._environment(_directory(workspace / "tmp")),
+            directory=module,
+            on_error_line=talk.hear,
+        )
         if finished.code == 0:
             return output
         if "no space left on device" in finished.stderr:
@@ -111,26 +106,21 @@ class Go:
 class _Talk:
     """What go says while it builds: `go: downloading ...` lines, package names, and complaints."""
 
-    def __init__(self, progress: Callable[[int, str], object]) -> None:
+    def __init__(self, package: str, progress: Callable[[int, str], object]) -> None:
+        self._package = package
         self._progress = progress
-        self._started = time.monotonic()
         self._compiled = 0
-        self._last = "reading modules"
         self._complaints: deque[str] = deque(maxlen=_TAIL)
 
     def hear(self, line: str) -> None:
         if line.startswith("go: downloading "):
-            self._last = line.removeprefix("go: ")
+            self._progress(self._compiled, line.removeprefix("go: "))
         elif _PACKAGE.fullmatch(line):
             self._compiled += 1
-            self._last = f"compiling {line}"
+            what = "linking" if line == self._package else f"compiling {line}"
+            self._progress(self._compiled, f"{what} ({self._compiled} packages so far)")
         elif line and not line.startswith("#"):
             self._complaints.append(line.strip())
-
-    async def tick(self) -> None:
-        while True:
-            self._progress(self._compiled, f"{time.monotonic() - self._started:.0f} s, {self._last}")
-            await asyncio.sleep(1)
 
     def complaint(self) -> str:
         return "; ".join(self._complaints) or "it said nothing"

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import shutil
 import tarfile
-import time
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING
@@ -50,7 +49,12 @@ class Installer:
         async with self._downloads:
             host = urlsplit(self.fetcher.address(release.url)).netloc
             with _attempt(steps, "download", program, f"from {host}", otherwise=Result.SKIPPED) as step:
-                await self.fetcher.download(release.url, sha256=expected, to=part, progress=step.progress)
+                await self.fetcher.download(
+                    release.url,
+                    sha256=expected,
+                    to=part,
+                    progress=lambda done, total: step.progress(done, total, _megabytes(done, total)),
+                )
                 with whole(target, mode=0o755) as new:
                     size = await in_thread(lambda leave: _unpack(part, release, new, leave), name=f"unpack-{target}")
                     await self._try_out(program, new)
@@ -66,7 +70,6 @@ class Installer:
             raise Unavailable("no go command on PATH (Go 1.26 or newer builds it from source)")
         async with self._builds:
             with _attempt(steps, "build", program, program.build.package, otherwise=Result.FAILED) as step:
-                started = time.monotonic()
                 with workspace(target) as directory:
                     built = await self.go.build(
                         program, workspace=directory, progress=lambda done, detail: step.progress(done, 0, detail)
@@ -75,7 +78,7 @@ class Installer:
                         with writing(new):
                             built.replace(new)
                         await self._try_out(program, new)
-                step.message = f"built in {time.monotonic() - started:.0f} s"
+                step.message = f"{target.stat().st_size / 1e6:.0f} MB"
                 step.data = {"path": str(target), "package": program.build.package}
 
     async def _try_out(self, program: Program, path: Path) -> None:
@@ -116,6 +119,10 @@ def workspace(target: Path) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _megabytes(done: int, total: int) -> str:
+    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+
+
 def _unpack(part: Path, release: Release, new: Path, leave: Leave) -> int:
     """Copy the program out of a verified download to `new`; returns its size."""
     try:
@@ -137,7 +144,7 @@ def _member(part: Path, release: Release) -> Iterator[IO[bytes]]:
         with part.open("rb") as file:
             yield file
     elif release.url.endswith(".zip"):
-        with zipfile.ZipFile(part) as archive, archive.open(release.member) as file:
+        with zipfile.ZipFile(part) as zipped, zipped.open(release.member) as file:
             yield file
     else:
         with tarfile.open(part, "r:*") as archive:

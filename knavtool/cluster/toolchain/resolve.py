@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,11 +36,12 @@ class Source(StrEnum):
 
 
 ALL_SOURCES = frozenset(Source)
+_LEFT_OUT = "not allowed by --offline or --source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where a program is, or, with no `path`, which source would be tried first; `source` None means none can give it."""
+    """Where a program is or, with no `path`, which source would be tried first; no `source`: none can give it."""
 
     name: str
     version: str
@@ -54,7 +55,7 @@ class _Looked:
     """What a look at the machine found: a place, or why each source looked at has nothing."""
 
     found: tuple[Source, Path] | None
-    reasons: tuple[tuple[str, str], ...] = ()
+    reasons: Mapping[Source, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
 
 
@@ -67,8 +68,8 @@ class Toolchain:
     """Finds and installs the pinned programs.
 
     `explicit` are paths the user gave, used as they are. `environment` is what programs and go are started with, and
-    `search_path` is the PATH that is searched. A `mirror` stands for all release hosts. `offline` leaves out downloads and
-    lets go use only its module cache. `sources` may leave out any source but `explicit`.
+    `search_path` is the PATH that is searched. A `mirror` stands for all release hosts. `offline` leaves out downloads
+    and lets go use only its module cache. `sources` may leave out any source but `explicit`.
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class Toolchain:
     ) -> None:
         self.pins = pins or load_pins()
         self.store = Store(cache)
-        self._explicit = dict(explicit or {})
+        self.explicit = dict(explicit or {})
         self._environment = dict(environment or {})
         self._search_path = search_path
         self._sources = {*sources, Source.EXPLICIT} - ({Source.DOWNLOAD} if offline else set())
+        self._told: set[str] = set()
         fetcher = Fetcher(mirror=mirror)
         self.go = Go(environment=self._environment, search_path=search_path, offline=offline)
         self._installer = Installer(fetcher=fetcher, go=self.go, environment=self._environment)
@@ -151,7 +153,7 @@ class Toolchain:
     async def _ensure(self, program: Program, steps: Steps) -> Path:
         looked = await self._look(program)
         for text in looked.skipped:
-            steps.note(f"skipped: {text}")
+            self._tell(f"skipped: {text}", steps)
         if looked.found is not None:
             return looked.found[1]
         target = self.store.program(program)
@@ -160,15 +162,24 @@ class Toolchain:
             # Another process may have installed it while this one waited.
             if Source.CACHE in self._sources and is_program(target):
                 return target
-            reasons = list(looked.reasons)
+            reasons = {source: _LEFT_OUT for source in Source if source not in self._sources}
+            reasons.update(looked.reasons)
             for source in self._installing():
                 try:
                     await self._install(source, program, target, steps)
                     return target
                 except Unavailable as reason:
-                    reasons.append((source, str(reason)))
+                    reasons[source] = str(reason)
+                    self._tell(f"no {source}: {reason}", steps)
         hint = f"put it on PATH, or set {explicit_variable(program.name)} to its path"
-        raise BinaryMissing(program.title, reasons, hint=hint)
+        tried = [(str(source), reasons[source]) for source in Source if source in reasons]
+        raise BinaryMissing(program.title, tried, hint=hint)
+
+    def _tell(self, text: str, steps: Steps) -> None:
+        """Note what is out of order once, though it may concern many programs."""
+        if text not in self._told:
+            self._told.add(text)
+            steps.note(text)
 
     def _installing(self) -> Iterator[Source]:
         return (source for source in (Source.DOWNLOAD, Source.BUILD) if source in self._sources)
@@ -187,12 +198,12 @@ class Toolchain:
 
     async def _look(self, program: Program) -> _Looked:
         """Look where no installation is needed: explicit > PATH > cache."""
-        if (given := self._explicit.get(program.name)) is not None:
+        if (given := self.explicit.get(program.name)) is not None:
             if not is_program(given):
                 message = f"{explicit_variable(program.name)}: {given} is not an executable file"
                 raise UsageError(message, hint=f"name the {program.name} program itself, not its directory")
             return _Looked((Source.EXPLICIT, given))
-        reasons: list[tuple[str, str]] = []
+        reasons: dict[Source, str] = {}
         skipped: list[str] = []
         if Source.PATH in self._sources:
             for candidate in self._on_path(program.name):
@@ -200,16 +211,13 @@ class Toolchain:
                 if problem is None:
                     return _Looked((Source.PATH, candidate), skipped=tuple(skipped))
                 skipped.append(problem)
-            reasons.append((Source.PATH, "; ".join(skipped) or f"no {program.name} there"))
+            reasons[Source.PATH] = "; ".join(skipped) or f"no {program.name} there"
         if Source.CACHE in self._sources:
             target = self.store.program(program)
             if is_program(target):
                 return _Looked((Source.CACHE, target), skipped=tuple(skipped))
-            reasons.append((Source.CACHE, f"no {target}"))
-        for source in (Source.PATH, Source.CACHE, Source.DOWNLOAD, Source.BUILD):
-            if source not in self._sources:
-                reasons.append((source, "not allowed by --offline or --source"))
-        return _Looked(None, tuple(reasons), tuple(skipped))
+            reasons[Source.CACHE] = f"no {target}"
+        return _Looked(None, reasons, tuple(skipped))
 
     def _on_path(self, name: str) -> Iterator[Path]:
         """The programs of that name on PATH, each once though several directories may lead to it."""

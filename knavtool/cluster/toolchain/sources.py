@@ -26,10 +26,10 @@ class SourceFiles:
 
     async def module_directory(self, module: str, version: str) -> Path:
         """The directory of a module's sources."""
-        target = self._store.source(module, version, ".module")
-        async with locked(target, waiting=_silent):
+        files = self._files(module, version)
+        async with locked(files, waiting=_silent):
             try:
-                with workspace(target) as directory:
+                with workspace(files) as directory:
                     return await self._go.module_directory(module, version, workspace=directory)
             except Unavailable as reason:
                 raise BinaryMissing(f"source of {module}@{version}", [("go", str(reason))]) from reason
@@ -55,21 +55,28 @@ class SourceFiles:
         if target.is_file():
             return target
         reasons: list[tuple[str, str]] = []
-        async with locked(target, waiting=_silent):
+        files = self._files(module, version)
+        async with locked(files, waiting=_silent):
             if target.is_file():
                 return target
+            with writing(target.parent):
+                target.parent.mkdir(parents=True, exist_ok=True)
             if url is not None:
                 try:
                     return await self._download(url, sha256=sha256, checksums=checksums, target=target)
                 except Unavailable as reason:
                     reasons.append(("download", str(reason)))
             try:
-                with workspace(target) as directory:
+                with workspace(files) as directory:
                     found = await self._go.module_directory(module, version, workspace=directory) / path
                     return _copy(found, target)
             except Unavailable as reason:
                 reasons.append(("go module", str(reason)))
         raise BinaryMissing(f"{path} of {module}@{version}", reasons)
+
+    def _files(self, module: str, version: str) -> Path:
+        """What stands for all files of a module: they share one lock."""
+        return self._store.source(module, version, "files")
 
     async def _download(self, url: str, *, sha256: str | None, checksums: str | None, target: Path) -> Path:
         if not self._downloads:

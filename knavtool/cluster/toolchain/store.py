@@ -11,7 +11,6 @@ import errno
 import fcntl
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.cluster.toolchain.threads import Leave, in_thread
@@ -19,6 +18,7 @@ from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from knavtool.cluster.toolchain.pins import Program
 

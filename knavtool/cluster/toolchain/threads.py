@@ -1,7 +1,7 @@
 """Blocking work in a thread that a cancelled task can leave behind.
 
-A thread of asyncio's own pool would keep the process from ending until its read or its lock comes back. A thread here is
-a daemon: after a cancel nobody waits for it, and its `Leave` keeps it from changing anything more.
+A thread of asyncio's own pool would keep the process from ending until its read or its lock comes back. A thread here
+is a daemon: after a cancel nobody waits for it, and its `Leave` keeps it from changing anything more.
 """
 
 from __future__ import annotations

@@ -1,0 +1,84 @@
+"""The programs a command needs, found by what the environment says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from knavtool.cli.options import Target
+    from knavtool.cluster.toolchain.resolve import Toolchain
+    from knavtool.events import Steps
+    from knavtool.helm import Helm
+
+_TRUE = {"1", "true", "yes", "on"}
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """Where downloads and builds are kept: `$XDG_CACHE_HOME/knavtool`."""
+    given = environment.get("XDG_CACHE_HOME", "")
+    # The XDG specification wants relative paths to be ignored.
+    base = Path(given) if given and Path(given).is_absolute() else Path.home() / ".cache"
+    return base / "knavtool"
+
+
+def toolchain_from_environment(
+    environment: Mapping[str, str] | None = None,
+    *,
+    binaries: Sequence[str] = (),
+    mirror: str | None = None,
+    offline: bool | None = None,
+    sources: Iterable[str] | None = None,
+) -> Toolchain:
+    """The toolchain as KNAVTOOL_<NAME>_BINARY, KNAVTOOL_MIRROR, KNAVTOOL_OFFLINE and KNAVTOOL_SOURCE describe it.
+
+    Arguments that are not None win over the environment; `binaries` are `NAME=PATH` pairs from the command line.
+    """
+    from knavtool.cluster.toolchain.resolve import ALL_SOURCES, Source, Toolchain, explicit_variable
+
+    variables = os.environ if environment is None else environment
+    if offline is None:
+        offline = variables.get("KNAVTOOL_OFFLINE", "").strip().lower() in _TRUE
+    named = variables.get("KNAVTOOL_SOURCE", "") if sources is None else " ".join(sources)
+    try:
+        allowed = frozenset(Source(word) for word in named.replace(",", " ").split()) or ALL_SOURCES
+    except ValueError as error:
+        hint = f"the sources are {', '.join(Source)}"
+        raise UsageError(f"no such source of programs: {error.args[0].split()[0]}", hint=hint) from None
+    toolchain = Toolchain(
+        cache=cache_directory(variables),
+        explicit=_pairs(binaries),
+        search_path=variables.get("PATH", os.defpath),
+        environment=variables,
+        mirror=mirror or variables.get("KNAVTOOL_MIRROR") or None,
+        offline=offline,
+        sources=allowed,
+    )
+    for name in toolchain.explicit:
+        toolchain.program(name)
+    for name in toolchain.pins.programs:
+        if path := variables.get(explicit_variable(name)):
+            toolchain.explicit.setdefault(name, Path(path).expanduser())
+    return toolchain
+
+
+def _pairs(binaries: Sequence[str]) -> dict[str, Path]:
+    pairs = {}
+    for text in binaries:
+        name, separator, path = text.partition("=")
+        if not (name and separator and path):
+            raise UsageError(f"--binary {text}: expected NAME=PATH, for example etcd=/usr/local/bin/etcd")
+        pairs[name] = Path(path).expanduser()
+    return pairs
+
+
+async def helm(target: Target, steps: Steps) -> Helm:
+    """Helm for the cluster of a command; it is installed first if this machine has none."""
+    from knavtool.helm import Helm
+
+    found = await toolchain_from_environment(target.environment).ensure(["helm"], steps=steps)
+    return Helm(found["helm"], kubeconfig=target.kubeconfig, context=target.context)

@@ -1,0 +1,66 @@
+"""`knavtool toolchain install`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.output import print_rows
+from knavtool.cli.running import run_async
+from knavtool.cli.toolchain import app
+
+
+@app.command("install")
+def install(
+    context: typer.Context,
+    names: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Argument(metavar="NAME", help="Programs; all if none is named."),
+    ] = None,
+    source: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--source",
+            envvar="KNAVTOOL_SOURCE",
+            help="Allow only this source (path, cache, download, build); repeat it to allow more.",
+        ),
+    ] = None,
+    mirror: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--mirror",
+            envvar="KNAVTOOL_MIRROR",
+            help="A URL or directory that holds the release files as HOST/PATH, as `wget -x` saves them.",
+        ),
+    ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", envvar="KNAVTOOL_OFFLINE", help="Download nothing; build only from modules that are here."
+        ),
+    ] = False,
+    output: options.OutputFormat = options.Output.TABLE,
+) -> None:
+    """Make sure the programs are on this machine: found on PATH or in the cache, downloaded, or built from source."""
+    run_async(_install(options.settings(context), names, source, mirror, offline, output))
+
+
+async def _install(
+    settings: options.Globals,
+    names: list[str] | None,
+    source: list[str] | None,
+    mirror: str | None,
+    offline: bool,
+    output: options.Output,
+) -> None:
+    from knavtool.cli.programs import toolchain_from_environment
+    from knavtool.cli.progress import steps as progress
+    from knavtool.cli.toolchain.rows import rows
+
+    toolchain = toolchain_from_environment(mirror=mirror, offline=offline, sources=source)
+    chosen = names or list(toolchain.pins.programs)
+    with progress(settings) as steps:
+        await toolchain.ensure(chosen, steps=steps)
+    print_rows(await rows(toolchain, chosen), output)

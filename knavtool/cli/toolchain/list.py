@@ -1,0 +1,22 @@
+"""`knavtool toolchain list`."""
+
+from __future__ import annotations
+
+from knavtool.cli import options
+from knavtool.cli.output import print_rows
+from knavtool.cli.running import run_async
+from knavtool.cli.toolchain import app
+
+
+@app.command("list")
+def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
+    """List the programs: version, and where each is or would come from."""
+    run_async(_list(output))
+
+
+async def _list(output: options.Output) -> None:
+    from knavtool.cli.programs import toolchain_from_environment
+    from knavtool.cli.toolchain.rows import rows
+
+    toolchain = toolchain_from_environment()
+    print_rows(await rows(toolchain, list(toolchain.pins.programs)), output)

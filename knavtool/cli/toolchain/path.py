@@ -1,0 +1,27 @@
+"""`knavtool toolchain path`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from knavtool.cli.running import run_async
+from knavtool.cli.toolchain import app
+
+
+@app.command("path")
+def path(name: Annotated[str, typer.Argument(help="A program of the toolchain.")]) -> None:
+    """Print the path of a program that is on this machine."""
+    print(run_async(_path(name)))
+
+
+async def _path(name: str) -> str:
+    from knavtool.cli.programs import toolchain_from_environment
+    from knavtool.errors import EngineError
+
+    location = await toolchain_from_environment().locate(name)
+    if location.path is None:
+        hint = f"`knavtool toolchain install {name}` installs it"
+        raise EngineError(f"{name} {location.version} is not on this machine", hint=hint)
+    return str(location.path)
