@@ -1,0 +1,62 @@
+"""What holds for every test: an environment that is not the user's, and nothing left running at the end."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import environment, processes
+from support.cli import run_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from subprocess import CompletedProcess
+
+pytest_plugins = ["support.fixtures"] if find_spec("support.fixtures") else []
+
+_GIVEN = environment.current()
+_SESSION = uuid.uuid4().hex
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the user's environment before anything is imported or started."""
+    directory = tempfile.TemporaryDirectory(prefix="knavtool-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(directory.cleanup)
+    chosen = environment.isolated(Path(directory.name), _GIVEN | environment.tool_settings(_GIVEN))
+    os.environ.clear()
+    os.environ.update(chosen | {environment.MARKER: _SESSION})
+    environment.make_directories(os.environ)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_left() -> Iterator[None]:
+    """Whatever a test starts must have ended when the tests have, also what has left its parent."""
+    yield
+    found = processes.carrying(environment.MARKER, _SESSION)
+    left = processes.survivors(list(found), within=10)
+    assert not left, "left running:\n" + "\n".join(f"  {number} {found[number]}" for number in left)
+
+
+@pytest.fixture(autouse=True)
+def _own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test its own home, kubeconfig and data."""
+    chosen = environment.isolated(tmp_path / "user", os.environ)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    environment.make_directories(chosen)
+
+
+@pytest.fixture
+def knavtool(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
+    """Call the command line as a user does, from a directory of the test: `knavtool("nodes", "list", check=5)`."""
+    work = tmp_path / "work"
+    work.mkdir()
+    return partial(run_cli, cwd=work)
