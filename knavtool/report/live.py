@@ -16,7 +16,7 @@ from knavtool.report.recorder import Note, Recorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from rich.console import ConsoleOptions, RenderResult
+    from rich.console import ConsoleOptions, OverflowMethod, RenderResult
 
     from knavtool.events import Event
     from knavtool.report.recorder import Record
@@ -66,6 +66,8 @@ class Tree:
         self._recorder = recorder
         self._verbose = verbose
         self._unicode = unicode
+        # rich marks a cut with a character that other encodings do not have.
+        self._overflow: OverflowMethod = "ellipsis" if unicode else "crop"
         self._clock = clock
         self.whole = False  # the last drawing shows everything, however tall
 
@@ -83,24 +85,31 @@ class Tree:
 
     def _line(self, row: Row, width: int) -> Text:
         if isinstance(row.about, Note):
-            return _note_line(row.about, row.depth, width)
+            return self._note_line(row.about, row.depth, width)
         record = row.about
-        line = Text(no_wrap=True, overflow="ellipsis", end="\n")
+        line = Text(no_wrap=True, overflow=self._overflow)
         now = self._clock()
-        name_width = max(min(48, width - 12 if width < 64 else width // 2 + 4), 10)
+        name_width = max(min(48, width // 2), 10)
         line.append("  " * row.depth)
         line.append_text(self._symbol(record, now))
         line.append(f" {record.name}", style="dim" if record.result is Result.SKIPPED else "")
         if record.detail:
             line.append(f" {record.detail}", style="dim")
-        line.truncate(name_width, overflow="ellipsis", pad=True)
+        line.truncate(name_width, overflow=self._overflow, pad=True)
         seconds = record.seconds if record.seconds is not None else now - record.started
         line.append(f"{text.duration(seconds):>8}", style="dim" if record.result is Result.OK else "")
         room = width - line.cell_len - 2
         if room >= 8 and (said := self._said(record, room)).plain:
             line.append("  ")
             line.append_text(said)
-        line.truncate(width, overflow="ellipsis")
+        line.truncate(width, overflow=self._overflow)
+        return line
+
+    def _note_line(self, note: Note, depth: int, width: int) -> Text:
+        line = Text("  " * depth, no_wrap=True, overflow=self._overflow)
+        line.append("! " if note.warning else "  ", style="yellow")
+        line.append(text.first_line(note.message), style="yellow" if note.warning else "dim")
+        line.truncate(width, overflow=self._overflow)
         return line
 
     def _symbol(self, record: Record, now: float) -> Text:
@@ -116,27 +125,20 @@ class Tree:
         else:
             counted = text.progress(record)
             said = Text()
-            if record.total > 0 and room >= len(counted) + BAR_WIDTH + 2:
-                said.append_text(self._bar(record.done / record.total))
+            bar_width = min(BAR_WIDTH, room - len(counted) - 2)
+            if record.total > 0 and bar_width >= 6:
+                said.append_text(self._bar(record.done / record.total, bar_width))
                 said.append("  ")
             said.append(counted, style="cyan")
-        said.truncate(room, overflow="ellipsis")
+        said.truncate(room, overflow=self._overflow)
         return said
 
-    def _bar(self, share: float) -> Text:
-        full = int(max(0.0, min(share, 1.0)) * BAR_WIDTH)
+    def _bar(self, share: float, width: int) -> Text:
+        full = int(max(0.0, min(share, 1.0)) * width)
         bar = Text()
         bar.append(("━" if self._unicode else "=") * full, style="cyan")
-        bar.append(("─" if self._unicode else "-") * (BAR_WIDTH - full), style="dim")
+        bar.append(("─" if self._unicode else "-") * (width - full), style="dim")
         return bar
-
-
-def _note_line(note: Note, depth: int, width: int) -> Text:
-    line = Text("  " * depth, no_wrap=True, overflow="ellipsis")
-    line.append("! " if note.warning else "  ", style="yellow")
-    line.append(text.first_line(note.message), style="yellow" if note.warning else "dim")
-    line.truncate(width, overflow="ellipsis")
-    return line
 
 
 def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:

@@ -30,9 +30,9 @@ def duration(seconds: float) -> str:
 
 
 def first_line(message: str) -> str:
-    """The first line of a message; an ellipsis tells that there is more."""
+    """The first line of a message; dots tell that there is more."""
     first, _, rest = message.strip().partition("\n")
-    return f"{first} …" if rest else first
+    return f"{first} ..." if rest else first
 
 
 def headline(record: Record) -> str:
