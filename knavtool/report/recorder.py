@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from knavtool.events import Noted, Result, StepEnded, StepProgressed, StepStarted
@@ -102,9 +102,7 @@ class Recorder:
     def record(self) -> Record:
         """The whole: the only root, or one record that holds several."""
         if len(self.roots) == 1:
-            root = self.roots[0]
-            root.notes[:0], self.notes = self.notes, []
-            return root
+            return replace(self.roots[0], notes=[*self.notes, *self.roots[0].notes])
         return together(self.roots, self.notes)
 
 

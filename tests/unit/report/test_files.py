@@ -1,0 +1,148 @@
+"""The files of a report: the same run, the same numbers, and readable by others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import junitparser
+import pytest
+from jsonschema import Draft202012Validator
+
+from knavtool import __version__, resources
+from knavtool.errors import DocumentError
+from knavtool.events import Result, StepId, StepStarted
+from knavtool.report import json_file, junit_file
+from knavtool.report.recorder import Recorder
+from knavtool.report.write import check_directory, write_reports
+from support.runs import EPOCH, MISMATCH, Clock, record_run, stepping
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """The reports of a run in which one task failed."""
+    directory = tmp_path / "deep" / "report"
+    recorder = record_run()
+    paths = write_reports(directory, recorder.record, epoch=recorder.epoch)
+    assert sorted(path.name for path in paths) == ["junit.xml", "report.json"]
+    return directory
+
+
+def test_json_fits_its_schema(reports: Path) -> None:
+    schema = json.loads(resources.schema("report").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads((reports / "report.json").read_text()))
+
+
+def test_json_tells_the_run(reports: Path) -> None:
+    report = json.loads((reports / "report.json").read_text())
+    assert report["tool"] == {"name": "knavtool", "version": __version__}
+    assert report["started"] == "2023-11-14T22:15:00.000Z"
+    assert (report["result"], report["duration"]) == ("failed", 6.25)
+    assert report["counts"]["tasks"] == {"ok": 2, "failed": 1, "skipped": 1, "cancelled": 0}
+    assert report["counts"]["workflows"] == {"ok": 1, "failed": 1, "skipped": 0, "cancelled": 0}
+    check = report["run"]["steps"][1]["steps"][0]
+    assert check == {
+        "kind": "task",
+        "name": "check",
+        "detail": "CheckObj",
+        "result": "failed",
+        "started": "2023-11-14T22:15:02.250Z",
+        "duration": 3.0,
+        "message": MISMATCH,
+    }
+
+
+def test_junit_is_read_by_another_parser(reports: Path) -> None:
+    xml = junitparser.JUnitXml.fromfile(str(reports / "junit.xml"))
+    suites = list(xml)
+    assert [suite.name for suite in suites] == ["first", "second", "cleanup"]
+    cases = {case.name: case for suite in suites for case in suite}
+    assert list(cases) == ["register (RegisterObj)", "job (SubmitObj)", "check (CheckObj)", "later (Sleep)", "cleanup"]
+    (failure,) = cases["check (CheckObj)"].result
+    assert isinstance(failure, junitparser.Failure)
+    assert failure.text == MISMATCH
+    assert failure.message == "Job default/job-1: 1 field differs ..."
+    assert isinstance(cases["later (Sleep)"].result[0], junitparser.Skipped)
+    assert cases["job (SubmitObj)"].system_out == "a note"
+
+
+def test_json_and_junit_agree(reports: Path) -> None:
+    report = json.loads((reports / "report.json").read_text())
+    xml = junitparser.JUnitXml.fromfile(str(reports / "junit.xml"))
+    assert xml.time == report["duration"]
+    counted = (xml.tests, xml.failures, xml.errors, xml.skipped)
+    xml.update_statistics()
+    assert (xml.tests, xml.failures, xml.errors, xml.skipped) == counted == (5, 1, 0, 1)
+    times = {case.name.split()[0]: case.time for suite in xml for case in suite}
+    tasks = [task for workflow in report["run"]["steps"][:2] for task in workflow["steps"]]
+    assert {task["name"]: task["duration"] for task in tasks}.items() <= times.items()
+
+
+def test_a_run_that_was_cut_off_is_no_success() -> None:
+    recorder = Recorder(epoch=EPOCH)
+    recorder(StepStarted(step=StepId(1), parent=None, kind="run", name="run", at=1.0))
+    recorder(StepStarted(step=StepId(2), parent=StepId(1), kind="workflow", name="w", at=1.0))
+    recorder(StepStarted(step=StepId(3), parent=StepId(2), kind="task", name="t", at=1.0))
+    report = json_file.document(recorder.record, epoch=EPOCH)
+    assert (report["result"], report["counts"]["tasks"]["cancelled"]) == ("cancelled", 1)
+    xml = junitparser.JUnitXml.fromstring(junit_file.document(recorder.record, epoch=EPOCH).encode())
+    assert (xml.tests, xml.errors) == (1, 1)
+
+
+def test_a_run_that_fails_before_any_workflow_fails_in_junit() -> None:
+    recorder, clock = Recorder(), Clock()
+    with stepping(recorder, clock).step("run", "run") as run:
+        run.result, run.message = Result.FAILED, "no such kind"
+    xml = junitparser.JUnitXml.fromstring(junit_file.document(recorder.record, epoch=EPOCH).encode())
+    assert (xml.tests, xml.failures) == (1, 1)
+
+
+def test_a_workflow_that_fails_for_its_own_reason_fails_in_junit() -> None:
+    recorder, clock = Recorder(), Clock()
+    steps = stepping(recorder, clock)
+    with steps.step("run", "run") as run, run.nested().step("workflow", "w") as workflow:
+        with workflow.nested().step("task", "fine", "Sleep"):
+            pass
+        workflow.result = run.result = Result.FAILED
+    xml = junitparser.JUnitXml.fromstring(junit_file.document(recorder.record, epoch=EPOCH).encode())
+    assert [(case.name, bool(case.result)) for suite in xml for case in suite] == [("fine (Sleep)", False), ("w", True)]
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred\x1b[0m", "nul \x00 byte", "<&\"'>", "lone \ud800 surrogate", "käse 🧀"])
+def test_junit_stays_xml_whatever_a_program_said(text: str) -> None:
+    recorder = Recorder()
+    steps = stepping(recorder, Clock())
+    with steps.step("run", "run") as run, run.nested().step("workflow", f"w {text}") as workflow:
+        with workflow.nested().step("task", f"t {text}") as task:
+            task.note(text)
+            task.result, task.message = Result.FAILED, f"said {text}\nand more"
+        workflow.result = run.result = Result.FAILED
+    xml = junitparser.JUnitXml.fromstring(junit_file.document(recorder.record, epoch=EPOCH).encode())
+    (case,) = [case for suite in xml for case in suite]
+    assert case.result[0].text.startswith("said ")
+    assert "\x1b" not in case.result[0].text
+
+
+def test_a_second_report_replaces_the_first_and_leaves_no_scraps(reports: Path) -> None:
+    recorder = record_run()
+    write_reports(reports, recorder.record, epoch=0.0)
+    assert json.loads((reports / "report.json").read_text())["started"].startswith("1970-")
+    assert sorted(path.name for path in reports.iterdir()) == ["junit.xml", "report.json"]
+
+
+def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    target = tmp_path / "file" / "report"
+    with pytest.raises(DocumentError, match=r"cannot write the report .*report\.json: Not a directory"):
+        write_reports(target, record_run().record, epoch=0.0)
+    with pytest.raises(DocumentError, match=r"cannot write reports to .*: Not a directory"):
+        check_directory(target)
+
+
+def test_checking_a_directory_leaves_nothing_in_it(tmp_path: Path) -> None:
+    check_directory(tmp_path / "new" / "report")
+    assert list((tmp_path / "new" / "report").iterdir()) == []

@@ -1,0 +1,257 @@
+"""How a run reads: as lines, as JSON, as a live tree, and in its closing lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from knavtool.events import Noted, Result, StepEnded, StepId, StepProgressed, StepStarted
+from knavtool.report import summary, text
+from knavtool.report.lines import JsonLines, Lines
+from knavtool.report.live import LiveTree, Tree
+from knavtool.report.recorder import Recorder
+from support.runs import EPOCH, Clock, events_of_run, record_run, stepping
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0s"),
+        (-1, "0.0s"),
+        (0.04, "0.0s"),
+        (3.25, "3.2s"),
+        (59.94, "59.9s"),
+        (59.96, "1m00s"),
+        (125, "2m05s"),
+        (3720, "1h02m"),
+    ],
+)
+def test_durations(seconds: float, expected: str) -> None:
+    assert text.duration(seconds) == expected
+
+
+def test_lines_of_a_run() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    for event in events_of_run():
+        lines(event)
+    assert [
+        re.sub(r" {2,}(?=\S)", "  ", line.rstrip()) if line.strip() else "" for line in stream.getvalue().splitlines()
+    ] == [
+        "run",
+        "  first (first.yml)",
+        "  ok  register (RegisterObj)  0.2s",
+        "  job (SubmitObj)",
+        "  a note",
+        "  ok  job (SubmitObj)  2.0s",
+        "  ok  first (first.yml)  2.2s",
+        "  second (second.yml)",
+        "  failed  check (CheckObj)  3.0s  Job default/job-1: 1 field differs ...",
+        "  skipped  later (Sleep)  0.0s  an earlier task failed",
+        "  failed  second (second.yml)  3.0s",
+        "  ok  cleanup  1.0s  2 objects removed",
+        "failed  run  6.2s",
+    ]
+
+
+def test_lines_hide_the_inside_of_tasks_unless_asked() -> None:
+    quiet, verbose = io.StringIO(), io.StringIO()
+    for stream, loud in ((quiet, False), (verbose, True)):
+        lines = Lines(stream, verbose=loud)
+        for event in events_of_run():
+            lines(event)
+    assert "create (2 objects)" not in quiet.getvalue()
+    assert "create (2 objects)" in verbose.getvalue()
+
+
+def test_lines_repeat_a_headline_after_a_concurrent_step_came_between() -> None:
+    stream, clock = io.StringIO(), Clock()
+    steps = stepping(Lines(stream), clock)
+    with steps.step("up", "up") as up, up.nested().step("wave", "a") as a, up.nested().step("wave", "b") as b:
+        for parent, name in ((a, "a1"), (b, "b1"), (a, "a2")):
+            with parent.nested().step("process", name):
+                pass
+    names = [line.removeprefix("    ok").split("0.0s")[0].strip() for line in stream.getvalue().splitlines()]
+    assert names[:7] == ["up", "a", "a1", "b", "b1", "a", "a2"]
+
+
+def test_lines_name_what_is_waited_for() -> None:
+    stream, clock = io.StringIO(), Clock()
+    lines = Lines(stream)
+    with stepping(lines, clock).step("up", "up") as up, up.nested().step("build", "kube-apiserver") as build:
+        build.progress(40, 100)
+        lines.give_signs(clock.now + 14)
+        assert stream.getvalue() == ""
+        lines.give_signs(clock.now + 20)
+        lines.give_signs(clock.now + 21)
+        assert re.findall(r"\.\.\. .*", stream.getvalue()) == [
+            "...       kube-apiserver                               20.0s  40/100"
+        ]
+        lines.give_signs(clock.now + 81)
+        assert stream.getvalue().count("...  ") == 2
+
+
+def test_json_lines_hold_every_event() -> None:
+    stream = io.StringIO()
+    told = JsonLines(stream, epoch=EPOCH)
+    events = list(events_of_run())
+    for event in events:
+        told(event)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    for kind, name in ((StepStarted, "started"), (StepEnded, "ended"), (Noted, "noted")):
+        assert sum(line["event"] == name for line in lines) == sum(isinstance(event, kind) for event in events)
+    assert lines[0] | {"step": 0} == {
+        "time": "2023-11-14T22:15:00.000Z",
+        "event": "started",
+        "step": 0,
+        "parent": None,
+        "kind": "run",
+        "name": "run",
+    }
+    assert lines[-1]["duration"] == 6.25
+
+
+def test_json_lines_thin_out_progress_but_keep_its_end() -> None:
+    stream = io.StringIO()
+    told = JsonLines(stream, epoch=EPOCH)
+    for done in range(1, 10_001):
+        told(StepProgressed(step=StepId(1), done=done, total=10_000))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(lines) < 1000
+    assert lines[-1]["done"] == 10_000
+
+
+def drawn(
+    recorder: Recorder, *, width: int = 80, height: int = 40, unicode: bool = True, whole: bool = True
+) -> list[str]:
+    tree = Tree(recorder, unicode=unicode, clock=lambda: 200.0)
+    tree.whole = whole
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+    with console.capture() as capture:
+        console.print(tree, end="")
+    return capture.get().splitlines()
+
+
+def test_tree_of_a_run() -> None:
+    assert [" ".join(line.split()) for line in drawn(record_run())] == [
+        "✗ run 6.2s",
+        "✓ first first.yml 2.2s",
+        "✓ register RegisterObj 0.2s",
+        "✓ job SubmitObj 2.0s",
+        "✗ second second.yml 3.0s",
+        "✗ check CheckObj 3.0s Job default/job-1: 1 field di…",
+        "- later Sleep 0.0s an earlier task failed",
+        "✓ cleanup 1.0s 2 objects removed",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_tree_never_leaves_the_screen(width: int, unicode: bool) -> None:
+    recorder, clock = Recorder(), Clock()
+    steps = stepping(recorder, clock)
+    with steps.step("up", "a name that is far too long for any terminal " * 3, "details " * 20) as up:
+        up.note("a note that is far too long for any terminal either " * 5, warning=True)
+        up.progress(7, 10, "")
+        with up.nested().step("wide", "世界" * 60) as wide:
+            wide.message = "said " * 50
+        lines = drawn(recorder, width=width, unicode=unicode)
+    assert len(lines) == 3
+    assert all(cell_len(line) <= width for line in lines)
+    if not unicode:
+        lines[2] = ""
+        "".join(lines).encode("ascii")
+
+
+def test_tree_shows_open_steps_and_the_newest_when_the_screen_is_low() -> None:
+    recorder, clock = Recorder(), Clock()
+    steps = stepping(recorder, clock)
+    with steps.step("run", "run") as run:
+        for number in range(50):
+            with run.nested().step("task", f"task-{number}"):
+                pass
+        with run.nested().step("task", "open"):
+            low = drawn(recorder, height=12, whole=False)
+    assert len(low) <= 12
+    assert "more lines" in low[0]
+    assert "run" in low[1]
+    assert "task-49" in low[-2]
+    assert "open" in low[-1]
+    assert len(drawn(recorder, height=12)) == 52
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("leave", [None, RuntimeError, KeyboardInterrupt])
+def test_live_tree_gives_the_terminal_back(leave: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+
+    def use() -> None:
+        with (
+            LiveTree(stream, verbose=False, stdout_is_terminal=False) as tree,
+            stepping(tree, Clock()).step("up", "up"),
+        ):
+            if leave is not None:
+                raise leave
+
+    if leave is None:
+        use()
+    else:
+        with pytest.raises(leave):
+            use()
+    said = stream.getvalue()
+    assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l"), "the cursor stays hidden"
+    assert said.removesuffix("\x1b[?25h").endswith("\n")
+
+
+def test_a_live_tree_without_events_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with LiveTree(stream, verbose=False, stdout_is_terminal=False):
+        pass
+    assert stream.getvalue() == ""
+
+
+def test_closing_lines_of_a_run() -> None:
+    assert list(summary.closing(record_run().roots)) == [
+        "",
+        "check failed:",
+        "  Job default/job-1: 1 field differs",
+        "    status.succeeded: expected 1, is absent",
+        "",
+        "WORKFLOW  TASK      TYPE         RESULT   DURATION",
+        "first     register  RegisterObj  ok           0.2s",
+        "first     job       SubmitObj    ok           2.0s",
+        "second    check     CheckObj     failed       3.0s",
+        "second    later     Sleep        skipped         -",
+        "-         cleanup                ok           1.0s",
+        "4 tasks: 2 ok, 1 failed, 1 skipped in 6.2s",
+    ]
+
+
+def test_closing_lines_do_not_repeat_the_error_that_ends_the_command() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("up", "up") as step:
+        step.result, step.message = Result.FAILED, "etcd ended\n| panic"
+    assert list(summary.closing(recorder.roots, told="etcd ended\n| panic")) == []
+    assert list(summary.closing(recorder.roots)) == ["", "up failed:", "  etcd ended", "  | panic"]
+
+
+def test_only_a_run_has_a_table() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("nodes", "write"):
+        pass
+    assert list(summary.closing(recorder.roots)) == []
