@@ -1,0 +1,115 @@
+"""Programs that are on PATH, named outright, or nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from knavtool.cluster.toolchain.resolve import Source
+from knavtool.errors import BinaryMissing, UsageError
+from support.releases import BUILD, PUBLISHED, Bench, Host, put, tool
+
+BOTH = tool(release=PUBLISHED, build=BUILD)
+
+
+async def test_right_version_on_the_path_is_used(bench: Bench, host: Host) -> None:
+    host.publish()
+    right = put(bench.bin, "tool", "echo tool version 1.2.3")
+    toolchain = bench.toolchain(BOTH, mirror=host.url)
+    assert await toolchain.ensure(["tool"], steps=bench.steps) == {"tool": right}
+    assert bench.events == []
+    assert host.requests == []
+    assert not bench.cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("echo tool version v1.2.2", "has version v1.2.2, and v1.2.3 is needed"),
+        ("echo tool version v1.2.3-beta.1", "has version v1.2.3-beta.1"),
+        ("echo something else; exit 3", "did not tell its version (exit code 3)"),
+    ],
+)
+async def test_wrong_program_on_the_path_is_skipped_with_a_note(bench: Bench, host: Host, body: str, said: str) -> None:
+    host.publish()
+    wrong = put(bench.bin, "tool", body)
+    found = await bench.toolchain(BOTH, mirror=host.url).ensure(["tool"], steps=bench.steps)
+    assert found == {"tool": bench.target}
+    assert bench.notes == [note for note in bench.notes if note.startswith(f"skipped: {wrong}")]
+    assert said in bench.notes[0]
+
+
+async def test_program_that_cannot_be_run_is_skipped(bench: Bench, host: Host) -> None:
+    host.publish()
+    bench.bin.mkdir()
+    broken = bench.bin / "tool"
+    broken.write_bytes(b"\x7fELF no program at all")
+    broken.chmod(0o755)
+    assert await bench.toolchain(BOTH, mirror=host.url).ensure(["tool"], steps=bench.steps) == {"tool": bench.target}
+    assert "cannot be run" in bench.notes[0]
+
+
+async def test_later_directory_of_the_path_may_have_the_right_one(bench: Bench) -> None:
+    put(bench.bin, "tool", "echo tool version v0.9.0")
+    right = put(bench.root / "other", "tool", "echo tool version v1.2.3")
+    toolchain = bench.toolchain(BOTH, search_path=f"{bench.bin}:{bench.root / 'other'}")
+    assert await toolchain.ensure(["tool"], steps=bench.steps) == {"tool": right}
+
+
+async def test_explicit_path_wins_and_is_not_questioned(bench: Bench) -> None:
+    mine = put(bench.root / "mine", "anything", "echo tool version v9")
+    put(bench.bin, "tool", "echo tool version v1.2.3")
+    toolchain = bench.toolchain(BOTH, explicit={"tool": mine})
+    assert await toolchain.ensure(["tool"], steps=bench.steps) == {"tool": mine}
+
+
+async def test_explicit_path_that_is_no_program_is_an_error(bench: Bench) -> None:
+    put(bench.bin, "tool", "echo tool version v1.2.3")
+    toolchain = bench.toolchain(BOTH, explicit={"tool": bench.root / "missing"})
+    with pytest.raises(UsageError, match=r"KNAVTOOL_TOOL_BINARY: .*missing is not an executable file"):
+        await toolchain.ensure(["tool"], steps=bench.steps)
+
+
+async def test_unknown_name_gets_the_nearest_known_one(bench: Bench) -> None:
+    with pytest.raises(UsageError) as raised:
+        await bench.toolchain(BOTH).ensure(["tol"], steps=bench.steps)
+    assert raised.value.hint == "did you mean tool?"
+
+
+async def test_error_names_each_source_in_order_with_its_reason(bench: Bench, host: Host) -> None:
+    with pytest.raises(BinaryMissing) as raised:
+        await bench.toolchain(BOTH, mirror=host.url).ensure(["tool"], steps=bench.steps)
+    assert [source for source, _ in raised.value.attempts] == ["path", "cache", "download", "build"]
+    reasons = dict(raised.value.attempts)
+    assert reasons["path"] == "no tool there"
+    assert str(bench.target) in reasons["cache"]
+    assert "answered 404" in reasons["download"]
+    assert reasons["build"] == "no go command on PATH (Go 1.26 or newer builds it from source)"
+    assert "KNAVTOOL_TOOL_BINARY" in raised.value.hint
+
+
+async def test_sources_can_be_restricted(bench: Bench, host: Host) -> None:
+    host.publish()
+    bench.add_go()
+    put(bench.bin, "tool", "echo tool version v1.2.3")
+    toolchain = bench.toolchain(BOTH, mirror=host.url, sources=[Source.CACHE, Source.BUILD])
+    assert await toolchain.ensure(["tool"], steps=bench.steps) == {"tool": bench.target}
+    assert host.requests == []
+    assert len(bench.go_calls) == 1
+
+
+async def test_locate_changes_nothing(bench: Bench, host: Host) -> None:
+    host.publish()
+    toolchain = bench.toolchain(BOTH, mirror=host.url)
+    before = await toolchain.locate("tool")
+    assert (before.source, before.path) == (Source.DOWNLOAD, None)
+    assert not bench.cache.exists()
+    assert host.requests == []
+    await toolchain.ensure(["tool"], steps=bench.steps)
+    after = await toolchain.locate("tool")
+    assert (after.source, after.path) == (Source.CACHE, bench.target)
+
+
+async def test_locate_knows_when_no_source_is_left(bench: Bench) -> None:
+    assert (await bench.toolchain(tool(build=BUILD)).locate("tool")).source is None
+    bench.add_go()
+    assert (await bench.toolchain(tool(build=BUILD)).locate("tool")).source is Source.BUILD
