@@ -1,0 +1,68 @@
+# `make demo` and `make test` set everything up themselves; they need Python 3.11+ and Go, nothing else.
+
+SHELL := bash
+
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALLED := $(VENV)/.installed
+DEVELOPED := $(VENV)/.developed
+WORKERS ?= 2
+
+# The demo has a kubeconfig and data of its own, so a cluster or ~/.kube/config of yours is left alone.
+DEMO := $(CURDIR)/.demo
+DEMO_ENV := PATH="$(BIN):$$PATH" KUBECONFIG="$(DEMO)/kubeconfig" XDG_DATA_HOME="$(DEMO)/data"
+
+.PHONY: help demo test check lint format bench clean
+.DELETE_ON_ERROR:
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: $(INSTALLED) ## Set up, start a cluster, create virtual GPU nodes, run a workflow on them, stop the cluster
+	@mkdir -p "$(DEMO)"
+	@export $(DEMO_ENV); PS4='$$ '; \
+	set -e; trap '{ set +x; } 2>/dev/null; knavtool cluster down --name demo; rm -rf "$(DEMO)"' EXIT; set -x; \
+	knavtool toolchain install; \
+	knavtool cluster up --name demo; \
+	knavtool nodes apply -f charts/virtual-nodes/values-example.yaml; \
+	knavtool run workflows/k8s/test-job.yml --report report; \
+	cat report/junit.xml
+
+test: $(DEVELOPED) ## Set up and run every test, also those on a real control plane
+	$(BIN)/knavtool toolchain install
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
+
+check: lint ## Lint and run the tests that need no control plane
+	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster" tests/unit tests/golden tests/contract
+
+lint: $(DEVELOPED) ## Format, lint, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEVELOPED) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(DEVELOPED) ## Measure against a bare loop in the same run
+	$(BIN)/knavtool toolchain install
+	$(BIN)/python -m bench
+
+clean: ## Remove what the other targets made here; the cache of programs stays
+	rm -rf $(VENV) .demo report dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; give it as PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml $(VENV)/bin/python
+	$(PIP) install --quiet -e .
+	@touch $@
+
+$(DEVELOPED): pyproject.toml $(VENV)/bin/python
+	$(PIP) install --quiet -e '.[dev]'
+	@touch $@ $(INSTALLED)

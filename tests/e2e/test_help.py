@@ -1,0 +1,74 @@
+"""What `--help` says, and what it must not load to say it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+
+from knavtool.cli.app import cli
+from support.cli import run_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Options that act at once and change nothing have no variable; a variable that always prints the help would be a trap.
+IMMEDIATE = {"--help", "--version", "--install-completion", "--show-completion"}
+HEAVY = ("kubernetes", "pyhelm3", "jsonschema", "aiohttp", "ruamel", "yaml", "rich", "cryptography", "orjson")
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command below one, with the words that call it."""
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+ALL = dict(commands(typer.main.get_command(cli)))
+
+
+@pytest.mark.parametrize("words", ALL, ids=lambda words: " ".join(words) or "knavtool")
+def test_help_names_the_variable_of_every_option(words: tuple[str, ...]) -> None:
+    told = re.sub(r"\s+", "", run_cli(*words, "--help").stdout)
+    for parameter in ALL[words].params:
+        names = {name for name in parameter.opts if name.startswith("--")}
+        if not names or names & IMMEDIATE:
+            continue
+        variables = [parameter.envvar] if isinstance(parameter.envvar, str) else list(parameter.envvar or [])
+        assert variables, f"{names} has no environment variable"
+        for variable in variables:
+            assert variable.startswith("KNAVTOOL_")
+            assert f"envvar:{variable}" in told, f"the help of {names} does not name {variable}"
+
+
+@pytest.mark.parametrize("words", ALL, ids=lambda words: " ".join(words) or "knavtool")
+def test_every_command_and_option_is_explained(words: tuple[str, ...]) -> None:
+    command = ALL[words]
+    assert command.help, "the command has no help"
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, f"{parameter.opts} has no help"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    probe = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('\\n'.join(sorted(sys.modules)), file=sys.stderr))\n"
+        "sys.argv = ['knavtool', '--help']\n"
+        "from knavtool.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    assert "typer" in loaded, "the probe does not see what is loaded"
+    assert not loaded & set(HEAVY)
+
+
+def test_a_wrong_option_is_one_message_and_exit_code_2() -> None:
+    done = run_cli("nodes", "list", "--no-such-option", check=2)
+    assert "--no-such-option" in done.stderr
+    assert done.stdout == ""
