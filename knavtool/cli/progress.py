@@ -25,7 +25,7 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
     """
     stream = sys.stderr
     as_json = settings.log_format is LogFormat.JSON
-    live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    live = stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
     epoch = time.time() - time.monotonic()
     recorder = Recorder(epoch=epoch)
     told = ""

@@ -1,0 +1,129 @@
+"""The way out of the process, and progress on stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from knavtool import __version__
+from knavtool.cli import app
+from knavtool.cli.options import Globals, LogFormat
+from knavtool.cli.progress import steps
+from knavtool.errors import DocumentError, ExitCode, Forbidden
+from knavtool.events import Event, Result
+
+
+def leave(monkeypatch: pytest.MonkeyPatch, *args: str, raising: BaseException | None = None) -> int:
+    """The exit code of a command line; `raising` takes the place of the command's body."""
+    if raising is not None:
+
+        def fail(**_: object) -> None:
+            raise raising
+
+        monkeypatch.setattr(app, "cli", fail)
+    monkeypatch.setattr(sys, "argv", ["knavtool", *args])
+    with pytest.raises(SystemExit) as left:
+        app.main()
+    return int(left.value.code or 0)
+
+
+def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave(monkeypatch, "--version") == 0
+    assert capsys.readouterr() == (f"knavtool {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "args", [["no-such-command"], ["nodes", "no-such-command"], ["--no-such-option"], ["--log-format", "xml"]]
+)
+def test_a_wrong_command_line_is_2(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(monkeypatch, *args) == ExitCode.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert args[-1].removeprefix("--") in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (DocumentError("bad file", hint="mend it"), ExitCode.BAD_INPUT, "error: bad file\ntry: mend it\n"),
+        (Forbidden("may not list nodes", status=403), ExitCode.API_FAILED, "error: may not list nodes\n"),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted\n"),
+    ],
+)
+def test_an_error_is_one_message_and_its_exit_code(
+    error: BaseException, code: ExitCode, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(monkeypatch, raising=error) == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_progress_in_a_log_is_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    with steps(Globals()) as made, made.step("nodes", "write", "3 nodes") as step:
+        step.message = "3 created"
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.split() == ["ok", "write", "(3", "nodes)", "0.0s", "3", "created"]
+
+
+def test_progress_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with steps(Globals(log_format=LogFormat.JSON)) as made, made.step("run", "run"):
+        pass
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["started", "ended"]
+
+
+def test_listeners_hear_every_event() -> None:
+    heard: list[Event] = []
+    with steps(Globals(), listen=[heard.append]) as made, made.step("run", "run"):
+        pass
+    assert len(heard) == 2
+
+
+def test_the_error_that_ends_the_command_is_not_told_in_full_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DocumentError), steps(Globals()) as made, made.step("task", "load"):
+        raise DocumentError("first\nsecond")
+    assert "second" not in capsys.readouterr().err
+    with steps(Globals()) as made, made.step("task", "check") as step:
+        step.result, step.message = Result.FAILED, "first\nsecond"
+    assert "  second" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("term", "live"), [("xterm-256color", True), ("dumb", False), ("", False)])
+def test_only_a_capable_terminal_gets_a_live_view(term: str, live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with steps(Globals()) as made, made.step("nodes", "write"):
+        pass
+    assert ("\x1b[" in stream.getvalue()) is live
+
+
+def test_no_color_leaves_colours_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(**environment: str) -> str:
+        stream = Terminal()
+        with monkeypatch.context() as patch:
+            patch.setenv("TERM", "xterm-256color")
+            patch.delenv("NO_COLOR", raising=False)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stderr", stream)
+            with steps(Globals()) as made, made.step("nodes", "write"):
+                pass
+        return stream.getvalue()
+
+    assert "\x1b[32m" in said()
+    assert "\x1b[32m" not in said(NO_COLOR="1")
