@@ -69,7 +69,7 @@ class Installer:
         if self.go.command() is None:
             raise Unavailable("no go command on PATH (Go 1.26 or newer builds it from source)")
         async with self._builds:
-            with _attempt(steps, "build", program, program.build.package, otherwise=Result.FAILED) as step:
+            with _attempt(steps, "build", program, "go build", otherwise=Result.FAILED) as step:
                 with workspace(target) as directory:
                     built = await self.go.build(
                         program, workspace=directory, progress=lambda done, detail: step.progress(done, 0, detail)
