@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated
 
-def schema() -> None:
-    """To be written."""
+import typer
+
+from knavtool import resources
+
+
+class Name(StrEnum):
+    """The schemas that ship with knavtool."""
+
+    VALUES = "values"
+    WORKFLOW = "workflow"
+    COMPONENT = "component"
+    REPORT = "report"
+
+
+def schema(name: Annotated[Name, typer.Argument(help="Which schema.")]) -> None:
+    """Print a JSON schema, for editors and other programs."""
+    print(resources.schema(name).read_text(encoding="utf-8"), end="")
