@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -74,8 +75,10 @@ class Lines:
                     self._line(step, "...", record, now - record.started, text.progress(record))
 
     def _give_signs(self) -> None:
-        while not self._closed.wait(1.0):
-            self.give_signs(self._clock())
+        # Whoever read the stream may have gone; the command itself will meet that error and tell it.
+        with contextlib.suppress(OSError, ValueError):
+            while not self._closed.wait(1.0):
+                self.give_signs(self._clock())
 
     def _ended(self, step: StepId) -> None:
         record = self._recorder.at(step)

@@ -73,7 +73,8 @@ class Tree:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw as many lines as fit; the newest and the open ones matter most."""
-        width = options.max_width
+        # The terminal itself writes ^C after the last line; there must be room, or the tree moves down by a line.
+        width = options.max_width - 3
         lines = [Row(0, note) for note in tuple(self._recorder.notes)]
         lines += rows(self._recorder.roots, verbose=self._verbose)
         room = max(console.height - 2, 3)

@@ -1,0 +1,73 @@
+"""What the documents promise is there: links, targets of make, commands, examples, task types."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from knavtool import resources
+from knavtool.cli.app import cli
+from knavtool.documents.values import load_values
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/workflows.md"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    document = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+        assert target.startswith("https://") or (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_targets_of_make_exist(name: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)`", (ROOT / name).read_text())) <= targets
+
+
+def test_commands_of_the_readme_exist() -> None:
+    section = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("| exit code")[0]
+    root: Any = typer.main.get_command(cli)
+    for cell in re.findall(r"^\| (`.+?) \|", section, flags=re.MULTILINE):
+        group = root
+        for words in re.findall(r"`([^`]+)`", cell):
+            first, *rest = words.split()
+            # `status` after `cluster up` means `cluster status`.
+            if first in root.commands:
+                group = root.commands[first]
+            elif not rest:
+                rest = [first]
+            for word in rest:
+                assert word in group.commands, words
+
+
+def test_the_values_example_is_valid(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(example("## Values file"))
+    assert [entry.count for entry in load_values(file).entries] == [2, 10]
+
+
+def test_the_workflow_example_fits_the_schema() -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(resources.schema("workflow").read_text())
+    Draft202012Validator(schema).validate(yaml.safe_load(example("## Workflow file")))
+
+
+def test_every_task_type_is_listed() -> None:
+    listed = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/workflows.md").read_text(), flags=re.MULTILINE))
+    text = resources.schema("workflow").read_text()
+    assert len(listed) == 11
+    assert [name for name in listed if f'"{name}"' not in text] == []
+
+
+def example(heading: str) -> str:
+    """The first YAML block below a heading of the README."""
+    return (ROOT / "README.md").read_text().partition(heading)[2].partition("```yaml\n")[2].partition("```")[0]
