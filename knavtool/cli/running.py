@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +21,8 @@ def run_async(body: Coroutine[object, object, T]) -> T:
 
     A second signal cancels the cleanup too. Groups of errors from concurrent work are reduced to their first KnavError.
     """
+    import asyncio
+
     interrupted = False
 
     async def guarded() -> T:
