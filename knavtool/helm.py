@@ -5,16 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from knavtool.errors import ClusterError, EngineError, RenderError
+from knavtool.errors import ClusterError, EngineError, RenderError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _GRACE_SECONDS = 5.0
+_RENDERING = (
+    "execution error",
+    "parse error",
+    "don't meet the specifications",
+    "error: template: ",
+    "failed: template: ",
+)
+"""What Helm's message has in lower case if a chart, not a cluster, is at fault."""
+_SCHEMA = re.compile(r"values don't meet the specifications of the schema\(s\) in the following chart\(s\):\s+\S+:\s+")
+_NOISE = re.compile(r"WARNING: |level=|[IWE]\d{4} ")
+_UNREACHABLE = ("cluster unreachable", "connection refused", "no such host", "i/o timeout")
 
 
 class Helm:
@@ -36,9 +50,10 @@ class Helm:
         """Render a chart; returns the YAML as Helm prints it. Raises RenderError with Helm's message."""
         from pyhelm3 import errors
 
+        # pyhelm3's own `template` parses the output, which takes many times longer than rendering it.
         command = ["template", release, str(chart), "--skip-crds", "--namespace", namespace, "--values", "-"]
         try:
-            output: bytes = await self._command().run(command, json.dumps(values or {}).encode())
+            output: bytes = await self._command(cluster=False).run(command, json.dumps(values or {}).encode())
         except errors.Error as error:
             raise RenderError(f"{chart.name}: {_message(error)}") from error
         return output.decode()
@@ -63,23 +78,23 @@ class Helm:
                 dict(values),
                 namespace=namespace,
                 take_ownership=take_ownership,
-                timeout=f"{timeout:g}s",
+                timeout=_duration(timeout),
             )
         except errors.FailedToRenderChartError as error:
             raise RenderError(f"{chart.name}: {_message(error)}") from error
         except errors.Error as error:
-            raise ClusterError(f"Helm could not install {release}: {_message(error)}") from error
+            raise _refused(f"Helm could not install {release}", error) from error
 
     async def uninstall(self, release: str, *, namespace: str, timeout: float) -> bool:
         """Remove a release; False if there is none."""
         from pyhelm3 import errors
 
         try:
-            await self._command().uninstall(release, namespace=namespace, timeout=f"{timeout:g}s")
+            await self._command().uninstall(release, namespace=namespace, timeout=_duration(timeout))
         except errors.ReleaseNotFoundError:
             return False
         except errors.Error as error:
-            raise ClusterError(f"Helm could not remove {release}: {_message(error)}") from error
+            raise _refused(f"Helm could not remove {release}", error) from error
         return True
 
     async def status(self, release: str, *, namespace: str) -> str | None:
@@ -91,19 +106,23 @@ class Helm:
         except errors.ReleaseNotFoundError:
             return None
         except errors.Error as error:
-            raise ClusterError(f"Helm could not read {release}: {_message(error)}") from error
+            raise _refused(f"Helm could not read {release}", error) from error
 
-    def _command(self) -> Any:
-        return _command_class()(executable=str(self.executable), kubeconfig=self._kubeconfig, kubecontext=self._context)
+    def _command(self, *, cluster: bool = True) -> Any:
+        return _command_class()(
+            executable=str(self.executable),
+            kubeconfig=self._kubeconfig if cluster else None,
+            kubecontext=self._context if cluster else None,
+        )
 
 
+@cache
 def _command_class() -> Any:
     """pyhelm3's Command, started without a shell and ended with its whole process group.
 
     Built late because the import takes 0.2 s. pyhelm3's own `run` hands the command to a shell; when it is cancelled
     only the shell dies, and Helm goes on unseen.
     """
-    from pyhelm3 import errors
     from pyhelm3.command import Command
 
     class DirectCommand(Command):  # type: ignore[misc]
@@ -125,37 +144,69 @@ def _command_class() -> Any:
                 raise EngineError(f"{self._executable} cannot be started: {error.strerror}") from error
             try:
                 stdout, stderr = await process.communicate(input)
-            except asyncio.CancelledError:
+            except BaseException:
                 await _end(process)
                 raise
             if process.returncode:
-                kind = errors.Error
-                text = stderr.decode(errors="replace").lower()
-                if "release: not found" in text:
-                    kind = errors.ReleaseNotFoundError
-                elif "execution error" in text or "parse error" in text or "don't meet the specifications" in text:
-                    kind = errors.FailedToRenderChartError
-                raise kind(process.returncode, stdout, stderr)
+                raise _failure(stderr.decode(errors="replace"))(process.returncode, stdout, stderr)
             return bytes(stdout)
 
     return DirectCommand
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the process group to end, so that Helm can mark a release as failed; kill it if it does not."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            await asyncio.wait_for(asyncio.shield(process.wait()), _GRACE_SECONDS)
-        except TimeoutError:
-            continue
-        break
+    """Ask the process group to end, so that Helm can mark a release as failed; kill it if it does not.
+
+    A second cancellation while it is asked kills it at once.
+    """
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await process.wait()
+    except (ProcessLookupError, TimeoutError):
+        pass
+    finally:
+        # What Helm has started itself may have outlived it.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.shield(process.wait())
+
+
+def _failure(text: str) -> Any:
+    """The class of pyhelm3's errors for what Helm wrote to stderr."""
+    from pyhelm3 import errors
+
+    lowered = text.lower()
+    if "release: not found" in lowered:
+        return errors.ReleaseNotFoundError
+    if any(phrase in lowered for phrase in _RENDERING):
+        return errors.FailedToRenderChartError
+    return errors.ConnectionError if any(phrase in lowered for phrase in _UNREACHABLE) else errors.Error
+
+
+def _refused(purpose: str, error: Exception) -> ClusterError:
+    from pyhelm3 import errors
+
+    message = f"{purpose}: {_message(error)}"
+    if isinstance(error, errors.ConnectionError):
+        return Unreachable(message, hint="is the cluster running? `knavtool cluster status` tells")
+    hint = ""
+    if "another operation" in message and "in progress" in message:
+        hint = "an earlier Helm was stopped half-way: `helm rollback` or `helm uninstall` frees the release"
+    return ClusterError(message, hint=hint)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as Go reads a duration."""
+    return f"{seconds:.3f}s"
 
 
 def _message(error: Exception) -> str:
-    """Helm's words without its prefixes and advice about --debug."""
-    text = str(error).strip().removeprefix("Error: ")
-    return text.replace("\n\nUse --debug flag to render out invalid YAML", "").strip()
+    """Helm's words without its prefixes, warnings and advice about --debug."""
+    text = str(error).strip().replace("Use --debug flag to render out invalid YAML", "")
+    lines = [line for line in text.splitlines() if not _NOISE.match(line)]
+    text = "\n".join(lines).strip().removeprefix("Error: ")
+    for stage in ("INSTALLATION FAILED: ", "UPGRADE FAILED: "):
+        text = text.removeprefix(stage)
+    # The chart's name stands in front of each message about its schema, and again in the message itself.
+    return _SCHEMA.sub("its values do not fit values.schema.json: ", text).strip()

@@ -156,15 +156,40 @@ class _RenderedLoader(pyyaml.CSafeLoader):
         return {key if isinstance(key, str) else json.dumps(key): value for key, value in mapping.items()}
 
 
+def _boolean(_: Any, node: Any) -> bool:
+    return str(node.value).lower() in ("y", "yes", "true", "on")
+
+
+def _number(_: Any, node: Any) -> float:
+    """A float as Go writes it into JSON: without a point if it is whole, so that `3.0` and `1e+06` fit integers."""
+    text = str(node.value).replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan")
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 10**21 else number
+
+
+_BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float"))
+# What the Go library takes for numbers and booleans, for example `1e3`, `0o17` and `y`.
+_GO_SCALARS = (
+    (
+        _INT,
+        r"[-+]?0b[0-1_]+|[-+]?0o?[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+",
+        "-+0123456789",
+    ),
+    (
+        _FLOAT,
+        r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    (_BOOL, r"[yYnN]", "yYnN"),
+)
 _RenderedLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value", ":int"))]
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value", ":int", ":float"))
+    ]
     for first, resolvers in pyyaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
-_RenderedLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"^(?:[-+]?0b[0-1_]+|[-+]?0o?[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$"),
-    list("-+0123456789"),
-)
+_RenderedLoader.add_constructor(_BOOL, _boolean)
+_RenderedLoader.add_constructor(_FLOAT, _number)
 
 
 def load_rendered(text: str) -> list[dict[str, Any]]:
@@ -177,6 +202,12 @@ class _Dumper(pyyaml.CSafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
         return True
+
+
+for _tag, _pattern, _first in _GO_SCALARS:
+    # The dumper must know them too, to put texts that look like them into quotes.
+    for _class in (_RenderedLoader, _Dumper):
+        _class.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def dump(objects: Iterable[Any]) -> str:

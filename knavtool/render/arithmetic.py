@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
-import math
+import re
 
 from knavtool.errors import RenderError
+
+_ALLOWED = re.compile(r"[0-9\s+\-*/%()]+")
+_LONGEST = 1000
 
 
 def evaluate(text: str) -> int:
     """The value of an expression like `2 * 3 + 1`; raises RenderError."""
+    # What Python's parser would accept beyond this, it also warns about on stderr.
+    if len(text) > _LONGEST or not _ALLOWED.fullmatch(text):
+        raise _refused(text)
     try:
         return _value(ast.parse(text.strip(), mode="eval").body, text)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(text) from None
     except ZeroDivisionError:
         raise RenderError(f"podCount {text!r} divides by zero") from None
@@ -43,7 +49,7 @@ def _combined(left: int, operator: ast.operator, right: int, text: str) -> int:
         case ast.Div():
             return _quotient(left, right)
         case ast.Mod():
-            return int(math.fmod(left, right)) if right else left % right
+            return left - right * _quotient(left, right)
         case _:
             raise _refused(text)
 
@@ -55,5 +61,5 @@ def _quotient(left: int, right: int) -> int:
 
 def _refused(text: str) -> RenderError:
     return RenderError(
-        f"podCount {text!r} is not a whole number", hint="write a number or an expression like 2 * 3 + 1"
+        f"podCount {text[:80]!r} is not a whole number", hint="write a number or an expression like 2 * 3 + 1"
     )

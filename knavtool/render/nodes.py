@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.render.manifests import Manifest
 
-STAMP = "knavtool-node-name"
+STAMP = "knavtool-node-name-5d20b6e8"
 """Stands for the node's name in a prototype."""
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -52,8 +52,10 @@ class NodeBatch:
     def yaml(self) -> Iterator[str]:
         """All nodes as YAML documents; the prototype is written once and stamped."""
         text = dump([self.prototype])
+        # A name like 1e-0 would be a number to the readers of YAML.
+        form = "{}" if self.names and self.names[0][0].isalpha() else '"{}"'
         for name in self.names:
-            yield text.replace(STAMP, name)
+            yield text.replace(STAMP, form.format(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

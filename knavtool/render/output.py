@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from knavtool import resources
@@ -10,7 +11,7 @@ from knavtool.documents.yaml import dump
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from knavtool.documents.values import NodeEntry
@@ -21,9 +22,8 @@ _NODES = "nodes.yaml"
 
 def write_manifests(nodes: NodeSet, directory: Path) -> Path:
     """Write all nodes to `directory/nodes.yaml`."""
-    _make(directory)
     path = directory / _NODES
-    with path.open("w", encoding="utf-8") as file:
+    with _writing(directory), path.open("w", encoding="utf-8") as file:
         for batch in nodes.batches:
             file.writelines(batch.yaml())
     return path
@@ -37,24 +37,32 @@ def write_kustomize(nodes: NodeSet, directory: Path) -> None:
         "kind": "Kustomization",
         "resources": [_NODES] if len(nodes) else [],
     }
-    (directory / "kustomization.yaml").write_text(dump([kustomization]), encoding="utf-8")
+    with _writing(directory):
+        (directory / "kustomization.yaml").write_text(dump([kustomization]), encoding="utf-8")
 
 
 def write_chart(entries: Sequence[NodeEntry], directory: Path) -> None:
     """Write the virtual-nodes chart with the entries as its default values."""
-    _make(directory)
-    shutil.copytree(
-        resources.chart("virtual-nodes"),
-        directory,
-        dirs_exist_ok=True,
-        ignore=shutil.ignore_patterns("values-example.yaml"),
-    )
     values = dump([{"nodes": [entry.values() for entry in entries]}])
-    (directory / "values.yaml").write_text(values.removeprefix("---\n"), encoding="utf-8")
+    with _writing(directory):
+        shutil.copytree(
+            resources.chart("virtual-nodes"),
+            directory,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("values-example.yaml", "values.yaml"),
+        )
+        (directory / "values.yaml").write_text(values, encoding="utf-8")
 
 
-def _make(directory: Path) -> None:
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    """Make the directory, and say what is wrong if something cannot be written there."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except shutil.Error as error:
+        raise UsageError(f"{directory}: cannot be written: {error.args[0][0][2]}") from None
     except OSError as error:
-        raise UsageError(f"{directory}: cannot be made: {error.strerror}", hint="choose another --output-dir") from None
+        raise UsageError(
+            f"{error.filename or directory}: cannot be written: {error.strerror}", hint="choose another --output-dir"
+        ) from None

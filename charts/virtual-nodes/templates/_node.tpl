@@ -1,13 +1,16 @@
-{{- /* One Node. Takes name, entry (of the values) and preset (resources, may be empty). */}}
+{{- /* One Node. Takes its name, its entry in the values, and what is known about its type (may be empty). */}}
 {{- define "virtual-nodes.node" -}}
 {{- $resources := dict }}
-{{- range $name, $quantity := merge (dict) (.entry.resources | default dict) .preset }}
+{{- range $given := list .preset.resources .entry.resources }}
+{{- range $name, $quantity := $given }}
 {{- $_ := set $resources $name (include "virtual-nodes.text" $quantity) }}
 {{- end }}
+{{- end }}
+{{- $architecture := .preset.architecture | default "amd64" }}
 {{- $labels := dict
-  "beta.kubernetes.io/arch" "amd64"
+  "beta.kubernetes.io/arch" $architecture
   "beta.kubernetes.io/os" "linux"
-  "kubernetes.io/arch" "amd64"
+  "kubernetes.io/arch" $architecture
   "kubernetes.io/os" "linux"
   "kubernetes.io/role" "agent"
   "node-role.kubernetes.io/agent" ""
@@ -15,21 +18,31 @@
 {{- range $key, $value := .entry.labels }}
 {{- $_ := set $labels $key (include "virtual-nodes.text" $value) }}
 {{- end }}
+{{- /* These are not for the user to choose. */}}
 {{- $_ := set $labels "kubernetes.io/hostname" .name }}
 {{- $_ := set $labels "type" "kwok" }}
 {{- $annotations := dict "node.alpha.kubernetes.io/ttl" "0" }}
 {{- range $key, $value := .entry.annotations }}
 {{- $_ := set $annotations $key (include "virtual-nodes.text" $value) }}
 {{- end }}
+{{- /* KWOK takes care of nodes with this annotation. */}}
 {{- $_ := set $annotations "kwok.x-k8s.io/node" "fake" }}
+{{- $taken := dict }}
+{{- range .entry.conditions }}
+{{- $_ := set $taken .type true }}
+{{- end }}
 apiVersion: v1
 kind: Node
 metadata:
-  name: {{ .name }}
+  name: {{ .name | quote }}
   labels:
-    {{- toYaml $labels | nindent 4 }}
+    {{- range $key, $value := $labels }}
+    {{ $key | quote }}: {{ $value | quote }}
+    {{- end }}
   annotations:
-    {{- toYaml $annotations | nindent 4 }}
+    {{- range $key, $value := $annotations }}
+    {{ $key | quote }}: {{ $value | quote }}
+    {{- end }}
 {{- with .entry.taints }}
 spec:
   taints:
@@ -38,30 +51,35 @@ spec:
     {{- if hasKey . "value" }}
     value: {{ include "virtual-nodes.text" .value | quote }}
     {{- end }}
-    effect: {{ .effect }}
+    effect: {{ .effect | quote }}
   {{- end }}
 {{- end }}
 status:
   phase: Running
-  capacity:
-    {{- toYaml $resources | nindent 4 }}
-  allocatable:
-    {{- toYaml $resources | nindent 4 }}
+  {{- range $field := list "capacity" "allocatable" }}
+  {{ $field }}:
+    {{- range $name, $quantity := $resources }}
+    {{ $name | quote }}: {{ $quantity | quote }}
+    {{- end }}
+  {{- end }}
   conditions:
   {{- /* What a healthy kubelet reports; KWOK keeps these up to date afterwards. */}}
-  - {type: Ready, status: "True", reason: KubeletReady, message: kubelet is posting ready status}
-  - {type: MemoryPressure, status: "False", reason: KubeletHasSufficientMemory, message: kubelet has sufficient memory available}
-  - {type: DiskPressure, status: "False", reason: KubeletHasNoDiskPressure, message: kubelet has no disk pressure}
-  - {type: PIDPressure, status: "False", reason: KubeletHasSufficientPID, message: kubelet has sufficient PID available}
+  {{- range list
+    (dict "type" "MemoryPressure" "status" "False" "reason" "KubeletHasSufficientMemory" "message" "kubelet has sufficient memory available")
+    (dict "type" "DiskPressure" "status" "False" "reason" "KubeletHasNoDiskPressure" "message" "kubelet has no disk pressure")
+    (dict "type" "PIDPressure" "status" "False" "reason" "KubeletHasSufficientPID" "message" "kubelet has sufficient PID available")
+    (dict "type" "Ready" "status" "True" "reason" "KubeletReady" "message" "kubelet is posting ready status")
+  }}
+  {{- if not (hasKey $taken .type) }}
+  {{- include "virtual-nodes.condition" . | nindent 2 }}
+  {{- end }}
+  {{- end }}
   {{- range .entry.conditions }}
-  - type: {{ .type | quote }}
-    status: {{ .status | toString | title | quote }}
-    reason: {{ .reason | default "" | quote }}
-    message: {{ .message | default "" | quote }}
+  {{- include "virtual-nodes.condition" . | nindent 2 }}
   {{- end }}
   nodeInfo:
-    architecture: amd64
-    operatingSystem: linux
+    architecture: {{ get $labels "kubernetes.io/arch" | quote }}
+    operatingSystem: {{ get $labels "kubernetes.io/os" | quote }}
     kubeletVersion: fake
     kubeProxyVersion: fake
     bootID: ""
@@ -72,7 +90,14 @@ status:
     systemUUID: ""
 {{- end }}
 
-{{- /* A scalar of the values as text: whole numbers without an exponent. */}}
+{{- define "virtual-nodes.condition" -}}
+- type: {{ .type | quote }}
+  status: {{ .status | toString | title | quote }}
+  reason: {{ .reason | default "" | quote }}
+  message: {{ .message | default "" | quote }}
+{{- end }}
+
+{{- /* A scalar of the values as text: Helm reads every number as a float, and a whole one must not get an exponent. */}}
 {{- define "virtual-nodes.text" -}}
-{{- if kindIs "float64" . }}{{ if eq (floor .) . }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end }}{{ else }}{{ . }}{{ end }}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
