@@ -110,9 +110,19 @@ def missing(text: str, params: Mapping[str, Any]) -> list[Reference]:
         if not all(block.live is True for block in around):
             continue
         for field in _required(action, moved=any(block.moves_dot for block in around)):
-            if not _given(field, known):
+            if not given(field, known):
                 found.setdefault(field, action.line)
     return [Reference(field, line) for field, line in found.items()]
+
+
+def required(text: str) -> list[Reference]:
+    """The parameters without which the template prints `<no value>`, whatever other parameters say."""
+    return missing(text, {})
+
+
+def given(field: str, params: Mapping[str, Any]) -> bool:
+    """Whether parameters hold a value for `a.b`; null counts as not given."""
+    return _value(field, params) is not None
 
 
 def only_printed(text: str) -> bool:
@@ -258,7 +268,3 @@ def _value(field: str, params: Mapping[str, Any]) -> Any:
     for part in field.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
-
-
-def _given(field: str, params: Mapping[str, Any]) -> bool:
-    return _value(field, params) is not None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.render.manifests import Manifest
 
+NAME = gotemplate.NAME
+ENUM = gotemplate.ENUM
 _SEPARATOR = re.compile(r"^---[ \t\r]*$", re.MULTILINE)
 _STAMPABLE = re.compile(r"[a-z](?=[a-z0-9.-]*[0-9-])[a-z0-9.-]*[a-z0-9]")
 """A name that YAML reads as text wherever it stands behind a space, a quote or a dash."""
@@ -152,6 +154,6 @@ def _check_names(template: ObjectTemplate, names: tuple[str, ...]) -> None:
         if name in seen:
             raise RenderError(
                 f"{template.file}: nameFormat gives the name {name!r} to more than one object",
-                hint=f"put {{{{.{gotemplate.ENUM}}}}} into nameFormat",
+                hint=f"put {{{{.{ENUM}}}}} into nameFormat",
             )
         seen.add(name)
