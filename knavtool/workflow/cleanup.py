@@ -1,0 +1,157 @@
+"""Undoes what a ledger holds: in reverse order, waiting until it is done, going on after errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, blamed
+from knavtool.events import Result
+from knavtool.kube.concurrency import for_each
+from knavtool.kube.gateway import FIELD_MANAGER
+from knavtool.nodes.apply import apply_nodes
+from knavtool.nodes.inventory import delete_nodes
+from knavtool.workflow.waits import until_gone
+
+if TYPE_CHECKING:
+    from knavtool.events import Step, Steps
+    from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Manifest
+    from knavtool.workflow.ledger import Before, Group, Ledger, Made
+    from knavtool.workflow.waits import Known
+
+_SET_BY_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink")
+
+
+async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float) -> None:
+    """Undo everything within `timeout` seconds; raises ClusterError with what could not be undone."""
+    wanted = ledger.summary()
+    with steps.step("cleanup", "cleanup", wanted) as step:
+        failed: list[str] = []
+        try:
+            async with asyncio.timeout(timeout):
+                for group in reversed(ledger.groups):
+                    failed += await _undo_group(group, gateway, step)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}",
+                hint="--cleanup-timeout gives it more time",
+            ) from None
+        if failed:
+            left = ledger.summary()
+            raise ClusterError("\n".join([f"cleanup is incomplete; left behind: {left or 'see below'}", *failed]))
+        step.message = f"{wanted} removed" if wanted else "nothing to remove"
+        step.data["removed"] = wanted
+
+
+async def _undo_group(group: Group, gateway: Gateway, parent: Step) -> list[str]:
+    """Undo the work of one task; returns what went wrong."""
+    if not group.made and not group.before and group.nodes is None:
+        return []
+    with parent.nested().step("undo", group.title) as step:
+        failed: list[str] = []
+        for work in (_delete_made, _bring_back, _undo_nodes):
+            try:
+                failed += await work(group, gateway, step)
+            except* ClusterError as errors:
+                failed.append(getattr(blamed(errors), "message", str(errors)))
+        if failed:
+            step.result, step.message = Result.FAILED, "\n".join(failed)
+        return failed
+
+
+async def _delete_made(group: Group, gateway: Gateway, step: Step) -> list[str]:
+    """Delete objects with all that they own, and wait until both are gone."""
+    waiting: list[Made] = []
+    total = len(group.made)
+
+    async def delete(made: Made) -> None:
+        if not made.uid and not await _is_ours(gateway, made):
+            group.retract(made)
+            return
+        # Foreground: the object goes last, so waiting for it is waiting for its pods too.
+        if await gateway.delete(
+            made.resource, made.name, namespace=made.namespace, propagation="Foreground", uid=made.uid or None
+        ):
+            waiting.append(made)
+        else:
+            group.retract(made)
+
+    def gone(item: Known) -> None:
+        name = item.key[1]
+        group.made.pop((item.resource, item.namespace or "", name), None)
+        if len(group.made) % max(total // 100, 1) == 0:
+            step.progress(total - len(group.made), total)
+
+    refused = await for_each(list(group.made.values()), delete)
+    if waiting:
+        await until_gone(gateway, waiting, timeout=None, gone=gone)
+    return [f"{made}: {error.message}" for made, error in refused]
+
+
+async def _is_ours(gateway: Gateway, made: Made) -> bool:
+    """Whether an object whose creation was never confirmed exists and was written by this tool."""
+    try:
+        found = await gateway.get(made.resource, made.name, namespace=made.namespace)
+    except ClusterError as error:
+        if error.status == 404:
+            return False
+        raise
+    return any(entry.get("manager") == FIELD_MANAGER for entry in found["metadata"].get("managedFields", ()))
+
+
+async def _bring_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
+    """Give changed and deleted objects their former content, the last change first."""
+    failed = []
+    for before in reversed(group.before):
+        name = before.manifest["metadata"]["name"]
+        try:
+            await _restore(gateway, before)
+        except ClusterError as error:
+            failed.append(f"{before.resource.kind} {name}: {error.message}")
+        else:
+            step.note(f"{before.resource.kind} {name} is as before")
+    group.before.clear()
+    return failed
+
+
+async def _restore(gateway: Gateway, before: Before) -> None:
+    clean = creatable(before.manifest)
+    try:
+        await gateway.create(before.resource, clean, namespace=before.namespace)
+    except AlreadyExists:
+        # A merge patch only adds; what was not there before has to be named as null.
+        name = clean["metadata"]["name"]
+        live = await gateway.get(before.resource, name, namespace=before.namespace)
+        patch: Manifest = {
+            key: _replacing(live.get(key), clean.get(key))
+            for key in ("data", "binaryData")
+            if key in live or key in clean
+        }
+        if patch:
+            await gateway.patch(before.resource, name, patch, namespace=before.namespace)
+
+
+def creatable(manifest: Manifest) -> Manifest:
+    """A live object without what only the server sets."""
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in _SET_BY_SERVER}
+    return {key: value for key, value in manifest.items() if key != "status"} | {"metadata": metadata}
+
+
+def _replacing(live: Manifest | None, wanted: Manifest | None) -> Manifest | None:
+    if wanted is None:
+        return None
+    return {key: None for key in live or () if key not in wanted} | wanted
+
+
+async def _undo_nodes(group: Group, gateway: Gateway, step: Step) -> list[str]:
+    """Delete nodes that were created, and give those that were changed or removed their former state."""
+    if group.nodes is None:
+        return []
+    if group.nodes.created:
+        await delete_nodes(gateway, group.nodes.created, steps=step.nested())
+        group.nodes.created.clear()
+    if group.nodes.before is not None and len(group.nodes.before):
+        await apply_nodes(gateway, group.nodes.before, steps=step.nested(), prune=False, timeout=None)
+    group.nodes = None
+    return []

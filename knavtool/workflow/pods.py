@@ -1,0 +1,171 @@
+"""One consistent look at pods: how many are as expected, and why the others are not."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from knavtool.kube.resource import Manifest
+
+_ENDED = ("Succeeded", "Failed")
+_LATER = {"Pending": ("Running", *_ENDED), "Running": _ENDED}
+_GROUPS_SHOWN = 10
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """`count` pods in a phase (empty: any), each bound to a node that has the labels."""
+
+    count: int
+    status: str = ""
+    node_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def words(self) -> str:
+        """`Running on nodes with a=b`."""
+        labels = ",".join(f"{key}={value}" for key, value in self.node_labels.items())
+        return " ".join(filter(None, (self.status, f"on nodes with {labels}" if labels else "")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """The pods of one moment.
+
+    Expected are exactly `count` pods in the phase, all of them on nodes with the labels. Pods that are being deleted
+    and have not ended count for nothing; they are about to go.
+    """
+
+    expected: Expectation
+    pods: list[Manifest]
+    in_phase: int
+    misplaced: list[tuple[Manifest, str]]
+
+    @property
+    def matching(self) -> int:
+        """Pods that are as expected."""
+        return self.in_phase - len(self.misplaced)
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether the expectation is met at this moment."""
+        return self.in_phase == self.expected.count and not self.misplaced
+
+    def phases(self) -> dict[str, int]:
+        """How many pods are in each phase, `Terminating` for those that are being deleted."""
+        return dict(Counter(phase_of(pod) for pod in self.pods).most_common())
+
+    def phase_text(self) -> str:
+        """`3 Running, 1 Pending`."""
+        return ", ".join(f"{count} {phase}" for phase, count in self.phases().items()) or "no pods"
+
+    def nodes(self) -> int:
+        """How many different nodes the pods are on."""
+        return len({pod["spec"]["nodeName"] for pod in self.pods if pod.get("spec", {}).get("nodeName")})
+
+    def data(self) -> dict[str, object]:
+        """For machines."""
+        return {
+            "expected": self.expected.count,
+            "matching": self.matching,
+            "phases": self.phases(),
+            "nodes": self.nodes(),
+        }
+
+    def problems(self) -> Iterator[str]:
+        """Why the expectation is not met, pods with the same reason in one line."""
+        status, count = self.expected.status, self.expected.count
+        if self.in_phase > count:
+            yield f"{self.in_phase - count} more than expected"
+        if gone_on := {phase: n for phase, n in self.phases().items() if phase in _LATER.get(status, ())}:
+            passed = ", ".join(f"{number} to {phase}" for phase, number in gone_on.items())
+            yield f"pods that have already passed {status}: {passed}"
+        if len(self.pods) < count:
+            yield f"{count - len(self.pods)} of {count} pods do not exist"
+        groups: dict[str, list[str]] = {}
+        for pod, reason in self.misplaced:
+            groups.setdefault(reason, []).append(_name(pod))
+        for pod in self.pods:
+            phase = phase_of(pod)
+            if status and phase != status:
+                reason = why(pod)
+                groups.setdefault(f"{phase}: {reason}" if reason else phase, []).append(_name(pod))
+        for reason, names in list(groups.items())[:_GROUPS_SHOWN]:
+            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            yield f"{', '.join(names[:_NAMES_SHOWN])}{more}: {reason}"
+        if len(groups) > _GROUPS_SHOWN:
+            yield f"and {len(groups) - _GROUPS_SHOWN} more reasons"
+
+
+def census(expected: Expectation, pods: Iterable[Manifest], nodes: Mapping[str, Mapping[str, str]]) -> Census:
+    """Count pods; `nodes` has the labels of each node."""
+    all_pods = list(pods)
+    in_phase = [pod for pod in all_pods if _counts(pod, expected.status)]
+    misplaced = [
+        (pod, fault)
+        for pod in in_phase
+        if expected.node_labels and (fault := _misplaced(pod, expected.node_labels, nodes))
+    ]
+    return Census(expected=expected, pods=all_pods, in_phase=len(in_phase), misplaced=misplaced)
+
+
+def phase_of(pod: Manifest) -> str:
+    """The pod's phase, or `Terminating` for one that is being deleted and has not ended."""
+    phase = str(pod.get("status", {}).get("phase", "Pending"))
+    return "Terminating" if "deletionTimestamp" in pod["metadata"] and phase not in _ENDED else phase
+
+
+def why(pod: Manifest) -> str:
+    """What keeps a pod from running, or ended it: the scheduler's words, or those of its containers."""
+    status = pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return _joined(condition)
+    if status.get("phase") == "Pending" and not pod.get("spec", {}).get("nodeName"):
+        return "no scheduler has looked at it" + _scheduler(pod)
+    for name in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(name, ()):
+            state = container.get("state", {})
+            ended = state.get("terminated")
+            if ended and ended.get("exitCode"):
+                return f"container {container['name']} ended with exit code {ended['exitCode']}: {_joined(ended)}"
+            if "waiting" in state and (text := _joined(state["waiting"])):
+                return f"container {container['name']} waits: {text}"
+    return _joined(status)
+
+
+def _scheduler(pod: Manifest) -> str:
+    name = pod.get("spec", {}).get("schedulerName", "default-scheduler")
+    gates = ", ".join(gate["name"] for gate in pod.get("spec", {}).get("schedulingGates", ()))
+    return f" (scheduling gates: {gates})" if gates else f" (schedulerName {name})"
+
+
+def _joined(given: Mapping[str, Any]) -> str:
+    return ": ".join(filter(None, (given.get("reason"), given.get("message"))))
+
+
+def _counts(pod: Manifest, status: str) -> bool:
+    phase = phase_of(pod)
+    return phase == status if status else phase != "Terminating"
+
+
+def _misplaced(pod: Manifest, wanted: Mapping[str, str], nodes: Mapping[str, Mapping[str, str]]) -> str:
+    node = pod.get("spec", {}).get("nodeName")
+    if not node:
+        return "is on no node" + (f": {reason}" if (reason := why(pod)) else "")
+    labels = nodes.get(node, {})
+    faults = [
+        f"label {key}: expected {json.dumps(value)}, actual {json.dumps(labels[key]) if key in labels else 'absent'}"
+        for key, value in wanted.items()
+        if labels.get(key) != value
+    ]
+    return f"on node {node}: {', '.join(faults)}" if faults else ""
+
+
+def _name(pod: Manifest) -> str:
+    metadata = pod["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}".lstrip("/")

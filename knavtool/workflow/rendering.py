@@ -1,0 +1,100 @@
+"""Renders all a plan will send before anything is sent, and writes it as text for `--dry-run`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from knavtool.documents.yaml import dump
+from knavtool.errors import InvalidDocument
+from knavtool.workflow.task import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.kube.resource import Manifest
+    from knavtool.workflow.plan import Plan
+    from knavtool.workflow.task import Rendering, Task
+
+_AT_ONCE = 4
+"""Helm processes that run at the same time; each needs a core for a tenth of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedPlan:
+    """A plan and what each of its tasks, by identity, will send: one file may be named twice."""
+
+    plan: Plan
+    renderings: Mapping[int, Rendering]
+
+    def of(self, task: Task) -> Rendering:
+        """What one task will send."""
+        return self.renderings[id(task)]
+
+    def kinds(self) -> set[tuple[str, str]]:
+        """(apiVersion, kind) of all objects, but those that the plan itself defines."""
+        items = [item for rendering in self.renderings.values() for blocks in rendering.instances for item in blocks]
+        defined = {
+            (definition["spec"]["group"], definition["spec"]["names"]["kind"])
+            for item in items
+            if item.kind == "CustomResourceDefinition" and (definition := orjson.loads(item.body)).get("spec")
+        }
+        kinds = {(item.api_version, item.kind) for item in items}
+        return {(version, kind) for version, kind in kinds if (version.rpartition("/")[0], kind) not in defined}
+
+    def text(self) -> Iterator[str]:
+        """The plan as comments, the objects as YAML documents."""
+        for workflow in self.plan.workflows:
+            yield f"# workflow {workflow.name} ({workflow.file})\n"
+            for number, task in enumerate(workflow.tasks, 1):
+                yield f"# {number}. {task.document.id} ({task.document.type}){_sends(self.of(task))}\n"
+        for workflow in self.plan.workflows:
+            for task in workflow.tasks:
+                rendering = self.of(task)
+                if not rendering.instances and rendering.nodes is None:
+                    continue
+                yield f"# {workflow.name}: {task.document.id}\n"
+                for blocks in rendering.instances:
+                    yield dump(_decoded(item.body) for item in blocks)
+                for batch in rendering.nodes.batches if rendering.nodes is not None else ():
+                    yield from batch.yaml()
+
+
+async def render(plan: Plan, helm: Helm) -> RenderedPlan:
+    """Render every task; raises InvalidDocument with all that turned out wrong, or the first RenderError."""
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(task: Task) -> Rendering:
+        async with limit:
+            return await task.render(plan.scope, helm)
+
+    tasks = list(plan.tasks())
+    answers = await asyncio.gather(*(one(task) for task in tasks), return_exceptions=True)
+    wrong: list[Violation] = [
+        violation for answer in answers if isinstance(answer, InvalidDocument) for violation in answer.violations
+    ]
+    if wrong:
+        raise InvalidDocument(wrong)
+    renderings: dict[int, Rendering] = {}
+    for task, answer in zip(tasks, answers, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        renderings[id(task)] = answer
+    return RenderedPlan(plan=plan, renderings=renderings)
+
+
+def _sends(rendering: Rendering) -> str:
+    items = [(item.kind, item) for blocks in rendering.instances for item in blocks]
+    if rendering.nodes is not None:
+        return f": {counted(('Node', name) for name in rendering.nodes.names())}"
+    return f": {counted(items)}" if items else ""
+
+
+def _decoded(body: bytes) -> Manifest:
+    manifest: Manifest = orjson.loads(body)
+    return manifest

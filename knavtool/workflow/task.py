@@ -1,0 +1,157 @@
+"""What every task type offers, and the records that tasks and the runner exchange."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from knavtool.documents.duration import parse_duration
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.events import Step
+    from knavtool.helm import Helm
+    from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Resource
+    from knavtool.render.nodes import NodeSet
+    from knavtool.workflow.ledger import Ledger
+    from knavtool.workflow.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a task ended; `message` is for people, `data` for machines. A failed check is an outcome, not an error."""
+
+    passed: bool = True
+    message: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One rendered object, encoded as it is sent."""
+
+    api_version: str
+    kind: str
+    namespace: str | None
+    name: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What a task will send: objects per instance and block, and which pods they start; or nodes."""
+
+    instances: tuple[tuple[Item, ...], ...] = ()
+    pod_patterns: tuple[re.Pattern[str], ...] = ()
+    pod_count: int = 0
+    nodes: NodeSet | None = None
+
+
+NOTHING = Rendering()
+
+
+@dataclass(slots=True, kw_only=True)
+class Submitted:
+    """One object of a SubmitObj as it is in the cluster; `existed` when it was there before."""
+
+    resource: Resource
+    namespace: str | None
+    name: str
+    uid: str
+    existed: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, name) as watches key their objects."""
+        return self.namespace or "", self.name
+
+    def __str__(self) -> str:
+        return (
+            f"{self.resource.kind} {self.namespace}/{self.name}"
+            if self.namespace
+            else f"{self.resource.kind} {self.name}"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Submission:
+    """The objects of one SubmitObj, per instance and block of the template."""
+
+    instances: list[list[Submitted]]
+    pod_patterns: tuple[re.Pattern[str], ...] = ()
+    pod_count: int = 0
+
+    def objects(self) -> list[Submitted]:
+        """All of them."""
+        return [item for blocks in self.instances for item in blocks]
+
+    def block(self, index: int) -> list[Submitted]:
+        """Those of one document of the template."""
+        return [blocks[index] for blocks in self.instances if index < len(blocks)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a task gets to work with; `submissions` is shared by all tasks of a command."""
+
+    gateway: Gateway
+    step: Step
+    ledger: Ledger
+    submissions: dict[str, Submission]
+    rendering: Rendering
+    clock: Callable[[], float]
+
+
+class Task(Protocol):
+    """A step a user can write: one module per type, one line in `tasks.TASKS`."""
+
+    @property
+    def document(self) -> TaskDocument:
+        """The task as written."""
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        """Convert what the schema has passed; never fails."""
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        """Resolve references and declare what later tasks may refer to; no file but templates is read."""
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:
+        """What the task will send; no cluster is contacted."""
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:
+        """Do it. Raises ClusterError when the API refuses."""
+
+
+def timeout_of(document: TaskDocument) -> float | None:
+    """Seconds of the parameter `timeout`; None when it is not given, or zero, which means the same."""
+    given = document.params.get("timeout")
+    return (parse_duration(given) or None) if given is not None else None
+
+
+def timeout_violations(document: TaskDocument, *, required: bool = False) -> Iterator[Violation]:
+    """A timeout below zero, or zero where one is needed."""
+    seconds = timeout_of(document)
+    if seconds is not None and seconds < 0:
+        yield document.violation("must not be negative", "timeout")
+    if required and seconds is None:
+        yield document.violation("must be longer than zero", "timeout")
+
+
+def counted(things: Iterable[tuple[str, Any]]) -> str:
+    """`3 Jobs, 1 Namespace` for (kind, anything) pairs."""
+    counts = Counter(kind for kind, _ in things)
+    return ", ".join(f"{count} {kind if count == 1 else plural(kind)}" for kind, count in counts.items())
+
+
+def plural(kind: str) -> str:
+    """An English plural, good enough for kinds."""
+    if kind.endswith("y") and kind[-2:-1] not in "aeiou":
+        return f"{kind[:-1]}ies"
+    return f"{kind}es" if kind.endswith(("s", "x", "ch")) else f"{kind}s"

@@ -1,0 +1,137 @@
+"""CheckObj: wait until a state is part of every object of a SubmitObj, all at the same moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from knavtool.errors import DeadlineExceeded
+from knavtool.kube.waiting import until
+from knavtool.workflow.matching import mismatches
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.kube.resource import Manifest
+    from knavtool.workflow.matching import Mismatch
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering, Submitted
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckObj:
+    """Without a timeout one look decides."""
+
+    document: TaskDocument
+    ref: str
+    state: Mapping[str, Any]
+    index: int
+    timeout: float | None
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            ref=params["refTaskId"],
+            state=params["state"],
+            index=params.get("index") or 0,
+            timeout=timeout_of(document),
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        yield from timeout_violations(self.document)
+        planned = scope.submissions.get(self.ref)
+        if planned is None:
+            yield scope.unknown(self.document, self.ref, "SubmitObj")
+            return
+        template = planned.registration.template if planned.registration is not None else None
+        if template is not None and self.index >= len(template.blocks):
+            has = f"{len(template.blocks)} document{'s' if len(template.blocks) > 1 else ''}"
+            message = f"{self.index} is out of range: {template.file} has {has}, counted from 0"
+            yield self.document.violation(message, "index")
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+        objects = context.submissions[self.ref].block(self.index)
+        sight = _Sight(state=dict(self.state), objects={item.key: item for item in objects})
+        places = {item.namespace for item in objects}
+        namespace = places.pop() if len(places) == 1 else None
+        resource = objects[0].resource
+        only = f"metadata.name={objects[0].name}" if len(objects) == 1 else ""
+        if self.timeout is None:
+            live = await context.gateway.list(resource, namespace=namespace, field_selector=only)
+            sight.look({(one["metadata"].get("namespace", ""), one["metadata"]["name"]): one for one in live})
+            return self._outcome(sight)
+
+        def satisfied(state: Mapping[tuple[str, str], Manifest]) -> bool | None:
+            sight.look(state)
+            context.step.progress(sight.matching, len(objects))
+            return True if sight.matching == len(objects) else None
+
+        try:
+            await until(
+                context.gateway, resource, satisfied, timeout=self.timeout, namespace=namespace, field_selector=only
+            )
+        except DeadlineExceeded as error:
+            if error.status:
+                raise
+        return self._outcome(sight)
+
+    def _outcome(self, sight: _Sight) -> Outcome:
+        total = len(sight.objects)
+        data: dict[str, object] = {"expected": total, "matching": sight.matching}
+        counts = f"{sight.matching} of {total} objects match"
+        if sight.matching == total:
+            return Outcome(message=counts, data=data)
+        wrong = sight.wrong()
+        data["mismatches"] = {
+            str(item): [{"path": one.path, "expected": one.expected, "actual": one.actual} for one in found]
+            for item, found in wrong[:100]
+        }
+        lines = [counts + (f" after {self.timeout:g} s" if self.timeout is not None else "")]
+        for item, found in wrong[:_SHOWN]:
+            lines.append(f"{item}:" if found else f"{item}: does not exist")
+            lines += [f"  {mismatch}" for mismatch in found]
+        if len(wrong) > _SHOWN:
+            lines.append(f"and {len(wrong) - _SHOWN} more objects")
+        return Outcome(passed=False, message="\n".join(lines), data=data)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sight:
+    """The last look at the objects; unchanged ones are not compared again."""
+
+    state: Mapping[str, Any]
+    objects: Mapping[tuple[str, str], Submitted]
+    matching: int = 0
+    _compared: dict[tuple[str, str], tuple[str, list[Mismatch]]] = field(default_factory=dict)
+
+    def look(self, live: Mapping[tuple[str, str], Manifest]) -> None:
+        self.matching = 0
+        for key, item in self.objects.items():
+            found = live.get(key)
+            if found is None or found["metadata"]["uid"] != item.uid:
+                self._compared.pop(key, None)
+                continue
+            version = found["metadata"]["resourceVersion"]
+            known = self._compared.get(key)
+            if known is None or known[0] != version:
+                known = self._compared[key] = (version, mismatches(self.state, found))
+            self.matching += not known[1]
+
+    def wrong(self) -> list[tuple[Submitted, list[Mismatch]]]:
+        """Objects that do not match; one without mismatches does not exist."""
+        return [
+            (item, self._compared[key][1] if key in self._compared else [])
+            for key, item in self.objects.items()
+            if key not in self._compared or self._compared[key][1]
+        ]

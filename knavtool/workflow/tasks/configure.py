@@ -1,0 +1,125 @@
+"""Configure: prepare the cluster: namespaces, priority classes, config maps, virtual nodes, restarts of deployments."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from knavtool.documents.values import parse_entries
+from knavtool.errors import ClusterError, DeadlineExceeded, blamed
+from knavtool.render.nodes import render_nodes
+from knavtool.workflow import configuring
+from knavtool.workflow.restarts import Restart, restart
+from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of, timeout_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from knavtool.documents.values import NodeEntry
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context
+
+_SLACK_SECONDS = 1.0
+"""Waits inside the task end at its timeout with a message of their own; this catches what does not wait that way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configure:
+    """Namespaces first, because config maps live in them; then what is independent, together; restarts at the end."""
+
+    document: TaskDocument
+    timeout: float
+    namespaces: Sequence[configuring.Namespace]
+    priority_classes: Sequence[configuring.PriorityClass]
+    config_maps: Sequence[configuring.ConfigMap]
+    entries: Sequence[NodeEntry]
+    restarts: Sequence[Restart]
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        entries, _ = parse_entries(document.document, (), params.get("nodes"))
+        return cls(
+            document=document,
+            timeout=timeout_of(document) or 0.0,
+            namespaces=[configuring.Namespace.parse(item) for item in params.get("namespaces", ())],
+            priority_classes=[configuring.PriorityClass.parse(item) for item in params.get("priorityClasses", ())],
+            config_maps=[configuring.ConfigMap.parse(item) for item in params.get("configmaps", ())],
+            entries=entries,
+            restarts=[Restart.parse(item) for item in params.get("deploymentRestarts", ())],
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
+        yield from timeout_violations(self.document, required=True)
+        place = ("tasks", self.document.index, "params", "nodes")
+        _, wrong = parse_entries(self.document.document, place, self.document.params.get("nodes"))
+        yield from wrong
+        for index, item in enumerate(self.priority_classes):
+            if item.create and item.value is None:
+                yield self.document.violation("creating a priority class needs its value", "priorityClasses", index)
+        for index, given in enumerate(self.restarts):
+            if not given.name and not given.labels:
+                yield self.document.violation("labels must not be empty", "deploymentRestarts", index)
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is referred to
+        return Rendering(nodes=await render_nodes(helm, self.entries)) if self.entries else NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        title = self.document.id
+        said: list[str] = []
+
+        async def nodes() -> list[str]:
+            rendered = context.rendering.nodes
+            if rendered is None:
+                return []
+            group = context.ledger.group(f"nodes of {title}")
+            return [await configuring.nodes(context, group, rendered, deadline)]
+
+        async def restarts() -> list[str]:
+            return [await restart(context.gateway, item, deadline) for item in self.restarts]
+
+        def each(items: Sequence[configuring.Setting], name: str) -> Callable[[], Awaitable[list[str]]]:
+            async def apply() -> list[str]:
+                if not items:
+                    return []
+                return await configuring.settings(context, context.ledger.group(f"{name} of {title}"), items, deadline)
+
+            return apply
+
+        stages = (
+            (each(self.namespaces, "namespaces"),),
+            (each(self.priority_classes, "priority classes"), each(self.config_maps, "config maps"), nodes),
+            (restarts,),
+        )
+        try:
+            async with asyncio.timeout(self.timeout + _SLACK_SECONDS):
+                for stage in stages:
+                    said += await _together(stage)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"not done after {self.timeout:g} s" + (f"; done: {'; '.join(said)}" if said else "")
+            ) from None
+        data: dict[str, Any] = {"changes": said}
+        return Outcome(message="; ".join(said) or "nothing to do", data=data)
+
+
+async def _together(works: Sequence[Callable[[], Awaitable[list[str]]]]) -> list[str]:
+    """Await all, also when one fails; raises one error with all messages."""
+    tasks = [asyncio.ensure_future(work()) for work in works]
+    try:
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    except asyncio.CancelledError:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    errors = [blamed(answer) for answer in answers if isinstance(answer, BaseException)]
+    for error in errors:
+        if not isinstance(error, ClusterError):
+            raise error
+    if errors:
+        raise configuring.joined([error for error in errors if isinstance(error, ClusterError)])
+    return [line for answer in answers if not isinstance(answer, BaseException) for line in answer]

@@ -1,0 +1,72 @@
+"""DeleteObj: delete what a SubmitObj created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from knavtool.kube.concurrency import for_each
+from knavtool.workflow.task import NOTHING, Outcome, counted, timeout_of, timeout_violations
+from knavtool.workflow.waits import until_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering, Submitted
+
+_LONGEST_WAIT = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteObj:
+    """Delete in the background; with `wait` until the objects are gone."""
+
+    document: TaskDocument
+    ref: str
+    wait: bool
+    timeout: float
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        return cls(
+            document=document,
+            ref=document.params["refTaskId"],
+            wait=bool(document.params.get("wait")),
+            timeout=timeout_of(document) or _LONGEST_WAIT,
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        yield from timeout_violations(self.document)
+        if self.ref not in scope.submissions:
+            yield scope.unknown(self.document, self.ref, "SubmitObj")
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+        objects = context.submissions[self.ref].objects()
+        deleted: list[Submitted] = []
+
+        async def delete(item: Submitted) -> None:
+            if await context.gateway.delete(item.resource, item.name, namespace=item.namespace, uid=item.uid):
+                deleted.append(item)
+            context.ledger.forget(item.resource, item.namespace, item.name)
+            context.step.progress(len(deleted), len(objects))
+
+        refused = await for_each(objects, delete)
+        data = {"deleted": len(deleted), "gone": len(objects) - len(deleted) - len(refused)}
+        context.step.data.update(data)
+        if refused:
+            item, first = refused[0]
+            text = f"{len(refused)} of {len(objects)} objects were not deleted: {item}: {first.message}"
+            raise type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
+        if self.wait:
+            await until_gone(context.gateway, objects, timeout=self.timeout)
+        gone = f", {data['gone']} gone already" if data["gone"] else ""
+        return Outcome(
+            message=f"{counted((item.resource.kind, item) for item in deleted) or 'nothing'} deleted{gone}", data=data
+        )

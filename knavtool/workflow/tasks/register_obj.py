@@ -1,0 +1,78 @@
+"""RegisterObj: name a template for later SubmitObj tasks. All of its work is done while the plan is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from knavtool.errors import DocumentError
+from knavtool.render.template import Formats, load_template
+from knavtool.workflow.scope import Registration
+from knavtool.workflow.task import NOTHING, Outcome
+from knavtool.workflow.templates import find_template, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.render.template import ObjectTemplate
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterObj:
+    """A template file, and how its objects and their pods are called."""
+
+    document: TaskDocument
+    template: str
+    formats: Formats
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            template=params["template"],
+            # An empty format is none: Knavigator's files sometimes leave the field in place without a value.
+            formats=Formats(
+                name=params.get("nameFormat") or None,
+                pod_name=params.get("podNameFormat") or None,
+                pod_count=params.get("podCount") or None,
+            ),
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        if (self.formats.pod_name is None) is not (self.formats.pod_count is None):
+            given, missing = (
+                ("podCount", "podNameFormat") if self.formats.pod_name is None else ("podNameFormat", "podCount")
+            )
+            yield self.document.violation(
+                f"{given} needs {missing}: together they say which pods an object starts", given
+            )
+        template: ObjectTemplate | None = None
+        found, places = find_template(self.template, Path(self.document.file), scope.search)
+        if found is None:
+            looked = ", ".join(str(shown(place, scope.search)) for place in places)
+            yield self.document.violation(f"there is no template {self.template!r}; looked at {looked}", "template")
+        else:
+            try:
+                template = load_template(shown(found, scope.search))
+            except DocumentError as error:
+                yield self.document.violation(error.message, "template")
+        if (earlier := scope.registrations.get(self.document.id)) is not None:
+            yield scope.taken(self.document, earlier.document)
+            return
+        scope.registrations[self.document.id] = Registration(
+            document=self.document, template=template, formats=self.formats
+        )
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is sent
+        registration = scope.registrations[self.document.id]
+        return Outcome(message=str(registration.template.file) if registration.template is not None else "")

@@ -1,0 +1,256 @@
+"""SubmitObj: render a template's objects and create them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
+from knavtool.kube.concurrency import for_each
+from knavtool.render import gotemplate
+from knavtool.render.arithmetic import evaluate
+from knavtool.render.template import ENUM, missing_parameters, render_objects
+from knavtool.workflow import formats
+from knavtool.workflow.regexps import compile_pattern
+from knavtool.workflow.scope import PlannedSubmission
+from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import ClusterError, Violation
+    from knavtool.helm import Helm
+    from knavtool.kube.resource import Manifest, Resource
+    from knavtool.render.template import Formats, ObjectTemplate
+    from knavtool.workflow.ledger import Group
+    from knavtool.workflow.scope import Registration, Scope
+    from knavtool.workflow.task import Context
+
+_DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitObj:
+    """`count` objects of a registered template."""
+
+    document: TaskDocument
+    ref: str
+    count: int
+    can_exist: bool
+    params: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            ref=params["refTaskId"],
+            count=params.get("count") or 1,
+            can_exist=bool(params.get("canExist")),
+            params=params.get("params") or {},
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        registration = scope.registrations.get(self.ref)
+        numbered = registration is not None and registration.formats.name is not None
+        planned = PlannedSubmission(
+            document=self.document,
+            registration=registration,
+            count=self.count,
+            first_enum=scope.numbers(self.count) if numbered else 0,
+        )
+        if (earlier := scope.submissions.get(self.document.id)) is not None:
+            yield scope.taken(self.document, earlier.document)
+        else:
+            scope.submissions[self.document.id] = planned
+        if registration is None:
+            yield scope.unknown(self.document, self.ref, "RegisterObj")
+            return
+        if registration.template is not None:
+            yield from self._check_template(registration.template, registration.formats)
+        yield from self._check_formats(registration)
+
+    def _check_template(self, template: ObjectTemplate, given: Formats) -> Iterator[Violation]:
+        for name, line in missing_parameters(template, self.params):
+            yield self._violation(
+                f"the template prints {{{{.{name}}}}} ({template.file}:{line}), which is not given", name
+            )
+        if given.name is None and (internal := next(filter(None, map(formats.uses_internal, template.blocks)), "")):
+            message = (
+                f"{template.file} prints {{{{.{internal}}}}}, but the RegisterObj task {self.ref!r} has no nameFormat"
+            )
+            yield self.document.violation(message, "refTaskId")
+        generated = all("generateName:" in block for block in template.blocks)
+        if self.count > 1 and not generated and ENUM not in (given.name or ""):
+            message = (
+                f"{self.count} objects would get one name; put {{{{._ENUM_}}}} into the nameFormat "
+                f"of the RegisterObj task {self.ref!r}"
+            )
+            yield self.document.violation(message, "count")
+
+    def _check_formats(self, registration: Registration) -> Iterator[Violation]:
+        where = registration.document.where
+        given = registration.formats
+        for key, template in (
+            ("nameFormat", given.name),
+            ("podNameFormat", given.pod_name),
+            ("podCount", given.pod_count),
+        ):
+            for reference in gotemplate.required(template or ""):
+                if not gotemplate.given(reference.field, self.params):
+                    message = f"{key} prints {{{{.{reference.field}}}}} ({where(key)}), which is not given"
+                    yield self._violation(message, reference.field)
+        if given.pod_name is not None:
+            example = {**self.params, "_NAME_": "name", ENUM: 1}
+            pattern = formats.simply_rendered(given.pod_name, example)
+            if pattern is not None and (fault := formats.pattern_fault(pattern)):
+                yield registration.document.violation(fault, "podNameFormat")
+        if given.pod_count is not None:
+            expression = formats.simply_rendered(given.pod_count, self.params)
+            if expression is not None and (fault := formats.count_fault(expression)):
+                yield registration.document.violation(fault, "podCount")
+
+    def _violation(self, message: str, name: str) -> Violation:
+        return self.document.violation(message, "params", *([name] if name in self.params else []))
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:
+        planned = scope.submissions[self.document.id]
+        if planned.registration is None or planned.registration.template is None:
+            return NOTHING
+        registration, template = planned.registration, planned.registration.template
+        rendered = await render_objects(
+            helm, template, registration.formats, params=self.params, count=self.count, first_enum=planned.first_enum
+        )
+        wrong = [
+            registration.document.violation(fault, "podNameFormat")
+            for pattern in rendered.pod_patterns
+            if (fault := formats.pattern_fault(pattern))
+        ][:1]
+        if registration.formats.pod_count is not None and (fault := formats.count_fault(rendered.pod_count)):
+            wrong.append(registration.document.violation(fault, "podCount"))
+        if wrong:
+            raise InvalidDocument(wrong)
+        instances = tuple(tuple(_item(manifest) for manifest in blocks) for blocks in rendered.objects)
+        _check_names(instances, template, self.document)
+        per_object = evaluate(rendered.pod_count) if registration.formats.pod_count is not None else 0
+        return Rendering(
+            instances=instances,
+            pod_patterns=tuple(compile_pattern(pattern) for pattern in dict.fromkeys(rendered.pod_patterns)),
+            pod_count=per_object * self.count,
+        )
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - the rendering has it all
+        rendering = context.rendering
+        submission = Submission(
+            instances=[[] for _ in rendering.instances],
+            pod_patterns=rendering.pod_patterns,
+            pod_count=rendering.pod_count,
+        )
+        context.submissions[self.document.id] = submission
+        resources = {
+            key: await context.gateway.discover(*key)
+            for key in dict.fromkeys((item.api_version, item.kind) for blocks in rendering.instances for item in blocks)
+        }
+        group = context.ledger.group(f"objects of {self.document.id}")
+        total = sum(len(blocks) for blocks in rendering.instances)
+        done = 0
+        started = context.clock()
+
+        async def create_instance(number: int) -> None:
+            # The blocks of one instance in the order of the file: a PodGroup has to exist before its Job.
+            nonlocal done
+            for item in rendering.instances[number]:
+                resource = resources[item.api_version, item.kind]
+                submission.instances[number].append(await self._create(context, group, resource, item))
+                done += 1
+                if done % max(total // 100, 1) == 0 or done == total:
+                    context.step.progress(done, total)
+
+        refused = await for_each(range(len(rendering.instances)), create_instance, stop_on_error=True)
+        seconds = context.clock() - started
+        objects = submission.objects()
+        existed = sum(item.existed for item in objects)
+        data = {
+            "objects": _names(objects),
+            "created": len(objects) - existed,
+            "existed": existed,
+            "wanted": total,
+            "seconds": round(seconds, 3),
+            "rate": round((len(objects) - existed) / seconds, 1) if seconds > 0 else 0.0,
+        }
+        if refused:
+            context.step.data.update(data)
+            raise _summed([error for _, error in refused], made=len(objects), total=total)
+        new = [(item.resource.kind, item) for item in objects if not item.existed]
+        message = f"{counted(new) or 'nothing'} created" + (f", {existed} existed" if existed else "")
+        if len(new) >= 10:
+            message += f", {data['rate']:g}/s"
+        return Outcome(message=message, data=data)
+
+    async def _create(self, context: Context, group: Group, resource: Resource, item: Item) -> Submitted:
+        namespace = (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None
+        made = group.intend(resource, namespace, item.name)
+        try:
+            await group.create(context.gateway, made, item.body)
+        except AlreadyExists as error:
+            if not self.can_exist:
+                raise AlreadyExists(
+                    f"{made} exists already",
+                    status=error.status,
+                    reason=error.reason,
+                    hint="delete it, or set canExist: true if it may be used as it is",
+                ) from error
+            live = await context.gateway.get(resource, item.name, namespace=namespace)
+            return Submitted(
+                resource=resource, namespace=namespace, name=item.name, uid=live["metadata"]["uid"], existed=True
+            )
+        return Submitted(resource=resource, namespace=namespace, name=item.name, uid=made.uid)
+
+
+def _item(manifest: Manifest) -> Item:
+    metadata = manifest["metadata"]
+    if not metadata.get("name"):
+        # As the server would do it, but known before it is sent, so that it can be undone whatever happens.
+        metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
+    namespace = metadata.get("namespace")
+    return Item(
+        api_version=manifest["apiVersion"],
+        kind=manifest["kind"],
+        namespace=str(namespace) if namespace else None,
+        name=str(metadata["name"]),
+        body=orjson.dumps(manifest),
+    )
+
+
+def _check_names(instances: tuple[tuple[Item, ...], ...], template: ObjectTemplate, document: TaskDocument) -> None:
+    seen: set[tuple[str, str, str | None, str]] = set()
+    for blocks in instances:
+        for item in blocks:
+            key = (item.api_version, item.kind, item.namespace, item.name)
+            if key in seen:
+                raise RenderError(
+                    f"{document.where()}: {template.file} gives two objects {item.kind} {item.name}",
+                    hint="metadata.name should hold {{._NAME_}}",
+                )
+            seen.add(key)
+
+
+def _names(objects: list[Submitted]) -> dict[str, dict[str, list[str]]]:
+    """{kind: {namespace: [name, ...]}}; the namespace of a cluster-scoped kind is empty."""
+    names: dict[str, dict[str, list[str]]] = {}
+    for item in objects:
+        names.setdefault(item.resource.kind, {}).setdefault(item.namespace or "", []).append(item.name)
+    return names
+
+
+def _summed(errors: list[ClusterError], *, made: int, total: int) -> ClusterError:
+    first = errors[0]
+    if total == 1:
+        return first
+    hint = first.hint or ("your account may not create this kind here" if isinstance(first, Forbidden) else "")
+    text = f"{made} of {total} objects were created, then: {first.message}"
+    return type(first)(text, status=first.status, reason=first.reason, hint=hint)
