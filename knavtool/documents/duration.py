@@ -8,12 +8,14 @@ from knavtool.errors import UsageError
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
-_WHOLE = re.compile(rf"[+-]?(?:{_PART})+")
+_WHOLE = re.compile(rf"[+-]?(?:0|(?:{_PART})+)")
+# Go counts nanoseconds in 64 bits, which is about 292 years.
+_LONGEST = 2**63 / 1e9
 
 
 def is_duration(text: str) -> bool:
-    """Whether Go's time.ParseDuration accepts it."""
-    return text in ("0", "+0", "-0") or _WHOLE.fullmatch(text) is not None
+    """Whether it has the form that Go's time.ParseDuration accepts."""
+    return _WHOLE.fullmatch(text) is not None
 
 
 def parse_duration(text: str) -> float:
@@ -21,4 +23,6 @@ def parse_duration(text: str) -> float:
     if not is_duration(text):
         raise UsageError(f"{text!r} is not a duration; write a number with a unit, like 300ms, 5s, 1m30s, 2h")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
+    if seconds >= _LONGEST:
+        raise UsageError(f"{text!r} is too long a time; expected less than 292 years")
     return -seconds if text.startswith("-") else seconds

@@ -13,15 +13,12 @@ _SUFFIXES = {
     **{suffix: Fraction(1000 ** (power + 1)) for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"))},
     **{suffix: Fraction(1024 ** (power + 1)) for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))},
 }
-PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
-"""What Kubernetes accepts, as a regular expression."""
-
-_PARTS = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+_PARTS = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?")
 
 
 def parse(text: str) -> Fraction:
     """The exact value; raises ValueError with what was expected."""
-    found = _PARTS.fullmatch(str(text))
+    found = _PARTS.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a quantity; write a number with an optional suffix, like 500m, 8, 8Gi, 2T")
     number, suffix = Fraction(found[1]), found[2] or ""
@@ -32,7 +29,7 @@ def parse(text: str) -> Fraction:
 
 def is_quantity(text: str) -> bool:
     """Whether the API server would accept it."""
-    return _PARTS.fullmatch(str(text)) is not None
+    return _PARTS.fullmatch(text) is not None
 
 
 def equal(one: str, other: str) -> bool:
@@ -43,3 +40,13 @@ def equal(one: str, other: str) -> bool:
         return parse(one) == parse(other)
     except ValueError:
         return False
+
+
+def suggestion(text: str) -> str:
+    """What `8Gb` or `8gi` was probably meant to be, or nothing."""
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([KMGTPE])(i?)b?\s*", text, re.IGNORECASE)
+    if found is None:
+        return ""
+    number, letter = found[1], found[2].upper()
+    binary = f"{number}{letter}i"
+    return binary if found[3] else f"{number}{'k' if letter == 'K' else letter} or {binary}"

@@ -5,18 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from knavtool.documents.schema import schema, violations
-from knavtool.documents.values import text
+from knavtool.documents.duration import is_duration, parse_duration
+from knavtool.documents.schema import normalized, violations
+from knavtool.documents.values import parse_entries
 from knavtool.documents.yaml import load
-from knavtool.errors import DocumentError, InvalidDocument, Violation
+from knavtool.errors import InvalidDocument, UsageError, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.documents.yaml import Document
 
-_TEXT_FIELDS = ("template", "nameFormat", "podNameFormat", "podCount", "refTaskId", "name", "namespace")
+TASK_TYPES = (
+    "Configure",
+    "RegisterObj",
+    "SubmitObj",
+    "UpdateObj",
+    "CheckObj",
+    "CheckPod",
+    "CheckConfigmap",
+    "DeleteObj",
+    "UpdateNodes",
+    "Sleep",
+    "Pause",
+)
+"""The task types a workflow may name."""
+
+_TIMED = frozenset({"Configure", "Sleep"})
+"""Task types whose timeout must be longer than zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +71,6 @@ class WorkflowDocument:
     file: Path
 
 
-def task_types() -> tuple[str, ...]:
-    """The task types a workflow may name."""
-    return tuple(schema("workflow")["$defs"]["task"]["properties"]["type"]["enum"])
-
-
 def load_workflows(paths: Sequence[Path]) -> list[WorkflowDocument]:
     """Read and check several files; raises InvalidDocument with everything that is wrong in all of them."""
     workflows: list[WorkflowDocument] = []
@@ -68,45 +80,60 @@ def load_workflows(paths: Sequence[Path]) -> list[WorkflowDocument]:
             workflows.append(load_workflow(path))
         except InvalidDocument as error:
             wrong += error.violations
-        except DocumentError as error:
-            wrong.append(Violation(str(path), 0, 0, "", error.message.removeprefix(f"{path}: ")))
     if wrong:
         raise InvalidDocument(wrong)
     return workflows
 
 
 def load_workflow(path: Path) -> WorkflowDocument:
-    """Read and check one file."""
-    document = load(path)
+    """Read and check one file; raises InvalidDocument with everything that is wrong."""
+    return parse_workflow(load(path), path)
+
+
+def parse_workflow(document: Document, path: Path) -> WorkflowDocument:
+    """Check a document; templates that it names are looked for beside `path`."""
+    document = normalized(document, "workflow")
     wrong = violations(document, "workflow")
+    if isinstance(document.data, dict) and isinstance(document.data.get("tasks"), list):
+        for index, task in enumerate(document.data["tasks"]):
+            if isinstance(task, dict) and isinstance(task.get("params"), dict):
+                wrong += _task_faults(document, index, task, wrong)
     if wrong:
         raise InvalidDocument(wrong)
-    data = document.data
     tasks = tuple(
         TaskDocument(
-            id=text(task["id"]),
+            id=task["id"],
             type=task["type"],
-            description=text(task.get("description") or ""),
-            params=_params(task.get("params")),
+            description=task.get("description", ""),
+            params=task.get("params", {}),
             index=index,
             document=document,
         )
-        for index, task in enumerate(data["tasks"])
+        for index, task in enumerate(document.data["tasks"])
     )
     return WorkflowDocument(
-        name=text(data.get("name") or path.stem),
-        description=text(data.get("description") or ""),
+        name=document.data.get("name", path.stem),
+        description=document.data.get("description", ""),
         tasks=tasks,
         file=path,
     )
 
 
-def _params(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Without what is null, which means unset, and with text where text is wanted."""
-    params = {key: value for key, value in (given or {}).items() if value is not None}
-    for key in _TEXT_FIELDS:
-        if key in params:
-            params[key] = text(params[key])
-    if "nodeLabels" in params:
-        params["nodeLabels"] = {key: text(value) for key, value in params["nodeLabels"].items()}
-    return params
+def _task_faults(
+    document: Document, index: int, task: Mapping[str, Any], rejected: Sequence[Violation]
+) -> Iterator[Violation]:
+    """What the schema cannot see: times, and the rules for nodes."""
+    params = ("tasks", index, "params")
+    timeout = task["params"].get("timeout")
+    if isinstance(timeout, str) and is_duration(timeout):
+        try:
+            seconds = parse_duration(timeout)
+        except UsageError as error:
+            yield document.violation((*params, "timeout"), error.message)
+        else:
+            if seconds < 0:
+                yield document.violation((*params, "timeout"), "must not be negative")
+            elif seconds == 0 and task.get("type") in _TIMED:
+                yield document.violation((*params, "timeout"), "must be longer than zero")
+    if task.get("type") == "Configure" and isinstance(task["params"].get("nodes"), list):
+        yield from parse_entries(document, (*params, "nodes"), rejected=rejected)[1]

@@ -1,4 +1,4 @@
-"""Reading YAML: users' files with positions, machine-made text fast."""
+"""Reading YAML: users' files with positions, machine-made text fast. Writing YAML."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import yaml as pyyaml
 
-from knavtool.errors import DocumentError, InvalidDocument, Violation
+from knavtool.documents.places import Location, Position, path_text
+from knavtool.errors import InvalidDocument, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-Position = tuple[int, int]
-Location = tuple[str | int, ...]
+__all__ = ["Document", "dump", "load", "load_rendered", "load_text", "path_text"]
+
+# How many values a file may stand for: each character can give one, and aliases give more.
+_LEAST_BUDGET = 100_000
+_VALUES_PER_CHARACTER = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,7 @@ class Document:
 
     file: str
     data: Any
-    positions: Mapping[Location, Position] = field(default_factory=dict)
+    positions: Mapping[Location, Position] = field(default_factory=dict, repr=False)
 
     def position(self, path: Sequence[str | int]) -> Position:
         """Line and column of a path, or of its nearest ancestor that is written in the file."""
@@ -45,105 +49,57 @@ class Document:
         return f"{self.file}:{line}:{column}"
 
 
-def path_text(path: Sequence[str | int]) -> str:
-    """`nodes[0].labels["a/b"]`, as a reader would write it."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part.replace("_", "").replace("-", "").isalnum():
-            text += f".{part}" if text else part
-        else:
-            text += f'["{part}"]'
-    return text
-
-
 def load(path: Path) -> Document:
-    """Read the first document of a file; raises DocumentError or InvalidDocument with the place of the fault."""
+    """Read the first document of a file; raises InvalidDocument with the place of the fault."""
     try:
-        text = path.read_text(encoding="utf-8")
+        # Editors on Windows begin a file with a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DocumentError(f"{path}: no such file") from None
+        raise _unreadable(path, "no such file") from None
     except IsADirectoryError:
-        raise DocumentError(f"{path}: is a directory, expected a YAML file") from None
+        raise _unreadable(path, "is a directory, expected a YAML file") from None
     except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise _unreadable(path, f"not UTF-8 text (byte {error.start})") from None
     except OSError as error:
-        raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
     return load_text(text, str(path))
+
+
+def _unreadable(path: Path, message: str) -> InvalidDocument:
+    return InvalidDocument([Violation(str(path), 0, 0, "", message)])
 
 
 def load_text(text: str, file: str) -> Document:
     """Read the first document of a text; scalars by the rules of YAML 1.2, so `yes` and dates stay strings."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
 
+    from knavtool.documents.compose import Composer
+
+    composer = Composer(file, budget=_LEAST_BUDGET + _VALUES_PER_CHARACTER * len(text))
     try:
         root = next(iter(YAML(typ="safe", pure=True).compose_all(text)), None)
+        data = composer.data(root) if root is not None else None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         problem = " ".join(str(part) for part in (error.context, error.problem) if part)
         raise InvalidDocument([Violation(file, line, column, "", f"not YAML: {problem}")]) from None
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not YAML: the character {error.character!r} is not allowed"
+        raise InvalidDocument([Violation(file, line, column, "", message)]) from None
     except YAMLError as error:
         raise InvalidDocument([Violation(file, 1, 1, "", f"not YAML: {error}")]) from None
+    except RecursionError:
+        raise InvalidDocument([Violation(file, 1, 1, "", "nested too deeply")]) from None
     if root is None:
         raise InvalidDocument([Violation(file, 1, 1, "", "the file is empty")])
-    positions: dict[Location, Position] = {}
-    faults: list[Violation] = []
-    data = _construct(root, (), positions, file, faults)
-    if faults:
-        raise InvalidDocument(faults)
-    return Document(file=file, data=data, positions=positions)
-
-
-def _construct(
-    node: Any, path: Location, positions: dict[Location, Position], file: str, faults: list[Violation]
-) -> Any:
-    positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if node.id == "sequence":
-        return [_construct(child, (*path, index), positions, file, faults) for index, child in enumerate(node.value)]
-    if node.id == "mapping":
-        return _mapping(node, path, positions, file, faults)
-    return _scalar(node)
-
-
-def _mapping(
-    node: Any, path: Location, positions: dict[Location, Position], file: str, faults: list[Violation]
-) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    merged: dict[str, Any] = {}
-    for key, value in node.value:
-        place = (key.start_mark.line + 1, key.start_mark.column + 1)
-        if key.id != "scalar":
-            faults.append(Violation(file, *place, path_text(path), "a key must be a plain word, not a list or map"))
-            continue
-        if key.tag.endswith(":merge"):
-            for source in value.value if value.id == "sequence" else [value]:
-                for name, inherited in _construct(source, path, {}, file, faults).items():
-                    merged.setdefault(name, inherited)
-            continue
-        name = str(key.value)
-        if name in result:
-            faults.append(Violation(file, *place, path_text((*path, name)), "the key is given twice"))
-            continue
-        positions[*path, name] = place
-        result[name] = _construct(value, (*path, name), positions, file, faults)
-    return {**merged, **result}
-
-
-def _scalar(node: Any) -> Any:
-    tag = str(node.tag).rpartition(":")[2]
-    text = str(node.value)
-    if tag == "null":
-        return None
-    if tag == "bool":
-        return text.lower() == "true"
-    if tag == "int":
-        return int(text.replace("_", ""), 0 if text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else 10)
-    if tag == "float":
-        return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
+    if composer.faults:
+        raise InvalidDocument(composer.faults)
+    return Document(file=file, data=data, positions=composer.positions)
 
 
 class _RenderedLoader(pyyaml.CSafeLoader):
@@ -158,6 +114,12 @@ class _RenderedLoader(pyyaml.CSafeLoader):
 
 def _boolean(_: Any, node: Any) -> bool:
     return str(node.value).lower() in ("y", "yes", "true", "on")
+
+
+def _integer(loader: Any, node: Any) -> float:
+    """A whole number; one that does not fit 64 bits is a float to Go, and to JSON."""
+    number: int = pyyaml.CSafeLoader.construct_yaml_int(loader, node)
+    return number if -(2**63) <= number < 2**64 else float(number)
 
 
 def _number(_: Any, node: Any) -> float:
@@ -189,12 +151,18 @@ _RenderedLoader.yaml_implicit_resolvers = {
     for first, resolvers in pyyaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 _RenderedLoader.add_constructor(_BOOL, _boolean)
+_RenderedLoader.add_constructor(_INT, _integer)
 _RenderedLoader.add_constructor(_FLOAT, _number)
 
 
 def load_rendered(text: str) -> list[dict[str, Any]]:
     """Read machine-made YAML, empty documents left out; raises yaml.YAMLError."""
-    return [document for document in pyyaml.load_all(text, _RenderedLoader) if document is not None]
+    try:
+        return [document for document in pyyaml.load_all(text, _RenderedLoader) if document is not None]
+    except (ValueError, OverflowError) as error:
+        raise pyyaml.YAMLError(f"a scalar does not fit its tag: {error}") from None
+    except RecursionError:
+        raise pyyaml.YAMLError("nested too deeply") from None
 
 
 class _Dumper(pyyaml.CSafeDumper):
@@ -204,6 +172,12 @@ class _Dumper(pyyaml.CSafeDumper):
         return True
 
 
+def _text(dumper: Any, value: str) -> Any:
+    """Several lines are written as they are, so that people can read them."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
 for _tag, _pattern, _first in _GO_SCALARS:
     # The dumper must know them too, to put texts that look like them into quotes.
     for _class in (_RenderedLoader, _Dumper):
