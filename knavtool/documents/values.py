@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from knavtool.documents.places import Location
     from knavtool.documents.yaml import Document
     from knavtool.errors import Violation
 
@@ -71,21 +72,20 @@ def load_values(path: Path) -> NodeValues:
 
 
 def parse_entries(
-    document: Document, path: tuple[str | int, ...], *, rejected: Iterable[Violation] = ()
+    document: Document, path: Location, nodes: Any = None, *, rejected: Iterable[Violation] = ()
 ) -> tuple[list[NodeEntry], list[Violation]]:
-    """The entries of a normalized document at `path`, and what a schema cannot see.
+    """The entries of a normalized document, and what a schema cannot see.
 
-    Entries about which the schema complained, in `rejected`, are left out.
+    `nodes` is what stands at `path` in the document. Entries about which the schema complained, in `rejected`, are
+    left out.
     """
-    nodes = document.data
-    for part in path:
-        nodes = nodes.get(part) if isinstance(nodes, dict) else nodes[part]
-    if not isinstance(nodes, list):
+    given = nodes if nodes is not None else _at(document.data, path)
+    if not isinstance(given, list):
         return [], []
     complained = [violation.path for violation in rejected]
-    places: list[tuple[str | int, ...]] = []
+    places: list[Location] = []
     entries: list[NodeEntry] = []
-    for index, item in enumerate(nodes):
+    for index, item in enumerate(given):
         place = (*path, index)
         if not any(_within(inner, path_text(place)) for inner in complained):
             places.append(place)
@@ -113,6 +113,15 @@ def node_names(entries: Sequence[NodeEntry]) -> list[list[str]]:
         counters[entry.prefix] = first + entry.count
         names.append([f"{entry.prefix}-{number}" for number in range(first, first + entry.count)])
     return names
+
+
+def _at(data: Any, path: Location) -> Any:
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(part)
+        else:
+            data = data[part] if isinstance(data, list) and isinstance(part, int) else None
+    return data
 
 
 def _within(path: str, place: str) -> bool:
