@@ -15,7 +15,6 @@ class Name(StrEnum):
 
     VALUES = "values"
     WORKFLOW = "workflow"
-    COMPONENT = "component"
     REPORT = "report"
 
 

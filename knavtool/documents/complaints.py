@@ -112,7 +112,7 @@ def _alternatives(error: Any, path: Location, written: Container[Location]) -> I
             yield from complaints(cause, written)
     else:
         types = {word for cause in error.context for word in _listed(cause.validator_value)}
-        yield path, f"expected {_types(types)}, got {shown(error.instance)}"
+        yield path, f"expected {_types(types)}, got {shown(error.instance)}{_empty_text(error.instance, types)}"
 
 
 def _unfit(error: Any) -> str:
@@ -129,9 +129,11 @@ def _wrong_type(error: Any) -> str:
     given = error.instance
     if isinstance(given, str) and "string" not in types and given.strip().lstrip("+-").isdecimal():
         message += f"; write {given.strip()} without quotes"
-    elif given is None and "string" in types and not _expected(error):
-        message += '; write "" for empty text'
-    return message
+    return message if _expected(error) else message + _empty_text(given, types)
+
+
+def _empty_text(given: Any, types: Container[str]) -> str:
+    return '; write "" for empty text' if given is None and "string" in types else ""
 
 
 def _expected(error: Any) -> str:

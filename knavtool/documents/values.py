@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from knavtool.documents.yaml import Document
     from knavtool.errors import Violation
 
-__all__ = ["NodeEntry", "NodeValues", "load_values", "node_names", "parse_entries", "presets", "text"]
+__all__ = ["NodeEntry", "NodeValues", "load_values", "node_names", "parse_entries", "parse_values", "presets", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,17 @@ class NodeValues:
 
 def load_values(path: Path) -> NodeValues:
     """Read and check a values file; raises InvalidDocument with everything that is wrong."""
-    document = normalized(load(path), "values")
+    return parse_values(load(path))
+
+
+def parse_values(document: Document) -> NodeValues:
+    """Check a document; raises InvalidDocument with everything that is wrong."""
+    document = normalized(document, "values")
     wrong = violations(document, "values")
     entries, more = parse_entries(document, ("nodes",), rejected=wrong)
     if wrong or more:
         raise InvalidDocument([*wrong, *more])
-    return NodeValues(entries=tuple(entries), file=str(path))
+    return NodeValues(entries=tuple(entries), file=document.file)
 
 
 def parse_entries(

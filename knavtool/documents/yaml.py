@@ -85,11 +85,13 @@ def load_text(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         problem = " ".join(str(part) for part in (error.context, error.problem) if part)
+        if "<block" in problem:
+            problem += " (is the indentation right?)"
         raise InvalidDocument([Violation(file, line, column, "", f"not YAML: {problem}")]) from None
     except ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"not YAML: the character {error.character!r} is not allowed"
+        message = f"not YAML: the character U+{_code(error.character):04X} is not allowed"
         raise InvalidDocument([Violation(file, line, column, "", message)]) from None
     except YAMLError as error:
         raise InvalidDocument([Violation(file, 1, 1, "", f"not YAML: {error}")]) from None
@@ -100,6 +102,10 @@ def load_text(text: str, file: str) -> Document:
     if composer.faults:
         raise InvalidDocument(composer.faults)
     return Document(file=file, data=data, positions=composer.positions)
+
+
+def _code(character: int | str | bytes) -> int:
+    return character if isinstance(character, int) else ord(character)
 
 
 class _RenderedLoader(pyyaml.CSafeLoader):
