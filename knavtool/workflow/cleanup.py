@@ -9,9 +9,10 @@ from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, blame
 from knavtool.events import Result
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.gateway import FIELD_MANAGER
+from knavtool.kube.resource import JOBS
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.inventory import delete_nodes
-from knavtool.workflow.waits import until_gone
+from knavtool.workflow.waits import until_gone, until_pods_gone
 
 if TYPE_CHECKING:
     from knavtool.events import Step, Steps
@@ -69,9 +70,11 @@ async def _delete_made(group: Group, gateway: Gateway, step: Step) -> list[str]:
         if not made.uid and not await _is_ours(gateway, made):
             group.retract(made)
             return
-        # Foreground: the object goes last, so waiting for it is waiting for its pods too.
+        # Foreground: the object goes last, so waiting for it is waiting for all it owns. Jobs own their pods
+        # directly, which can be waited for by themselves; for a thousand Jobs that takes half the time.
+        propagation = "Background" if made.resource == JOBS else "Foreground"
         if await gateway.delete(
-            made.resource, made.name, namespace=made.namespace, propagation="Foreground", uid=made.uid or None
+            made.resource, made.name, namespace=made.namespace, propagation=propagation, uid=made.uid or None
         ):
             waiting.append(made)
         else:
@@ -86,6 +89,9 @@ async def _delete_made(group: Group, gateway: Gateway, step: Step) -> list[str]:
     refused = await for_each(list(group.made.values()), delete)
     if waiting:
         await until_gone(gateway, waiting, timeout=None, gone=gone)
+    jobs = [made for made in waiting if made.resource == JOBS]
+    for namespace in dict.fromkeys(job.namespace for job in jobs):
+        await until_pods_gone(gateway, namespace, {job.uid for job in jobs if job.namespace == namespace})
     return [f"{made}: {error.message}" for made, error in refused]
 
 
@@ -149,7 +155,9 @@ async def _undo_nodes(group: Group, gateway: Gateway, step: Step) -> list[str]:
     if group.nodes is None:
         return []
     if group.nodes.created:
-        await delete_nodes(gateway, group.nodes.created, steps=step.nested())
+        # Twice, because an interrupted run may have left requests behind that arrive after the first look.
+        for _ in range(2):
+            await delete_nodes(gateway, group.nodes.created, steps=step.nested())
         group.nodes.created.clear()
     if group.nodes.before is not None and len(group.nodes.before):
         await apply_nodes(gateway, group.nodes.before, steps=step.nested(), prune=False, timeout=None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from knavtool.kube.resource import Manifest
 
@@ -101,16 +101,83 @@ class Census:
             yield f"and {len(groups) - _GROUPS_SHOWN} more reasons"
 
 
-def census(expected: Expectation, pods: Iterable[Manifest], nodes: Mapping[str, Mapping[str, str]]) -> Census:
-    """Count pods; `nodes` has the labels of each node."""
-    all_pods = list(pods)
-    in_phase = [pod for pod in all_pods if _counts(pod, expected.status)]
-    misplaced = [
-        (pod, fault)
-        for pod in in_phase
-        if expected.node_labels and (fault := _misplaced(pod, expected.node_labels, nodes))
-    ]
-    return Census(expected=expected, pods=all_pods, in_phase=len(in_phase), misplaced=misplaced)
+class Tally:
+    """Keeps count of pods while they change; a change costs the same whatever their number."""
+
+    def __init__(self, expected: Expectation, belongs: Callable[[Manifest], bool]) -> None:
+        self._expected = expected
+        self._belongs = belongs
+        self._nodes: Mapping[str, Mapping[str, str]] = {}
+        self._pods: dict[str, Manifest] = {}
+        self._in_phase: set[str] = set()
+        self._misplaced: dict[str, str] = {}
+        self.unknown_nodes: set[str] = set()
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether the expectation is met at this moment."""
+        return len(self._in_phase) == self._expected.count and not self._misplaced
+
+    @property
+    def matching(self) -> int:
+        """Pods that are as expected."""
+        return len(self._in_phase) - len(self._misplaced)
+
+    def put(self, pod: Manifest) -> None:
+        """A pod is new or has changed."""
+        uid = pod["metadata"]["uid"]
+        self.drop(uid)
+        self._pods[uid] = kept = _essential(pod)
+        if not self._belongs(kept) or not _counts(kept, self._expected.status):
+            return
+        self._in_phase.add(uid)
+        if not self._expected.node_labels:
+            return
+        node = kept["spec"].get("nodeName")
+        if node and node not in self._nodes:
+            self.unknown_nodes.add(node)
+        if fault := _misplaced(kept, self._expected.node_labels, self._nodes):
+            self._misplaced[uid] = fault
+
+    def drop(self, uid: str) -> None:
+        """A pod is gone."""
+        self._pods.pop(uid, None)
+        self._in_phase.discard(uid)
+        self._misplaced.pop(uid, None)
+
+    def recount(self, nodes: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """Count all pods again, because more is known about the labels of nodes or about which pods belong."""
+        if nodes is not None:
+            # A node that is gone again has no labels; asking for it once more would not help.
+            self._nodes = {node: {} for node in self.unknown_nodes} | dict(nodes)
+            self.unknown_nodes.clear()
+        for pod in list(self._pods.values()):
+            self.put(pod)
+
+    def census(self) -> Census:
+        """The state of this moment in full."""
+        return Census(
+            expected=self._expected,
+            pods=[pod for pod in self._pods.values() if self._belongs(pod)],
+            in_phase=len(self._in_phase),
+            misplaced=[(self._pods[uid], fault) for uid, fault in self._misplaced.items()],
+        )
+
+
+def _essential(pod: Manifest) -> Manifest:
+    """The parts of a pod that are looked at here, a tenth of it: tens of thousands may be followed."""
+    wanted = {
+        "metadata": ("name", "namespace", "uid", "ownerReferences", "deletionTimestamp"),
+        "spec": ("nodeName", "schedulerName", "schedulingGates"),
+        "status": ("phase", "reason", "message", "initContainerStatuses", "containerStatuses"),
+    }
+    kept: Manifest = {}
+    for part, keys in wanted.items():
+        given = pod.get(part, {})
+        kept[part] = {key: given[key] for key in keys if key in given}
+    conditions = pod.get("status", {}).get("conditions", ())
+    kept["status"]["conditions"] = [condition for condition in conditions if condition["type"] == "PodScheduled"]
+    return kept
 
 
 def phase_of(pod: Manifest) -> str:

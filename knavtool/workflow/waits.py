@@ -1,17 +1,21 @@
-"""Waiting for objects to be gone."""
+"""Waiting for objects and their pods to be gone, at a cost per change that does not grow with their number."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
-from knavtool.kube.waiting import until
+from knavtool.errors import DeadlineExceeded
+from knavtool.kube.gateway import Change
+from knavtool.kube.resource import PODS
+from knavtool.kube.watching import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from knavtool.kube.gateway import Gateway
-    from knavtool.kube.resource import Manifest, Resource
+    from knavtool.kube.resource import Resource
 
 
 class Known(Protocol):
@@ -27,7 +31,7 @@ class Known(Protocol):
 
     @property
     def uid(self) -> str:
-        """What tells it from a later object of the same name."""
+        """What tells it from a later object of the same name; empty when it is not known."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -42,40 +46,59 @@ async def until_gone(
     gone: Callable[[Known], None] = lambda _: None,
 ) -> None:
     """Wait until none of the objects exists; `gone` is told of each once. Raises DeadlineExceeded."""
-    places: dict[tuple[Resource, str | None], list[Known]] = {}
+    places: dict[tuple[Resource, str | None], dict[tuple[str, str], Known]] = {}
     for item in objects:
-        places.setdefault((item.resource, item.namespace), []).append(item)
-    async with asyncio.TaskGroup() as group:
-        for (resource, namespace), there in places.items():
-            group.create_task(
-                _until_gone(gateway, resource, namespace, there, timeout, gone), name=f"gone-{resource}-{namespace}"
-            )
+        places.setdefault((item.resource, item.namespace), {})[item.key] = item
+    try:
+        async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
+            for (resource, namespace), left in places.items():
+                work = _until_gone(gateway, resource, namespace, left, gone)
+                group.create_task(work, name=f"gone-{resource}-{namespace}")
+    except TimeoutError:
+        still = [item for left in places.values() for item in left.values()]
+        some = ", ".join(f"{item.resource.kind} {'/'.join(filter(None, item.key))}" for item in still[:3])
+        more = ", …" if len(still) > 3 else ""
+        raise DeadlineExceeded(f"{len(still)} objects still exist after {timeout:g} s ({some}{more})") from None
 
 
 async def _until_gone(
     gateway: Gateway,
     resource: Resource,
     namespace: str | None,
-    objects: list[Known],
-    timeout: float | None,
+    left: dict[tuple[str, str], Known],
     gone: Callable[[Known], None],
 ) -> None:
-    left = {item.key: item for item in objects}
+    only = f"metadata.name={next(iter(left))[1]}" if len(left) == 1 else ""
+    seen: set[tuple[str, str]] = set()
 
-    def none_left(state: Mapping[tuple[str, str], Manifest]) -> bool | None:
-        for key in [key for key, item in left.items() if not _same(state.get(key), item)]:
-            gone(left.pop(key))
-        return True if not left else None
+    def tell(key: tuple[str, str]) -> None:
+        gone(left.pop(key))
 
-    def describe(_: Mapping[tuple[str, str], Manifest]) -> str:
-        some = ", ".join("/".join(filter(None, key)) for key in list(left)[:3]) + (", …" if len(left) > 3 else "")
-        return f"{len(left)} {resource} still exist ({some})"
+    async with aclosing(gateway.watch(resource, namespace=namespace, field_selector=only)) as events:
+        async for event in events:
+            if event.synced:
+                for key in left.keys() - seen:
+                    tell(key)
+            elif (item := left.get(key := key_of(event.object))) is not None:
+                seen.add(key)
+                replaced = bool(item.uid) and event.object["metadata"]["uid"] != item.uid
+                if event.change is Change.DELETED or replaced:
+                    tell(key)
+            if not left:
+                return
 
-    only = f"metadata.name={objects[0].key[1]}" if len(objects) == 1 else ""
-    await until(
-        gateway, resource, none_left, timeout=timeout, namespace=namespace, field_selector=only, describe=describe
-    )
 
-
-def _same(live: Manifest | None, item: Known) -> bool:
-    return live is not None and (not item.uid or live["metadata"]["uid"] == item.uid)
+async def until_pods_gone(gateway: Gateway, namespace: str | None, owners: Collection[str]) -> None:
+    """Wait until no pod has one of the owners, which are uids."""
+    left: set[str] = set()
+    synced = False
+    async with aclosing(gateway.watch(PODS, namespace=namespace)) as events:
+        async for event in events:
+            if event.synced:
+                synced = True
+            elif event.change is Change.DELETED:
+                left.discard(event.object["metadata"]["uid"])
+            elif any(owner["uid"] in owners for owner in event.object["metadata"].get("ownerReferences", ())):
+                left.add(event.object["metadata"]["uid"])
+            if synced and not left:
+                return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from knavtool.errors import DeadlineExceeded
-from knavtool.kube.waiting import until
+from knavtool.kube.gateway import Change
+from knavtool.kube.watching import key_of
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
 
@@ -68,22 +70,25 @@ class CheckObj:
         resource = objects[0].resource
         only = f"metadata.name={objects[0].name}" if len(objects) == 1 else ""
         if self.timeout is None:
-            live = await context.gateway.list(resource, namespace=namespace, field_selector=only)
-            sight.look({(one["metadata"].get("namespace", ""), one["metadata"]["name"]): one for one in live})
+            for live in await context.gateway.list(resource, namespace=namespace, field_selector=only):
+                sight.put(live)
             return self._outcome(sight)
-
-        def satisfied(state: Mapping[tuple[str, str], Manifest]) -> bool | None:
-            sight.look(state)
-            context.step.progress(sight.matching, len(objects))
-            return True if sight.matching == len(objects) else None
-
+        synced = False
         try:
-            await until(
-                context.gateway, resource, satisfied, timeout=self.timeout, namespace=namespace, field_selector=only
-            )
-        except DeadlineExceeded as error:
-            if error.status:
-                raise
+            async with (
+                asyncio.timeout(self.timeout),
+                aclosing(context.gateway.watch(resource, namespace=namespace, field_selector=only)) as events,
+            ):
+                async for event in events:
+                    synced = synced or event.synced
+                    if event.change is Change.DELETED:
+                        sight.drop(event.object)
+                    elif not event.synced and sight.put(event.object):
+                        context.step.progress(sight.matching, len(objects))
+                    if synced and sight.matching == len(objects):
+                        break
+        except TimeoutError:
+            pass
         return self._outcome(sight)
 
     def _outcome(self, sight: _Sight) -> Outcome:
@@ -108,30 +113,38 @@ class CheckObj:
 
 @dataclass(slots=True, kw_only=True)
 class _Sight:
-    """The last look at the objects; unchanged ones are not compared again."""
+    """What was seen last of each object: how it differs from the expected state."""
 
     state: Mapping[str, Any]
     objects: Mapping[tuple[str, str], Submitted]
     matching: int = 0
-    _compared: dict[tuple[str, str], tuple[str, list[Mismatch]]] = field(default_factory=dict)
+    _compared: dict[tuple[str, str], list[Mismatch]] = field(default_factory=dict)
 
-    def look(self, live: Mapping[tuple[str, str], Manifest]) -> None:
-        self.matching = 0
-        for key, item in self.objects.items():
-            found = live.get(key)
-            if found is None or found["metadata"]["uid"] != item.uid:
-                self._compared.pop(key, None)
-                continue
-            version = found["metadata"]["resourceVersion"]
-            known = self._compared.get(key)
-            if known is None or known[0] != version:
-                known = self._compared[key] = (version, mismatches(self.state, found))
-            self.matching += not known[1]
+    def put(self, live: Manifest) -> bool:
+        """An object is new or has changed; whether it is one of ours."""
+        key = key_of(live)
+        item = self.objects.get(key)
+        if item is None or live["metadata"]["uid"] != item.uid:
+            return False
+        self._forget(key)
+        self._compared[key] = mismatches(self.state, live)
+        self.matching += not self._compared[key]
+        return True
+
+    def drop(self, live: Manifest) -> None:
+        """An object is gone."""
+        item = self.objects.get(key_of(live))
+        if item is not None and live["metadata"]["uid"] == item.uid:
+            self._forget(item.key)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        if key in self._compared:
+            self.matching -= not self._compared.pop(key)
 
     def wrong(self) -> list[tuple[Submitted, list[Mismatch]]]:
         """Objects that do not match; one without mismatches does not exist."""
         return [
-            (item, self._compared[key][1] if key in self._compared else [])
+            (item, self._compared.get(key, []))
             for key, item in self.objects.items()
-            if key not in self._compared or self._compared[key][1]
+            if key not in self._compared or self._compared[key]
         ]

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from knavtool.errors import DeadlineExceeded
+from knavtool.kube.gateway import Change
 from knavtool.kube.resource import NODES, PODS
-from knavtool.kube.waiting import until
 from knavtool.workflow.family import Family
-from knavtool.workflow.pods import Census, Expectation, census
+from knavtool.workflow.pods import Expectation, Tally
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.kube.gateway import Gateway
-    from knavtool.kube.resource import Manifest
+    from knavtool.workflow.pods import Census
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Submission
-
-    State = Mapping[tuple[str, str], Manifest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,64 +93,59 @@ class _Look:
         self._step = context.step
         self._expected = expected
         self._family = Family(submission)
-        self._nodes: dict[str, Mapping[str, str]] = {}
+        self._tally = Tally(expected, self._family.has)
         places = {item.namespace for item in submission.objects()}
         # An object without a namespace may start pods anywhere.
         self._namespace = places.pop() if len(places) == 1 else None
-        self.seen = census(expected, (), {})
+
+    @property
+    def seen(self) -> Census:
+        """The pods as they were seen last."""
+        return self._tally.census()
 
     async def once(self) -> None:
         """One list decides."""
-        pods = await self._gateway.list(PODS, namespace=self._namespace)
-        self._count(pods)
-        await self._family.verify(self._gateway, self.seen.pods)
         await self._read_nodes()
-        self._count(pods)
+        for pod in await self._gateway.list(PODS, namespace=self._namespace):
+            self._tally.put(pod)
+        await self._decided()
 
     async def watch(self, timeout: float) -> None:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        await self._read_nodes()
+        synced = False
+        told = -1
         try:
-            while True:
-                await until(
-                    self._gateway,
-                    PODS,
-                    self._decided,
-                    timeout=max(deadline - loop.time(), 0.0),
-                    namespace=self._namespace,
-                )
-                excluded = await self._family.verify(self._gateway, self.seen.pods)
-                if self._unknown_nodes():
-                    await self._read_nodes()
-                elif not excluded:
-                    return
-        except DeadlineExceeded as error:
-            if error.status:
-                raise
+            async with asyncio.timeout(timeout):
+                await self._read_nodes()
+                async with aclosing(self._gateway.watch(PODS, namespace=self._namespace)) as events:
+                    async for event in events:
+                        synced = synced or event.synced
+                        if event.change is Change.DELETED:
+                            self._tally.drop(event.object["metadata"]["uid"])
+                        elif not event.synced:
+                            self._tally.put(event.object)
+                        if told != self._tally.matching:
+                            told = self._tally.matching
+                            self._step.progress(told, self._expected.count)
+                        if synced and await self._decided():
+                            return
+        except TimeoutError:
+            return
 
-    def _decided(self, state: State) -> bool | None:
-        self._count(state.values())
-        self._step.progress(self.seen.matching, self._expected.count, self.seen.phase_text())
-        return True if self.seen.satisfied or self._unknown_nodes() else None
-
-    def _count(self, pods: Iterable[Manifest]) -> None:
-        self.seen = census(self._expected, (pod for pod in pods if self._family.has(pod)), self._nodes)
-
-    def _unknown_nodes(self) -> bool:
-        """Whether a pod is on a node that was made after the nodes were read."""
-        return bool(self._expected.node_labels) and any(
-            node not in self._nodes for pod, _ in self.seen.misplaced if (node := pod.get("spec", {}).get("nodeName"))
-        )
+    async def _decided(self) -> bool:
+        """Whether the pods are as expected, now that nothing about them is unknown."""
+        if self._tally.unknown_nodes:
+            # A pod is on a node that was made after the nodes were read.
+            await self._read_nodes()
+        while self._tally.satisfied:
+            if not await self._family.verify(self._gateway, self._tally.census().pods):
+                return True
+            self._tally.recount()
+        return False
 
     async def _read_nodes(self) -> None:
         if self._expected.node_labels:
-            self._nodes = await node_labels(self._gateway)
-            for pod, _ in self.seen.misplaced:
-                # A node that is gone again has no labels; asking for it once more would not help.
-                if node := pod.get("spec", {}).get("nodeName"):
-                    self._nodes.setdefault(node, {})
+            self._tally.recount(await node_labels(self._gateway))
 
 
 async def node_labels(gateway: Gateway) -> dict[str, Mapping[str, str]]:
