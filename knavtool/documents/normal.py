@@ -19,10 +19,10 @@ def normal(value: Any, schema: Schema, root: Schema) -> Any:
         return _map(value, schema, root)
     if isinstance(value, list):
         return _list(value, schema, root)
+    types = schema.get("type", ())
     if schema.get("x-text"):
-        unset = value is None and "null" not in schema.get("type", ())
-        return value if unset else text(value)
-    if schema.get("type") == "integer" and isinstance(value, float) and value.is_integer():
+        return text(value) if value is not None or "null" in types else value
+    if "integer" in types and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 

@@ -1,0 +1,142 @@
+"""The schemas themselves, and the words for what they find."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from knavtool import resources
+from knavtool.documents.complaints import nearest, quoted, shown
+from knavtool.documents.schema import normalized, schema, violations
+from knavtool.documents.workflow import TASK_TYPES
+from knavtool.documents.yaml import load_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMES = ["values", "workflow"]
+
+
+def inside(value: Any) -> Iterator[dict[str, Any]]:
+    """Every map inside a schema."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else []:
+        yield from inside(inner)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_one(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+    assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_needs_no_other_file(name: str) -> None:
+    references = [part["$ref"] for part in inside(schema(name)) if isinstance(part.get("$ref"), str)]
+    assert references
+    for reference in references:
+        assert reference.removeprefix("#/$defs/") in schema(name)["$defs"], reference
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_patterns_are_whole_and_suit_other_engines(name: str) -> None:
+    patterns = [part["pattern"] for part in inside(schema(name)) if isinstance(part.get("pattern"), str)]
+    assert patterns
+    for pattern in patterns:
+        assert pattern.startswith("^")
+        assert pattern.endswith("$")
+        # Helm's engine knows neither look-around nor back references, that of editors no inline flags.
+        assert not re.search(r"\(\?|\\[1-9AZz]", pattern), pattern
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pattern_says_what_is_expected(name: str) -> None:
+    for part in inside(schema(name)):
+        if isinstance(part.get("pattern"), str):
+            assert part.get("x-expected"), part
+
+
+def test_the_chart_has_the_same_schema() -> None:
+    own = resources.chart("virtual-nodes") / "values.schema.json"
+    assert own.read_bytes() == resources.schema("values").read_bytes()
+
+
+def test_nodes_are_the_same_in_both() -> None:
+    for name, definition in schema("values")["$defs"].items():
+        assert schema("workflow")["$defs"][name] == definition, name
+
+
+def test_task_types() -> None:
+    definitions = schema("workflow")["$defs"]
+    assert tuple(definitions["task"]["properties"]["type"]["enum"]) == TASK_TYPES
+    conditions = {
+        clause["if"]["properties"]["type"]["const"]: clause["then"]["properties"]["params"]["$ref"]
+        for clause in definitions["task"]["allOf"]
+    }
+    assert conditions == {name: f"#/$defs/{name}" for name in TASK_TYPES}
+
+
+@pytest.mark.parametrize("name", TASK_TYPES)
+def test_every_task_type_refuses_unknown_fields(name: str) -> None:
+    assert schema("workflow")["$defs"][name]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("lables", "; did you mean 'labels'?"),
+        ("LABELS", "; did you mean 'labels'?"),
+        ("nameprefix", "; did you mean 'namePrefix'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_nearest(word: str, hint: str) -> None:
+    assert nearest(word, ["labels", "namePrefix", "count"]) == hint
+
+
+def test_values_in_messages() -> None:
+    assert [shown(value) for value in (None, {}, [], "a", 1, 1.5, True)] == [
+        "nothing",
+        "a map",
+        "a list",
+        "text 'a'",
+        "1",
+        "1.5",
+        "true",
+    ]
+    assert quoted("x" * 100) == f"'{'x' * 60}…'"
+
+
+def test_a_document_is_left_alone_by_its_normal_form() -> None:
+    document = load_text("nodes: [{type: gb200, count: 1.0, labels: {a: 1}, taints: }]", "f")
+    before = json.dumps(document.data)
+    assert normalized(document, "values").data == {"nodes": [{"type": "gb200", "count": 1, "labels": {"a": "1"}}]}
+    assert json.dumps(document.data) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("3", "x", "~", "[]", "[[]]", "{}", "nodes: [[]]", "nodes: [3]", "tasks: [[]]", "tasks: [{params: 3}]"),
+        *("nodes: [{type: {}, count: [], labels: 3, resources: [], taints: {}, conditions: 8}]", "tasks: {type: x}"),
+        "tasks: [{id: {}, type: {}, params: []}]",
+        "tasks: [{id: a, type: Configure, params: {timeout: {}, nodes: 3, namespaces: {}, configmaps: [[]]}}]",
+        "tasks: [{id: a, type: Configure, params: {priorityClasses: [3], deploymentRestarts: [~]}}]",
+        "tasks: [{id: a, type: CheckPod, params: {refTaskId: [], status: {}, nodeLabels: 3, timeout: 3}}]",
+    ],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_any_shape_is_refused_in_plain_words(text: str, name: str) -> None:
+    found = violations(normalized(load_text(text, "f"), name), name)
+    assert found
+    for violation in found:
+        assert not re.search(r"None|True|False|\{'|\['|does not match|is not of type|schema", violation.message), (
+            violation
+        )
