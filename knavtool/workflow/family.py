@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from knavtool.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
@@ -33,6 +33,7 @@ class Family:
         self._kinds = {(item.resource.group, item.resource.kind) for item in objects}
         self._patterns = _joined(submission.pod_patterns)
         self._fits: dict[str, bool] = {}
+        self._unverified: dict[str, Manifest] = {}
 
     def has(self, pod: Manifest) -> bool:
         """Whether the pod belongs, as far as is known."""
@@ -44,12 +45,17 @@ class Family:
             return True
         if ("", "Pod") in self._kinds or any(self._stranger(owner) for owner in owners):
             return False
-        return self._fitting(metadata["name"])
+        if not self._fitting(metadata["name"]):
+            return False
+        if any(owner["uid"] not in self._accepted for owner in owners):
+            self._unverified[metadata["uid"]] = pod
+        return True
 
-    async def verify(self, gateway: Gateway, pods: Iterable[Manifest]) -> bool:
-        """Look up the owners of pods that belong by their names only; whether that excluded any."""
+    async def verify(self, gateway: Gateway) -> bool:
+        """Look up the owners of pods that belonged by their names only; whether that excluded any."""
         excluded = False
-        for pod in pods:
+        pods, self._unverified = self._unverified, {}
+        for pod in pods.values():
             for owner in pod["metadata"].get("ownerReferences", ()):
                 if owner["uid"] in self._ours | self._accepted | self._foreign:
                     continue

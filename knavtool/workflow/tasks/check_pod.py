@@ -137,11 +137,9 @@ class _Look:
         if self._tally.unknown_nodes:
             # A pod is on a node that was made after the nodes were read.
             await self._read_nodes()
-        while self._tally.satisfied:
-            if not await self._family.verify(self._gateway, self._tally.census().pods):
-                return True
+        while self._tally.enough and await self._family.verify(self._gateway):
             self._tally.recount()
-        return False
+        return self._tally.satisfied
 
     async def _read_nodes(self) -> None:
         if self._expected.node_labels:

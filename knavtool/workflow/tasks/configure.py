@@ -58,9 +58,6 @@ class Configure:
         place = ("tasks", self.document.index, "params", "nodes")
         _, wrong = parse_entries(self.document.document, place, self.document.params.get("nodes"))
         yield from wrong
-        for index, item in enumerate(self.priority_classes):
-            if item.create and item.value is None:
-                yield self.document.violation("creating a priority class needs its value", "priorityClasses", index)
         for index, given in enumerate(self.restarts):
             if not given.name and not given.labels:
                 yield self.document.violation("labels must not be empty", "deploymentRestarts", index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -60,7 +60,8 @@ class RegisterObj:
             yield self.document.violation(f"there is no template {self.template!r}; looked at {looked}", "template")
         else:
             try:
-                template = load_template(shown(found, scope.search))
+                # Messages call the file as a reader in the working directory would.
+                template = replace(load_template(found), file=shown(found, scope.search))
             except DocumentError as error:
                 yield self.document.violation(error.message, "template")
         if (earlier := scope.registrations.get(self.document.id)) is not None:

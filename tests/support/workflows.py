@@ -1,0 +1,156 @@
+"""Workflows for tests: written to files, planned, and run against a gateway without Helm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import yaml
+
+from knavtool.documents.workflow import load_workflows
+from knavtool.events import Steps, ignore
+from knavtool.workflow import plan
+from knavtool.workflow.ledger import Ledger
+from knavtool.workflow.regexps import compile_pattern
+from knavtool.workflow.rendering import RenderedPlan
+from knavtool.workflow.task import NOTHING, Context, Item, Rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from knavtool.errors import Violation
+    from knavtool.events import Emit
+    from knavtool.kube.gateway import Gateway
+    from knavtool.workflow.plan import Plan
+    from knavtool.workflow.task import Outcome, Submission
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{._NAME_}}
+  namespace: {{.namespace}}
+spec:
+  parallelism: {{.parallelism}}
+"""
+
+
+def task(type_: str, id_: str = "", **params: Any) -> dict[str, Any]:
+    """One task of a workflow file."""
+    return {"id": id_ or type_.lower(), "type": type_, "params": params}
+
+
+def register(id_: str = "register", **params: Any) -> dict[str, Any]:
+    """A RegisterObj of the Job template."""
+    given = {
+        "template": "job.yml",
+        "nameFormat": "job{{._ENUM_}}",
+        "podNameFormat": "{{._NAME_}}-.*",
+        "podCount": "{{.parallelism}}",
+        **params,
+    }
+    return task("RegisterObj", id_, **{key: value for key, value in given.items() if value is not None})
+
+
+def submit(id_: str = "job", **params: Any) -> dict[str, Any]:
+    """A SubmitObj of that template."""
+    given = {"refTaskId": "register", "params": {"namespace": "default", "parallelism": 2}, **params}
+    return task("SubmitObj", id_, **given)
+
+
+def write(directory: Path, *tasks: Mapping[str, Any], name: str = "wf.yml", template: str = JOB) -> Path:
+    """Write a workflow file, and its template beside it."""
+    (directory / "job.yml").write_text(template)
+    path = directory / name
+    path.write_text(yaml.safe_dump({"name": path.stem, "tasks": list(tasks)}, sort_keys=False))
+    return path
+
+
+def planned(directory: Path, *tasks: Mapping[str, Any], template: str = JOB) -> Plan:
+    """The plan of one file."""
+    return plan.build(load_workflows([write(directory, *tasks, template=template)]), search=[directory])
+
+
+def faults(directory: Path, *tasks: Mapping[str, Any], template: str = JOB) -> list[Violation]:
+    """What is wrong with a workflow."""
+    from knavtool.errors import InvalidDocument
+
+    try:
+        planned(directory, *tasks, template=template)
+    except InvalidDocument as error:
+        return list(error.violations)
+    return []
+
+
+def jobs(*names: str, pods: int = 0, namespace: str | None = "default") -> Rendering:
+    """What a SubmitObj of those Jobs renders to, each with `pods` pods."""
+    return Rendering(
+        instances=tuple((item("batch/v1", "Job", name, namespace),) for name in names),
+        pod_patterns=tuple(compile_pattern(f"{name}-.*") for name in names),
+        pod_count=pods * len(names),
+    )
+
+
+def item(api_version: str, kind: str, name: str, namespace: str | None = None, **body: Any) -> Item:
+    """One rendered object."""
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    encoded = orjson.dumps({"apiVersion": api_version, "kind": kind, "metadata": metadata, **body})
+    return Item(api_version=api_version, kind=kind, namespace=namespace, name=name, body=encoded)
+
+
+def rendered(given: Plan, **renderings: Rendering) -> RenderedPlan:
+    """A plan with renderings by task id; tasks that are not named send nothing."""
+    return RenderedPlan(
+        plan=given, renderings={id(task): renderings.get(task.document.id, NOTHING) for task in given.tasks()}
+    )
+
+
+class Bench:
+    """Runs single tasks of a plan, as the runner does."""
+
+    def __init__(self, gateway: Gateway, *, restores: bool = True, emit: Emit = ignore) -> None:
+        self.gateway = gateway
+        self.ledger = Ledger(restores=restores)
+        self.steps = Steps(emit)
+        self.submissions: dict[str, Submission] = {}
+
+    async def run(self, given: Plan, id_: str, rendering: Rendering = NOTHING) -> Outcome:
+        """Run the task of that id."""
+        found = next(task for task in given.tasks() if task.document.id == id_)
+        with self.steps.step("task", id_) as step:
+            context = Context(
+                gateway=self.gateway,
+                step=step,
+                ledger=self.ledger,
+                submissions=self.submissions,
+                rendering=rendering,
+                clock=self.steps.clock,
+            )
+            return await found.run(context, given.scope)
+
+
+def pod(
+    name: str,
+    owner: Mapping[str, Any] | None = None,
+    *,
+    phase: str = "Running",
+    node: str = "",
+    leaving: bool = False,
+    **status: Any,
+) -> dict[str, Any]:
+    """A pod as the API shows it; `owner` is an object with kind and metadata."""
+    metadata: dict[str, Any] = {"name": name, "namespace": "default", "uid": f"uid-{name}"}
+    if owner is not None:
+        metadata["ownerReferences"] = [
+            {
+                "apiVersion": owner["apiVersion"],
+                "kind": owner["kind"],
+                "name": owner["metadata"]["name"],
+                "uid": owner["metadata"]["uid"],
+            }
+        ]
+    if leaving:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    spec = {"nodeName": node} if node else {}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": {"phase": phase, **status}}
