@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 63
 # More in one file than any control plane holds; a slip of the keyboard must not fill the memory.
 _MOST_NODES = 100_000
-_LARGEST_ANNOTATIONS = 256 * 1024
+# The API server takes 256 KiB; the rest is for annotations of the tool and of controllers.
+_LARGEST_ANNOTATIONS = 240 * 1024
+_LONGEST_PREFIX = 253
 _FIXED: dict[str, dict[str, tuple[str | None, str]]] = {
     "labels": {
         "kubernetes.io/hostname": (None, "the node's name"),
@@ -27,7 +29,13 @@ _FIXED: dict[str, dict[str, tuple[str | None, str]]] = {
     },
     "annotations": {"kwok.x-k8s.io/node": ("fake", "'fake', which makes KWOK keep the node alive")},
 }
-_WHOLE = frozenset({"pods", "services", "secrets", "configmaps", "persistentvolumeclaims"})
+_WHOLE = frozenset(
+    {
+        *("pods", "services", "secrets", "configmaps", "persistentvolumeclaims", "resourcequotas"),
+        *("replicationcontrollers", "services.nodeports", "services.loadbalancers"),
+    }
+)
+"""What the API server counts in whole numbers, besides extended resources."""
 
 
 def entry_faults(place: Location, entry: NodeEntry, presets: Sequence[str]) -> Iterator[Complaint]:
@@ -38,7 +46,7 @@ def entry_faults(place: Location, entry: NodeEntry, presets: Sequence[str]) -> I
             f"{nearest(entry.type, presets)}; presets: {', '.join(presets)}"
         )
         yield (*place, "type"), message
-    yield from _fixed_faults(place, entry)
+    yield from _key_faults(place, entry)
     yield from _resource_faults(place, entry)
     if sum(len(key.encode()) + len(value.encode()) for key, value in entry.annotations.items()) > _LARGEST_ANNOTATIONS:
         yield (*place, "annotations"), f"together larger than {_LARGEST_ANNOTATIONS // 1024} KiB"
@@ -51,11 +59,14 @@ def entry_faults(place: Location, entry: NodeEntry, presets: Sequence[str]) -> I
                 yield (*place, name, number), f"{key} is given twice"
 
 
-def _fixed_faults(place: Location, entry: NodeEntry) -> Iterator[Complaint]:
+def _key_faults(place: Location, entry: NodeEntry) -> Iterator[Complaint]:
     for name, given in (("labels", entry.labels), ("annotations", entry.annotations)):
-        for key, (fixed, what) in _FIXED[name].items():
-            if key in given and given[key] != fixed:
+        for key, value in given.items():
+            fixed, what = _FIXED[name].get(key, (value, ""))
+            if value != fixed:
                 yield (*place, name, key), f"the {name[:-1]} {key} is always {what}; leave it out"
+            if len(key.rpartition("/")[0]) > _LONGEST_PREFIX:
+                yield (*place, name, key), f"before the slash at most {_LONGEST_PREFIX} characters are allowed"
 
 
 def _resource_faults(place: Location, entry: NodeEntry) -> Iterator[Complaint]:

@@ -75,7 +75,11 @@ LONG = "x" * 64
         ("labels: [a]", "4:3: nodes[0].labels: expected a map, got a list"),
         ("annotations: {'bad key': b}", f"4:17: nodes[0].annotations[\"bad key\"]: 'bad key' is not valid; {KEY}"),
         ("annotations: {a: {b: c}}", "4:17: nodes[0].annotations.a: expected text or a number, got a map"),
-        (f"annotations: {{a: {'x' * 300_000}}}", "4:3: nodes[0].annotations: together larger than 256 KiB"),
+        (f"annotations: {{a: {'x' * 300_000}}}", "4:3: nodes[0].annotations: together larger than 240 KiB"),
+        (
+            f"labels: {{{'p' * 254}/a: b}}",
+            f'4:12: nodes[0].labels["{"p" * 254}/a"]: before the slash at most 253 characters are allowed',
+        ),
         (
             "labels: {kubernetes.io/hostname: x}",
             '4:12: nodes[0].labels["kubernetes.io/hostname"]: the label kubernetes.io/hostname is always the node\'s name; leave it out',
@@ -96,6 +100,11 @@ LONG = "x" * 64
         ("resources: {cpu: -1}", f"4:15: nodes[0].resources.cpu: '-1' is not valid; {QUANTITY}"),
         ("resources: {cpu: many}", f"4:15: nodes[0].resources.cpu: 'many' is not valid; {QUANTITY}"),
         ("resources: {cpu: 1e5000}", "4:20: nodes[0].resources.cpu: '1e5000' is no number that can be used here"),
+        ("resources: {pods: '1e1000'}", f"4:15: nodes[0].resources.pods: '1e1000' is not valid; {QUANTITY}"),
+        (
+            f"resources: {{pods: '{'9' * 5000}'}}",
+            f"4:15: nodes[0].resources.pods: '{'9' * 60}…' is not valid; {QUANTITY}",
+        ),
         ("resources: {cpu: true}", f"4:15: nodes[0].resources.cpu: 'true' is not valid; {QUANTITY}"),
         (
             "resources: {nvidia.com/gpu: 0.5}",
