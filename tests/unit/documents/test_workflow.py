@@ -224,6 +224,7 @@ LABEL = "expected at most 63 letters, digits, '-', '_' and '.', beginning and en
             "tasks: [{id: a, type: Submitobj, params: {}}]",
             f"1:17: tasks[0].type: 'Submitobj' is not one of {TYPES}; did you mean 'SubmitObj'?",
         ),
+        ("tasks: [{id: a, type: [Sleep]}]", f"1:17: tasks[0].type: expected one of {TYPES}, got a list"),
         ("tasks: [{id: a, type: Frobnicate}]", f"1:17: tasks[0].type: 'Frobnicate' is not one of {TYPES}"),
         (
             "tasks: [{id: a, type: Pause, parms: {}}]",
