@@ -60,9 +60,9 @@ def _about_value(error: Any) -> str:
     match error.validator:
         case "enum":
             allowed = [value for value in error.validator_value if isinstance(value, str)]
-            return f"{quoted(error.instance)} is not one of {', '.join(allowed)}" + nearest(
-                str(error.instance), allowed
-            )
+            if not isinstance(error.instance, str):
+                return f"expected one of {', '.join(allowed)}, got {shown(error.instance)}"
+            return f"{quoted(error.instance)} is not one of {', '.join(allowed)}{nearest(error.instance, allowed)}"
         case "type":
             return _wrong_type(error)
         case "minimum":
