@@ -66,7 +66,7 @@ def run(
     from knavtool.workflow import plan
 
     seconds = parse_duration(cleanup_timeout)
-    _check_reports(report)
+    _check_reports(report, junit, json)
     documents = load_workflows(expand_paths(workflows))
     planned = plan.build(documents, search=[Path.cwd()])
     target = options.target(context, kubeconfig, kube_context)
@@ -116,11 +116,16 @@ async def _execute(
             )
 
 
-def _check_reports(directory: Path | None) -> None:
-    if directory is not None:
+def _check_reports(directory: Path | None, *files: Path | None) -> None:
+    """A run of an hour whose report cannot be written would have to be done again."""
+    directories = {file.parent for file in files if file is not None} | (
+        {directory} if directory is not None else set()
+    )
+    if directories:
         from knavtool.report.write import check_directory
 
-        check_directory(directory)
+        for each in sorted(directories):
+            check_directory(each)
 
 
 def _write_reports(recorder: Recorder, directory: Path | None, junit: Path | None, json: Path | None) -> None:
