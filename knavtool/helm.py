@@ -132,16 +132,7 @@ def _command_class() -> Any:
                 arguments += ["--kubeconfig", str(self._kubeconfig)]
             if self._kubecontext:
                 arguments += ["--kube-context", str(self._kubecontext)]
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *arguments,
-                    stdin=asyncio.subprocess.PIPE if input is not None else asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise EngineError(f"{self._executable} cannot be started: {error.strerror}") from error
+            process = await _start(arguments, takes_input=input is not None)
             try:
                 stdout, stderr = await process.communicate(input)
             except BaseException:
@@ -152,6 +143,32 @@ def _command_class() -> Any:
             return bytes(stdout)
 
     return DirectCommand
+
+
+async def _start(arguments: Sequence[str], *, takes_input: bool) -> asyncio.subprocess.Process:
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.PIPE if takes_input else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        ),
+        name="start-helm",
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # asyncio would kill Helm alone, and then wait for the pipes that what Helm has started may hold open. So the
+        # start, which takes milliseconds, is awaited whatever comes meanwhile.
+        while not starting.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([starting])
+        if not starting.cancelled() and starting.exception() is None:
+            await _end(starting.result())
+        raise
+    except OSError as error:
+        raise EngineError(f"{arguments[0]} cannot be started: {error.strerror}") from error
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

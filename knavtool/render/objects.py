@@ -22,7 +22,8 @@ def parse(body: str, where: str) -> Manifest:
 
     Labels and annotations become text, everything else stays as it is written.
     """
-    for line in body.splitlines():
+    lines = body.split("\n")
+    for line in lines:
         if NO_VALUE in line and not line.lstrip().startswith("#"):
             raise RenderError(
                 f"{where}: prints a parameter that is not given: {line.strip()}",
@@ -32,8 +33,10 @@ def parse(body: str, where: str) -> Manifest:
         documents: list[Any] = load_rendered(body)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = body.splitlines()[mark.line].strip() if mark and mark.line < len(body.splitlines()) else "its end"
-        raise RenderError(f"{where}: does not render to YAML: {error.problem or error.context} at: {line}") from None
+        line = "" if mark is None or mark.line >= len(lines) else lines[mark.line].strip()
+        raise RenderError(
+            f"{where}: does not render to YAML: {error.problem or error.context} at: {line or 'its end'}"
+        ) from None
     except (yaml.YAMLError, ValueError) as error:
         raise RenderError(f"{where}: does not render to YAML: {error}") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from knavtool import resources
+from knavtool.documents.values import NodeEntry, load_values, node_names, presets
+from knavtool.documents.yaml import load_rendered
+from knavtool.errors import RenderError
+from knavtool.helm import Helm
+from knavtool.render.nodes import MANAGED_BY, render_nodes
+
+CHART = resources.chart("virtual-nodes")
+CUSTOM = {"cpu": "4", "memory": "8Gi"}
+
+
+def custom(name: str, count: int, prefix: str = "") -> NodeEntry:
+    return NodeEntry(type=name, count=count, name_prefix=prefix, resources=CUSTOM)
+
+
+async def whole(helm: Helm, entries: Sequence[NodeEntry]) -> list[dict[str, Any]]:
+    """What the chart gives by itself, every node rendered by Helm."""
+    return load_rendered(await helm.template(CHART, values={"nodes": [entry.values() for entry in entries]}))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [NodeEntry(type=name, count=2) for name in presets()],
+        [NodeEntry(type="dgxh200", count=2), NodeEntry(type="gb200", count=1), NodeEntry(type="dgxh200", count=3)],
+        [custom("a", 2, "rack-1"), custom("b", 1)],
+        [custom("a", 0), custom("b", 1)],
+        [custom("x", 2, "1e"), custom("y", 1, "7")],
+        [
+            NodeEntry(
+                type="dgxb200",
+                count=2,
+                labels={"kubernetes.io/role": "gpu", "on": "yes", "one": "1e3", "n": "8"},
+                annotations={"text": "line 1\nline 2: {{ .x }} # ü", "kwok.x-k8s.io/node": "real", "n": "0o17", "quote": 'a"b'},
+                resources={"nvidia.com/gpu": "0", "example.com/fpga": "2"},
+                conditions=(
+                    {"type": "Ready", "status": "False", "reason": "Broken", "message": "it's: {broken}"},
+                    {"type": "Extra", "status": "True"},
+                ),
+                taints=(
+                    {"key": "a/b", "value": "true", "effect": "NoSchedule"},
+                    {"key": "c", "effect": "NoExecute"},
+                ),
+            )
+        ],
+        [NodeEntry(type="a", count=1, resources=CUSTOM, labels={f"l{number}": "x"}) for number in range(12)],
+    ],
+)  # fmt: skip
+async def test_stamped_nodes_are_those_of_the_chart(helm: Helm, entries: Sequence[NodeEntry]) -> None:
+    wanted = await whole(helm, entries)
+    for node in wanted:
+        node["metadata"]["labels"][MANAGED_BY] = "knavtool"
+    nodes = await render_nodes(helm, entries)
+    assert list(nodes.manifests()) == wanted
+    assert nodes.names() == [name for names in node_names(entries) for name in names]
+    assert len(nodes) == len(wanted)
+    assert load_rendered("".join(text for batch in nodes.batches for text in batch.yaml())) == wanted
+
+
+async def test_the_example_has_the_original_figures(helm: Helm) -> None:
+    nodes = list((await render_nodes(helm, load_values(CHART / "values-example.yaml").entries)).manifests())
+    assert [node["metadata"]["name"] for node in nodes] == [
+        f"virtual-{name}-{number}" for name in ("dgxa100.80g", "dgxh100.80g", "cpu.x86") for number in (0, 1)
+    ]
+    status = nodes[0]["status"]
+    assert status["capacity"] == status["allocatable"]
+    assert status["capacity"] == {
+        "cpu": "256",
+        "memory": "2Ti",
+        "ephemeral-storage": "30Ti",
+        "hugepages-1Gi": "0",
+        "hugepages-2Mi": "0",
+        "pods": "110",
+        "nvidia.com/gpu": "8",
+        "nvidia.com/mlnxnics": "16",
+    }
+    assert nodes[4]["status"]["capacity"]["memory"] == "196692052Ki"
+    assert [condition["type"] for condition in status["conditions"]] == [
+        "MemoryPressure",
+        "DiskPressure",
+        "PIDPressure",
+        "Ready",
+        "ReadonlyFilesystem",
+        "KernelDeadlock",
+    ]
+    assert nodes[0]["metadata"]["labels"]["type"] == "kwok"
+    assert nodes[0]["metadata"]["annotations"] == {"node.alpha.kubernetes.io/ttl": "0", "kwok.x-k8s.io/node": "fake"}
+
+
+async def test_numbers_in_values_become_text_and_nought_counts(helm: Helm) -> None:
+    entry = {
+        "type": "dgxh100.80g",
+        "count": 1,
+        "labels": {"n": 8, "b": True, "f": 1.5, "big": 12345678},
+        "resources": {"nvidia.com/gpu": 0, "pods": 250, "memory": 1000000000000, "cpu": 0.5},
+    }
+    (node,) = load_rendered(await helm.template(CHART, values={"nodes": [entry]}))
+    assert {key: node["metadata"]["labels"][key] for key in entry["labels"]} == {  # type: ignore[attr-defined]
+        "n": "8",
+        "b": "true",
+        "f": "1.5",
+        "big": "12345678",
+    }
+    assert (
+        node["status"]["capacity"] | {"nvidia.com/gpu": "0", "pods": "250", "memory": "1000000000000", "cpu": "0.5"}
+        == (node["status"]["capacity"])
+    )
+
+
+async def test_an_architecture_shows_in_labels_and_node_information(helm: Helm) -> None:
+    entries = [
+        NodeEntry(type="gb200", count=1),
+        NodeEntry(type="a", count=1, resources=CUSTOM, labels={"kubernetes.io/arch": "arm64"}),
+        NodeEntry(type="b", count=1, resources=CUSTOM),
+    ]
+    nodes = list((await render_nodes(helm, entries)).manifests())
+    assert [node["status"]["nodeInfo"]["architecture"] for node in nodes] == ["arm64", "arm64", "amd64"]
+    assert nodes[0]["metadata"]["labels"]["kubernetes.io/arch"] == "arm64"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (
+            [{"type": "mystery", "count": 1}],
+            r"nodes\[0\]: \"mystery\" is no preset, so it needs resources; presets: dgxa",
+        ),
+        ([{"type": "dgxh200", "count": -1}], "minimum: got -1, want 0"),
+        ([{"type": "dgxh200"}], "missing property 'count'"),
+        ([{"type": "dgxh200", "count": 1, "colour": "red"}], "additional properties 'colour' not allowed"),
+        (
+            [{"type": "dgxh200", "count": 1, "namePrefix": "n"}, {"type": "gb200", "count": 1, "namePrefix": "n"}],
+            r"nodes\[1\]: nodes of type \"dgxh200\" are called n-0, n-1, ... too",
+        ),
+    ],
+)
+async def test_the_chart_refuses_bad_values_by_itself(helm: Helm, nodes: list[Any], message: str) -> None:
+    with pytest.raises(RenderError, match=message):
+        await helm.template(CHART, values={"nodes": nodes})
+
+
+@pytest.mark.parametrize("values", [{}, {"nodes": []}, {"nodes": {}}])
+async def test_no_nodes_are_no_manifests(helm: Helm, values: dict[str, Any]) -> None:
+    assert load_rendered(await helm.template(CHART, values=values)) == []
+    assert len(await render_nodes(helm, [])) == 0
+
+
+async def test_the_number_of_nodes_does_not_change_what_helm_renders(
+    helm: Helm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs: list[str] = []
+    template = Helm.template
+
+    async def record(self: Helm, *args: Any, **options: Any) -> str:
+        outputs.append(await template(self, *args, **options))
+        return outputs[-1]
+
+    monkeypatch.setattr(Helm, "template", record)
+    entry = NodeEntry(type="dgxh200", count=10_000)
+    nodes = await render_nodes(helm, [entry, NodeEntry(type="gb200", count=1)])
+    assert len(outputs) == 1
+    assert outputs[0].count("kind: Node") == 2
+    assert orjson.loads(nodes.batches[0].body("virtual-dgxh200-9999")) == nodes.batches[0].manifest(
+        "virtual-dgxh200-9999"
+    )
+
+
+async def test_a_batch_with_another_prototype_keeps_its_names(helm: Helm) -> None:
+    (batch,) = (await render_nodes(helm, [NodeEntry(type="gb200", count=2)])).batches
+    name = batch.names[1]
+    batch.body(name)
+    changed = copy.deepcopy(batch.prototype)
+    changed["metadata"]["labels"]["extra"] = "1"
+    assert batch.with_prototype(changed).manifest(name)["metadata"]["labels"]["extra"] == "1"
+    assert "extra" not in batch.manifest(name)["metadata"]["labels"]
+
+
+def test_the_charts_schema_is_the_projects() -> None:
+    assert (CHART / "values.schema.json").read_bytes() == resources.schema("values").read_bytes()
+
+
+def test_presets_say_where_their_figures_come_from() -> None:
+    text = (CHART / "presets.yaml").read_text()
+    assert list(presets()) == ["dgxa100.40g", "dgxa100.80g", "dgxh100.80g", "dgxh200", "dgxb200", "gb200"]
+    for source in ("Knavigator", "DGX BasePOD reference architecture", "DGX B200 user guide", "DGX GB200 user guide"):
+        assert source in text
+
+
+async def test_a_chart_that_loses_nodes_is_found_out(helm: Helm, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: empty\nversion: 0.0.0\n")
+    with pytest.raises(RenderError, match="gave 0 nodes for 1 entries"):
+        await render_nodes(helm, [NodeEntry(type="gb200", count=1)], chart=tmp_path)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from knavtool import resources
+from knavtool.documents.values import NodeEntry, load_values
+from knavtool.documents.yaml import load_rendered
+from knavtool.errors import UsageError
+from knavtool.helm import Helm
+from knavtool.render.nodes import MANAGED_BY, NodeSet, render_nodes
+from knavtool.render.output import write_chart, write_kustomize, write_manifests
+from support import golden
+from support.programs import program
+
+ENTRIES = [
+    *load_values(resources.chart("virtual-nodes") / "values-example.yaml").entries,
+    NodeEntry(
+        type="gb200",
+        count=1,
+        name_prefix="1e",
+        labels={"flag": "on", "number": "1e3"},
+        taints=({"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"},),
+    ),
+]
+
+
+@pytest.fixture
+async def nodes(helm: Helm) -> NodeSet:
+    return await render_nodes(helm, ENTRIES)
+
+
+def test_manifests_are_as_before(nodes: NodeSet, tmp_path: Path) -> None:
+    text = write_manifests(nodes, tmp_path / "new" / "place").read_text(encoding="utf-8")
+    golden.check("render/nodes.yaml", text)
+    assert load_rendered(text) == list(nodes.manifests())
+
+
+def test_a_kustomize_base_gives_the_same_objects(nodes: NodeSet, tmp_path: Path) -> None:
+    write_kustomize(nodes, tmp_path)
+    golden.check("render/kustomization.yaml", (tmp_path / "kustomization.yaml").read_text(encoding="utf-8"))
+    built = subprocess.run(
+        [program("kubectl"), "kustomize", tmp_path], capture_output=True, text=True, check=True
+    ).stdout
+    given = {node["metadata"]["name"]: node for node in nodes.manifests()}
+    assert {node["metadata"]["name"]: node for node in load_rendered(built)} == given
+
+
+async def test_a_chart_gives_the_same_nodes_by_itself(helm: Helm, nodes: NodeSet, tmp_path: Path) -> None:
+    write_chart(ENTRIES, tmp_path)
+    golden.check("render/chart-values.yaml", (tmp_path / "values.yaml").read_text(encoding="utf-8"))
+    rendered = load_rendered(await helm.template(tmp_path))
+    wanted = list(nodes.manifests())
+    for node in wanted:
+        # Helm marks the nodes as its own when it installs them.
+        del node["metadata"]["labels"][MANAGED_BY]
+    assert rendered == wanted
+    assert not (tmp_path / "values-example.yaml").exists()
+
+
+def test_no_nodes_are_an_empty_base(tmp_path: Path) -> None:
+    write_kustomize(NodeSet(batches=()), tmp_path)
+    assert load_rendered((tmp_path / "kustomization.yaml").read_text())[0]["resources"] == []
+    assert (tmp_path / "nodes.yaml").read_text() == ""
+
+
+def test_a_place_that_cannot_be_written_is_a_usage_error(nodes: NodeSet, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for write in (
+        lambda place: write_manifests(nodes, place),
+        lambda place: write_kustomize(nodes, place),
+        lambda place: write_chart(ENTRIES, place),
+    ):
+        with pytest.raises(UsageError, match="cannot be written"):
+            write(tmp_path / "file" / "below")
+    (tmp_path / "taken" / "nodes.yaml").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"nodes\.yaml: cannot be written"):
+        write_manifests(nodes, tmp_path / "taken")
