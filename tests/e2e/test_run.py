@@ -269,3 +269,39 @@ def test_a_dry_run_prints_what_would_be_sent(cluster: Cluster) -> None:
     assert kinds == ["Node", "Node", "Job", "Job"]
     assert "# 3. job (SubmitObj): 2 Jobs" in done.stdout
     assert cluster.left() == {}
+
+
+CRD = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: {{.plural}}.example.com
+spec:
+  group: example.com
+  scope: Cluster
+  names: {plural: "{{.plural}}", kind: "{{.kind}}"}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+
+
+def test_a_run_may_define_the_kind_that_it_submits_next(cluster: Cluster, tmp_path: Path) -> None:
+    kind = f"K{cluster.namespace.removeprefix('run-')}"
+    params = {"kind": kind, "plural": f"{kind.lower()}s"}
+    none = {"nameFormat": None, "podNameFormat": None, "podCount": None}
+    (tmp_path / "crd.yml").write_text(CRD)
+    (tmp_path / "own.yml").write_text("{apiVersion: example.com/v1, kind: {{.kind}}, metadata: {name: own}, top: 1}")
+    workflow = write(
+        tmp_path,
+        register("kinds", template="crd.yml", **none),
+        register("objects", template="own.yml", **none),
+        submit("kind", refTaskId="kinds", params=params),
+        submit("own", refTaskId="objects", params=params),
+        task("CheckObj", refTaskId="own", state={"top": 1}),
+    )
+    done = cluster.run("run", workflow, "--cleanup")
+    assert f"1 CustomResourceDefinition, 1 {kind} removed" in done.stderr
+    assert cluster.left() == {}

@@ -10,6 +10,8 @@ import orjson
 
 from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
 from knavtool.kube.concurrency import for_each
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS
+from knavtool.kube.waiting import until
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import ClusterError, Violation
     from knavtool.helm import Helm
+    from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.template import Formats, ObjectTemplate
     from knavtool.workflow.ledger import Group
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from knavtool.workflow.task import Context
 
 _DEFAULT_NAMESPACE = "default"
+_ESTABLISHED_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +189,7 @@ class SubmitObj:
         if refused:
             context.step.data.update(data)
             raise _summed([error for _, error in refused], made=len(objects), total=total)
+        await _established(context.gateway, objects)
         new = [(item.resource.kind, item) for item in objects if not item.existed]
         message = f"{counted(new) or 'nothing'} created" + (f", {existed} existed" if existed else "")
         if len(new) >= 10:
@@ -209,6 +214,26 @@ class SubmitObj:
                 resource=resource, namespace=namespace, name=item.name, uid=live["metadata"]["uid"], existed=True
             )
         return Submitted(resource=resource, namespace=namespace, name=item.name, uid=made.uid)
+
+
+async def _established(gateway: Gateway, objects: list[Submitted]) -> None:
+    """Wait until new kinds are served, because a later task may submit objects of them."""
+    names = {item.name for item in objects if item.resource == CUSTOM_RESOURCE_DEFINITIONS}
+    if not names:
+        return
+
+    def served(state: Mapping[tuple[str, str], Manifest]) -> bool | None:
+        found = [state.get(("", name), {}).get("status", {}).get("conditions") or () for name in names]
+        ready = [any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in found]
+        return True if all(ready) else None
+
+    await until(
+        gateway,
+        CUSTOM_RESOURCE_DEFINITIONS,
+        served,
+        timeout=_ESTABLISHED_WITHIN,
+        describe=lambda _: f"the API server does not serve {', '.join(sorted(names))}",
+    )
 
 
 def _item(manifest: Manifest) -> Item:
