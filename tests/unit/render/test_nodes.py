@@ -41,7 +41,7 @@ async def whole(helm: Helm, entries: Sequence[NodeEntry]) -> list[dict[str, Any]
                 type="dgxb200",
                 count=2,
                 labels={"kubernetes.io/role": "gpu", "on": "yes", "one": "1e3", "n": "8"},
-                annotations={"text": "line 1\nline 2: {{ .x }} # ü", "kwok.x-k8s.io/node": "real", "n": "0o17", "quote": 'a"b'},
+                annotations={"text": 'line 1\nline 2: {{ .x }} # ü "', "kwok.x-k8s.io/node": "real", "n": "0o17"},
                 resources={"nvidia.com/gpu": "0", "example.com/fpga": "2"},
                 conditions=(
                     {"type": "Ready", "status": "False", "reason": "Broken", "message": "it's: {broken}"},
