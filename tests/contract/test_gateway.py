@@ -68,7 +68,9 @@ async def test_create_twice_is_refused(gateway: Gateway, namespace: str) -> None
 
 async def test_create_without_a_name_is_refused(gateway: Gateway, namespace: str) -> None:
     with pytest.raises(Invalid, match="name"):
-        await gateway.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}, namespace=namespace)
+        await gateway.create(
+            CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}, namespace=namespace
+        )
 
 
 async def test_generate_name(gateway: Gateway, namespace: str) -> None:
@@ -179,7 +181,7 @@ async def test_status_is_its_own_subresource(gateway: Gateway) -> None:
 async def test_discover(gateway: Gateway) -> None:
     assert await gateway.discover("batch/v1", "Job") == JOBS
     assert await gateway.discover("scheduling.k8s.io/v1", "PriorityClass") == PRIORITY_CLASSES
-    with pytest.raises(NotFound, match="example.com/v1"):
+    with pytest.raises(NotFound, match=r"example\.com/v1"):
         await gateway.discover("example.com/v1", "Nothing")
 
 
