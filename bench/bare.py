@@ -9,13 +9,16 @@ import tempfile
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import orjson
 import yaml
 
+from bench.measurement import BenchError
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable
 
 WIDTH = 32
 
@@ -27,25 +30,44 @@ class Bare:
         self._session = session
         self._server = server
 
-    async def post(self, path: str, bodies: Sequence[bytes]) -> float:
+    async def post(self, path: str, bodies: Iterable[bytes]) -> float:
         """POST every body to `path`."""
         return await self._drain(("POST", path, body) for body in bodies)
 
-    async def delete(self, paths: Sequence[str]) -> float:
+    async def delete(self, paths: Iterable[str]) -> float:
         """DELETE every path."""
         return await self._drain(("DELETE", path, None) for path in paths)
+
+    async def send(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """One request; returns the answer."""
+        headers = {"Content-Type": "application/json"}
+        async with self._session.request(method, self._server + path, data=body, headers=headers) as response:
+            answer = await response.read()
+            if response.status >= 300:
+                raise BenchError(f"{method} {path}: {response.status} {answer[:300]!r}")
+            return answer
+
+    async def get(self, path: str) -> Any:
+        """One object."""
+        return orjson.loads(await self.send("GET", path))
+
+    async def watch(self, path: str, version: str) -> AsyncIterator[Any]:
+        """The objects that change after `version`; one that is deleted comes, too."""
+        query = {"watch": "true", "resourceVersion": version}
+        forever = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(self._server + path, params=query, timeout=forever) as response:
+            async for line in response.content:
+                event = orjson.loads(line)
+                if event["type"] == "ERROR":
+                    raise BenchError(f"watch {path}: {event['object'].get('message')}")
+                yield event["object"]
 
     async def _drain(self, requests: Iterable[tuple[str, str, bytes | None]]) -> float:
         pending = iter(requests)
 
         async def worker() -> None:
             for method, path, body in pending:
-                async with self._session.request(
-                    method, self._server + path, data=body, headers={"Content-Type": "application/json"}
-                ) as response:
-                    answer = await response.read()
-                    if response.status >= 300:
-                        raise RuntimeError(f"{method} {path}: {response.status} {answer[:300]!r}")
+                await self.send(method, path, body)
 
         start = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(WIDTH)))

@@ -1,0 +1,31 @@
+"""The table of measurements: what `python -m bench` runs, in this order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.measurements import (
+    cluster_up,
+    help,  # noqa: A004 - the command's name
+    jobs_complete,
+    jobs_submit,
+    nodes_create,
+    nodes_delete,
+    nodes_memory,
+    nodes_reapply,
+)
+
+if TYPE_CHECKING:
+    from bench.measurement import Measurement
+
+ALL: tuple[Measurement, ...] = (
+    help.MEASUREMENT,
+    cluster_up.MEASUREMENT,
+    nodes_create.measurement(2_000),
+    nodes_create.measurement(10_000),
+    nodes_reapply.MEASUREMENT,
+    nodes_delete.MEASUREMENT,
+    nodes_memory.MEASUREMENT,
+    jobs_submit.MEASUREMENT,
+    jobs_complete.MEASUREMENT,
+)

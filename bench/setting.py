@@ -1,0 +1,82 @@
+"""What all measurements share: how often, how much, where, with which programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measurement import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KNAVTOOL = str(Path(sys.executable).with_name("knavtool"))
+MARKER = "KNAVTOOLBENCH_SESSION"
+"""Every process that is started here carries this variable, so that one that left its parent can be found."""
+_KEPT = ("KNAVTOOL_MIRROR", "KNAVTOOL_OFFLINE", "KNAVTOOL_SOURCE")
+_QUICK = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """`repeat` runs of each; `quick` makes everything a tenth as large. Nothing is written outside `directory`."""
+
+    repeat: int
+    quick: bool
+    directory: Path
+    programs: Mapping[str, str]
+
+    def count(self, full: int) -> int:
+        """How many of `full` objects to work with."""
+        return full // _QUICK if self.quick else full
+
+    def file(self, name: str, text: str) -> Path:
+        """Write a file for the commands under test."""
+        path = self.directory / name
+        path.write_text(text)
+        return path
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a command that needs no cluster."""
+        return environment(self.directory, "")
+
+
+def tell(text: str) -> None:
+    """Progress for people."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def environment(directory: Path, session: str) -> dict[str, str]:
+    """The environment of a command: its kubeconfig and data are below `directory`, the cache of programs is the user's.
+
+    Options that the user gave by variables go; where programs come from is the machine's business and stays.
+    """
+    own = ("KNAVTOOL_", "KWOK_", "XDG_DATA_", "XDG_STATE_", "XDG_CONFIG_")
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(own) or key in _KEPT or (key.startswith("KNAVTOOL_") and key.endswith("_BINARY"))
+    }
+    return kept | {
+        "KUBECONFIG": str(directory / "kubeconfig"),
+        "KWOK_WORKDIR": str(directory / "kwok"),
+        "XDG_CONFIG_HOME": str(directory / "config"),
+        "XDG_DATA_HOME": str(directory / "data"),
+        "XDG_STATE_HOME": str(directory / "state"),
+        MARKER: session,
+    }
+
+
+def programs() -> dict[str, str]:
+    """The path of each program of the toolchain; raises BenchError if one is missing."""
+    answer = subprocess.run([KNAVTOOL, "toolchain", "list", "-o", "json"], stdout=subprocess.PIPE, check=True).stdout
+    rows = json.loads(answer)
+    missing = [row["name"] for row in rows if not row["installed"]]
+    if missing:
+        raise BenchError(f"not installed: {', '.join(missing)}; `knavtool toolchain install` installs them")
+    return {row["name"]: row["path"] for row in rows}
