@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import ClusterError, DocumentError, UsageError
 
@@ -21,6 +22,7 @@ class Access:
 
     `headers` gives the authentication headers of the next request; it may refresh a token.
     `certificate` is the client certificate's file, named in error messages about expiry.
+    `server_name` is what the server's certificate must be for, if that is not its address.
     """
 
     server: str
@@ -28,6 +30,7 @@ class Access:
     headers: Callable[[], Awaitable[Mapping[str, str]]]
     certificate: Path | None = None
     proxy: str | None = None
+    server_name: str | None = None
 
 
 def kubeconfig_argument(kubeconfig: Path | None, environment: Mapping[str, str]) -> str | None:
@@ -63,24 +66,34 @@ async def load(kubeconfig: str | None, context: str | None) -> Access:
     """Read the kubeconfig (or the pod's service account) into an Access."""
     from kubernetes.aio import client, config
     from kubernetes.aio.config import ConfigException
+    from yaml import YAMLError
 
     configuration = client.Configuration()
+    where = kubeconfig or "service account"
+    loader: Any = None
     try:
         if kubeconfig is None:
             config.load_incluster_config(configuration)
         else:
-            await config.load_kube_config(
+            loader = await config.load_kube_config(
                 kubeconfig, context=context, client_configuration=configuration, persist_config=False
             )
     except ConfigException as error:
         raise DocumentError(
-            f"{kubeconfig or 'service account'}: {str(error).strip()}",
-            hint="`kubectl config get-contexts` lists contexts",
+            f"{where}: {str(error).strip()}", hint="`kubectl config get-contexts` lists contexts"
         ) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DocumentError(f"{kubeconfig or 'service account'}: not a usable kubeconfig: {error}") from error
+    except YAMLError as error:
+        raise DocumentError(f"{where}: not YAML: {error}") from error
+    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise DocumentError(f"{where}: not a usable kubeconfig: {error}") from error
+    refreshing = asyncio.Lock()
 
     async def headers() -> Mapping[str, str]:
+        if hasattr(loader, "exec_plugin_expiry"):
+            # The token of a credential plugin lasts minutes; the loader asks for a new one when it has expired.
+            async with refreshing:
+                await loader.load_from_exec_plugin()
+                configuration.api_key["BearerToken"] = loader.token
         settings = await configuration.auth_settings()
         return {setting["key"]: setting["value"] for setting in settings.values()}
 
@@ -90,6 +103,7 @@ async def load(kubeconfig: str | None, context: str | None) -> Access:
         headers=headers,
         certificate=Path(configuration.cert_file) if configuration.cert_file else None,
         proxy=configuration.proxy,
+        server_name=configuration.tls_server_name,
     )
 
 
@@ -106,10 +120,19 @@ def _tls(configuration: object) -> ssl.SSLContext:
     return context
 
 
-def expiry_hint(certificate: Path | None) -> str:
-    """What to say about a client certificate when the server refuses the credentials."""
+def credentials_hint(certificate: Path | None) -> str:
+    """What to say when the server does not accept the credentials."""
     if certificate is None:
         return "the token may have expired; log in to the cluster again"
+    return expiry_hint(certificate) or (
+        "the server does not know the authority that signed the client certificate; is this the right cluster?"
+    )
+
+
+def expiry_hint(certificate: Path | None) -> str:
+    """When the client certificate expired; empty if it is valid or there is none."""
+    if certificate is None:
+        return ""
     from datetime import UTC, datetime
 
     from cryptography import x509
@@ -118,6 +141,6 @@ def expiry_hint(certificate: Path | None) -> str:
         expires = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
     except (OSError, ValueError):
         return "check the user's credentials in the kubeconfig"
-    if expires < datetime.now(UTC):
-        return f"the client certificate expired at {expires:%Y-%m-%d %H:%M} UTC; get a new one"
-    return "the server does not know the authority that signed the client certificate; is this the right cluster?"
+    if expires >= datetime.now(UTC):
+        return ""
+    return f"the client certificate expired at {expires:%Y-%m-%d %H:%M} UTC; get a new one"

@@ -62,11 +62,12 @@ async def open_client(
     connector = aiohttp.TCPConnector(limit=0, ssl=access.tls if access.tls is not None else False)
     async with aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
         headers={"User-Agent": FIELD_MANAGER},
         auto_decompress=False,
     ) as session:
+        # aiohttp would repeat lost GETs and DELETEs by itself, unseen; whether a DELETE was lost matters to its answer.
+        session._retry_connection = False  # noqa: SLF001 - there is no option for it
         limit = RateLimit(qps, burst or max(int(qps), 1))
         yield Client(Transport(access, session, limit=limit, patience=patience))
 
@@ -198,23 +199,23 @@ class Client:
 
     async def create(self, resource: Resource, body: Manifest | bytes, *, namespace: str | None = None) -> Manifest:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
-        request = f"create {resource}"
+        metadata = (orjson.loads(body) if isinstance(body, bytes) else body).get("metadata", {})
+        name = metadata.get("name", "")
         trouble: list[ClusterError] = []
         try:
             return await self._transport.request(
                 "POST",
                 resource.path(namespace),
-                request,
+                f"create {resource} {_where(namespace, name or metadata.get('generateName', ''))}",
                 body=data,
                 query={"fieldManager": FIELD_MANAGER},
                 headers={"Accept": _METADATA},
                 trouble=trouble,
             )
         except AlreadyExists:
-            if not trouble:
+            if not trouble or not name:
                 raise
-            # The connection broke after an earlier attempt was sent, so the object may be the one we asked for.
-            name = orjson.loads(data)["metadata"]["name"]
+            # An earlier attempt was sent but not answered, so the object may be the one we asked for.
             found = await self.get(resource, name, namespace=namespace)
             if not _written_by_us(found):
                 raise
@@ -233,7 +234,7 @@ class Client:
         return await self._transport.request(
             "PATCH",
             resource.path(namespace, name, subresource),
-            f"apply {resource} {_where(namespace, name)}",
+            f"apply {resource} {_where(namespace, name, subresource)}",
             body=orjson.dumps(body),
             query={"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"},
             headers={"Content-Type": "application/apply-patch+yaml", "Accept": _METADATA},
@@ -253,7 +254,7 @@ class Client:
         return await self._transport.request(
             "PATCH",
             resource.path(namespace, name, subresource),
-            f"patch {resource} {_where(namespace, name)}",
+            f"patch {resource} {_where(namespace, name, subresource)}",
             body=orjson.dumps(body),
             query={"fieldManager": FIELD_MANAGER},
             headers={"Content-Type": f"application/{kind}+json", "Accept": _METADATA},
@@ -271,6 +272,7 @@ class Client:
         options: Manifest = {"propagationPolicy": propagation}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
+        trouble: list[ClusterError] = []
         try:
             await self._transport.request(
                 "DELETE",
@@ -278,9 +280,11 @@ class Client:
                 f"delete {resource} {_where(namespace, name)}",
                 body=orjson.dumps(options),
                 headers={"Accept": _METADATA},
+                trouble=trouble,
             )
         except NotFound:
-            return False
+            # If an earlier attempt was sent but not answered, that one deleted it.
+            return bool(trouble)
         except Conflict:
             if uid is None:
                 raise
@@ -318,8 +322,8 @@ class Client:
         )
 
 
-def _where(namespace: str | None, name: str) -> str:
-    return f"{namespace}/{name}" if namespace else name
+def _where(namespace: str | None, name: str, subresource: str | None = None) -> str:
+    return "/".join(filter(None, (namespace, name, subresource)))
 
 
 def _written_by_us(manifest: Manifest) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from knavtool.errors import ClusterError, Unauthorized, Unreachable
+from knavtool.errors import ClusterError, Unreachable
 from knavtool.kube import access as accesses
 from knavtool.kube.refusals import refusal
 
@@ -26,6 +26,23 @@ if TYPE_CHECKING:
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
+_ANSWER_WITHIN = 90.0
+"""Seconds; the API server itself gives a request up after 60."""
+_SILENCE_WITHIN = 300.0
+"""Seconds; a watch that says nothing that long is asked anew, because a lost connection says nothing either. The server
+sends bookmarks about once a minute."""
+_UNAUTHORIZED = 401
+_SERVER_ERROR = 500
+
+_NOT_RUNNING = "is the cluster running? `knavtool cluster status` tells, `knavtool cluster up` starts one"
+_UNKNOWN_AUTHORITY = "the kubeconfig's certificate-authority does not belong to this server"
+_OTHER_ADDRESS = "the certificate is for other addresses; use one of them, or tls-server-name in the kubeconfig"
+_CERTIFICATE_HINTS = {
+    10: "the server's certificate has expired and has to be renewed; also check the clock of this machine",
+    62: _OTHER_ADDRESS,
+    64: _OTHER_ADDRESS,
+}
+"""By OpenSSL's code: expired, and certificates for other names and other IP addresses."""
 
 
 class Transport:
@@ -47,17 +64,20 @@ class Transport:
         import aiohttp
 
         await self._limit.acquire()
+        self.sent += 1
         try:
             async with self._session.get(
                 _url(self.server, path, tuple((query or {}).items())),
                 headers=dict(await self._access.headers()),
                 proxy=self._access.proxy,
+                server_hostname=self._access.server_name,
+                timeout=_timeout(_SILENCE_WITHIN),
             ) as response:
                 if response.status >= 400:
-                    raise refusal(response.status, await response.read(), purpose)
+                    raise self._refusal(response.status, await response.read(), purpose)
                 yield _lines(response.content)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-            raise Unreachable(f"{purpose}: the connection broke: {_text(error)}") from error
+            raise self._failure(error, purpose) from error
 
     async def request(
         self,
@@ -71,7 +91,9 @@ class Transport:
         patience: float | None = None,
         trouble: list[ClusterError] | None = None,
     ) -> Manifest:
-        """One request with retries; `trouble` receives the failures after which the request may have been done."""
+        """One request with retries; `trouble` receives the failures after which the server may have done it."""
+        import aiohttp
+
         url = _url(self.server, path, tuple((query or {}).items()))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (self.patience if patience is None else patience)
@@ -80,18 +102,20 @@ class Transport:
             await self._limit.acquire()
             try:
                 status, wait, answer = await self._send(method, url, body, headers)
-            except Unreachable as error:
-                failure: ClusterError = Unreachable(f"{purpose}: {error.message}", hint=error.hint)
-                wait = 0.0
-                if trouble is not None:
-                    trouble.append(failure)
+            except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+                failure, wait = self._failure(error, purpose), 0.0
+                lost = not isinstance(error, aiohttp.ClientConnectorError)
+                if not isinstance(failure, Unreachable):
+                    raise failure from error
             else:
                 if status < 400:
                     return _decoded(answer)
-                hint = accesses.expiry_hint(self._access.certificate) if status == 401 else ""
-                failure = refusal(status, answer, purpose, hint=hint)
-                if status not in _RETRIED or isinstance(failure, Unauthorized):
+                failure = self._refusal(status, answer, purpose)
+                lost = status >= _SERVER_ERROR
+                if status not in _RETRIED:
                     raise failure
+            if lost and trouble is not None:
+                trouble.append(failure)
             pause = max(wait, delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             if loop.time() + pause > deadline:
                 raise failure
@@ -102,30 +126,52 @@ class Transport:
         self, method: str, url: Any, body: bytes | None, headers: Mapping[str, str] | None
     ) -> tuple[int, float, bytes]:
         """Send once; returns status, seconds of Retry-After, body."""
-        import aiohttp
-
         merged = {"Content-Type": "application/json", "Accept": "application/json"}
         merged.update(await self._access.headers())
         if headers:
             merged.update(headers)
         self.sent += 1
-        try:
-            async with self._session.request(
-                method, url, data=body, headers=merged, proxy=self._access.proxy
-            ) as response:
-                return response.status, _seconds(response.headers.get("Retry-After")), await response.read()
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise ClusterError(
-                f"{self.server}: the server's certificate is not trusted: {_text(error.certificate_error)}",
-                hint="the kubeconfig's certificate-authority does not belong to this server",
-            ) from error
-        except aiohttp.ClientSSLError as error:
-            raise ClusterError(f"{self.server}: TLS failed: {_text(error)}") from error
-        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-            raise Unreachable(
-                f"{self.server} does not answer: {_text(error)}",
-                hint="is the cluster running? `knavtool cluster status` tells, `knavtool cluster up` starts one",
-            ) from error
+        async with self._session.request(
+            method,
+            url,
+            data=body,
+            headers=merged,
+            proxy=self._access.proxy,
+            server_hostname=self._access.server_name,
+            timeout=_timeout(_ANSWER_WITHIN),
+        ) as response:
+            return response.status, _seconds(response.headers.get("Retry-After")), await response.read()
+
+    def _refusal(self, status: int, answer: bytes, purpose: str) -> ClusterError:
+        hint = accesses.credentials_hint(self._access.certificate) if status == _UNAUTHORIZED else ""
+        return refusal(status, answer, purpose, hint=hint)
+
+    def _failure(self, error: BaseException, purpose: str) -> ClusterError:
+        """What a request without an answer means: Unreachable, unless trying again would not help."""
+        import aiohttp
+
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = error.certificate_error
+            said = getattr(reason, "verify_message", "") or _text(reason)
+            hint = _CERTIFICATE_HINTS.get(getattr(reason, "verify_code", 0), _UNKNOWN_AUTHORITY)
+            return ClusterError(f"{purpose}: the certificate of {self.server} is not trusted: {said}", hint=hint)
+        if isinstance(error, aiohttp.ClientConnectorSSLError):
+            return ClusterError(
+                f"{purpose}: TLS with {self.server} failed: {_text(error.os_error)}",
+                hint=accesses.expiry_hint(self._access.certificate)
+                or "does the server speak https at that port? `kubectl config view` shows the address",
+            )
+        # A server that does not like the client's certificate may just close the connection.
+        hint = accesses.expiry_hint(self._access.certificate) or _NOT_RUNNING
+        return Unreachable(f"{purpose}: {self.server} does not answer: {_text(error)}", hint=hint)
+
+
+@cache
+def _timeout(silence: float) -> aiohttp.ClientTimeout:
+    """How long to wait for a connection, and for more of an answer."""
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,127 @@
+"""Which kubeconfig is read, and what is said about one that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from knavtool.errors import ClusterError, DocumentError, ExitCode, UsageError
+from knavtool.kube import access
+from support import kubeconfigs
+
+SERVER = "http://127.0.0.1:1"
+
+
+def test_the_option_comes_first(tmp_path: Path) -> None:
+    given = kubeconfigs.write(tmp_path / "given", SERVER)
+    listed = kubeconfigs.write(tmp_path / "listed", SERVER)
+    assert access.kubeconfig_argument(given, {"KUBECONFIG": str(listed)}) == str(given)
+
+
+def test_then_the_files_of_the_variable_that_are_there(tmp_path: Path) -> None:
+    default = kubeconfigs.write(tmp_path / ".kube" / "config", SERVER)
+    one, two = (kubeconfigs.write(tmp_path / name, SERVER) for name in ("one", "two"))
+    listed = {"KUBECONFIG": f"{one}:{tmp_path / 'missing'}::{two}", "HOME": str(tmp_path)}
+    assert access.kubeconfig_argument(None, listed) == f"{one}:{two}"
+    assert access.kubeconfig_argument(None, {"KUBECONFIG": "", "HOME": str(tmp_path)}) == str(default)
+
+
+def test_no_file_is_at_the_option(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"no kubeconfig at {tmp_path / 'x'}") as caught:
+        access.kubeconfig_argument(tmp_path / "x", {})
+    assert "--kubeconfig" in caught.value.hint
+
+
+def test_no_file_of_the_variable_is_there(tmp_path: Path) -> None:
+    # kubectl does not look into the home directory either when the variable is set.
+    kubeconfigs.write(tmp_path / ".kube" / "config", SERVER)
+    with pytest.raises(UsageError, match=rf"no kubeconfig at {tmp_path}/a:{tmp_path}/b \(\$KUBECONFIG\)") as caught:
+        access.kubeconfig_argument(None, {"KUBECONFIG": f"{tmp_path}/a:{tmp_path}/b", "HOME": str(tmp_path)})
+    assert "cluster up" in caught.value.hint
+
+
+def test_nothing_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "SERVICE_ACCOUNT_TOKEN", tmp_path / "token")
+    with pytest.raises(UsageError, match=f"no cluster to talk to: .* no {tmp_path}/.kube/config"):
+        access.kubeconfig_argument(None, {"HOME": str(tmp_path)})
+    (tmp_path / "token").write_text("t")
+    assert access.kubeconfig_argument(None, {"HOME": str(tmp_path)}) is None
+
+
+async def test_a_context_is_chosen_over_several_files(tmp_path: Path) -> None:
+    one = kubeconfigs.write(tmp_path / "one", SERVER, context="one", token="first")
+    two = kubeconfigs.write(tmp_path / "two", "http://127.0.0.1:2", context="two", token="second")
+    found = await access.load(f"{one}:{two}", "two")
+    assert (found.server, found.tls) == ("http://127.0.0.1:2", None)
+    assert await found.headers() == {"authorization": "Bearer second"}
+
+
+BROKEN = [
+    ("a: [", "not YAML"),
+    ("", "not a usable kubeconfig"),
+    ("just text", "not a usable kubeconfig"),
+    ("\x00", "not YAML"),
+    ("clusters: []", "current-context"),
+    ("clusters: 1\ncurrent-context: x", "not a usable kubeconfig"),
+    ("contexts: [{}, {}]\ncurrent-context: x", "not a usable kubeconfig|name"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), BROKEN)
+async def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(DocumentError, match=says) as caught:
+        await access.load(str(path), None)
+    assert str(path) in caught.value.message
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
+
+
+async def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(DocumentError, match="not a usable kubeconfig"):
+        await access.load(str(path), None)
+
+
+async def test_an_unknown_context(tmp_path: Path) -> None:
+    path = kubeconfigs.write(tmp_path / "config", SERVER)
+    with pytest.raises(DocumentError, match=r"Expected object with name other in .*contexts list") as caught:
+        await access.load(str(path), "other")
+    assert "get-contexts" in caught.value.hint
+
+
+async def test_a_certificate_file_that_is_missing(tmp_path: Path) -> None:
+    path = kubeconfigs.write(tmp_path / "config", "https://127.0.0.1:1", authority=tmp_path / "ca.crt")
+    with pytest.raises(DocumentError, match=f"{tmp_path}/ca.crt"):
+        await access.load(str(path), None)
+
+
+async def test_a_certificate_file_that_holds_none(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("nonsense")
+    path = kubeconfigs.write(tmp_path / "config", "https://127.0.0.1:1", authority=tmp_path / "ca.crt")
+    with pytest.raises(ClusterError, match="the certificates of the kubeconfig cannot be used"):
+        await access.load(str(path), None)
+
+
+PLUGIN = """#!/bin/sh
+echo >> "$0.calls"
+cat <<END
+{{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",
+ "status": {{"token": "token-$(wc -l < "$0.calls")", "expirationTimestamp": "{expires}"}}}}
+END
+"""
+
+
+@pytest.mark.parametrize(("expires", "tokens"), [("2024-01-01T00:00:00Z", [2, 3]), ("2124-01-01T00:00:00Z", [1, 1])])
+async def test_a_credential_plugin_is_asked_again_when_its_token_has_expired(
+    tmp_path: Path, expires: str, tokens: list[int]
+) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_text(PLUGIN.format(expires=expires))
+    plugin.chmod(0o755)
+    path = kubeconfigs.write(tmp_path / "config", SERVER, command=str(plugin))
+    found = await access.load(str(path), None)
+    sent = [(await found.headers())["authorization"] for _ in range(2)]
+    assert sent == [f"Bearer token-{number}" for number in tokens]

@@ -1,0 +1,145 @@
+"""Requests: what is retried, for how long, and what is told when it does not help."""
+
+from __future__ import annotations
+
+import pytest
+
+from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, Unauthorized, Unreachable
+from knavtool.kube.access import Access
+from knavtool.kube.client import Client, open_client
+from knavtool.kube.resource import CONFIG_MAPS, NODES
+from support.api_server import Answer, ApiServer, Drop, Silence, item, no_headers, refuse
+from support.clock import Clock
+
+PATH = "/api/v1/nodes/a"
+FOUND = Answer(body=item("a"))
+
+
+@pytest.mark.parametrize("code", [429, 500, 502, 503, 504])
+async def test_a_busy_server_is_asked_again(server: ApiServer, client: Client, clock: Clock, code: int) -> None:
+    server.on("GET", PATH, refuse(code, ""), refuse(code, ""), FOUND)
+    assert (await client.get(NODES, "a"))["metadata"]["name"] == "a"
+    assert len(server.requests) == 3
+    assert client.requests == 3
+    assert len(clock.slept) == 2
+
+
+@pytest.mark.parametrize("read", [False, True])
+async def test_a_dropped_connection_is_opened_again(server: ApiServer, client: Client, read: bool) -> None:
+    server.on("PATCH", PATH, Drop(read=read), Drop(read=read), FOUND)
+    assert (await client.patch(NODES, "a", {"spec": {}}))["metadata"]["name"] == "a"
+    assert [one.method for one in server.requests] == ["PATCH"] * 3
+
+
+async def test_pauses_grow_and_differ_between_clients(server: ApiServer, client: Client, clock: Clock) -> None:
+    server.on("GET", PATH, *[refuse(503, "")] * 9, FOUND)
+    await client.get(NODES, "a")
+    bases = [min(0.1 * 2**attempt, 5.0) for attempt in range(9)]
+    assert all(0.5 * base <= slept <= 1.5 * base for base, slept in zip(bases, clock.slept, strict=True))
+    assert clock.slept != bases
+
+
+async def test_retry_after_is_obeyed(server: ApiServer, client: Client, clock: Clock) -> None:
+    server.on("GET", PATH, refuse(429, "TooManyRequests", retry_after="7"), FOUND)
+    await client.get(NODES, "a")
+    assert clock.slept == [7.0]
+
+
+async def test_an_unreadable_retry_after_is_passed_over(server: ApiServer, client: Client, clock: Clock) -> None:
+    server.on("GET", PATH, refuse(429, "", retry_after="Wed, 21 Oct 2026 07:28:00 GMT"), FOUND)
+    await client.get(NODES, "a")
+    assert clock.slept[0] < 1
+
+
+async def test_patience_ends(server: ApiServer, client: Client, clock: Clock) -> None:
+    server.on("GET", PATH, refuse(503, "ServiceUnavailable", "the server is starting"))
+    with pytest.raises(ClusterError, match="get nodes a: the server is starting") as caught:
+        await client.get(NODES, "a")
+    assert caught.value.status == 503
+    assert 0 < sum(clock.slept) <= 60
+
+
+async def test_a_wait_beyond_patience_is_not_begun(server: ApiServer, client: Client, clock: Clock) -> None:
+    server.on("GET", PATH, refuse(429, "", "later", retry_after="61"))
+    with pytest.raises(ClusterError, match="later"):
+        await client.get(NODES, "a")
+    assert clock.slept == []
+
+
+async def test_a_gateway_timeout_is_a_deadline(server: ApiServer, client: Client) -> None:
+    server.on("GET", PATH, refuse(504, "Timeout", "too slow"))
+    with pytest.raises(DeadlineExceeded, match="get nodes a: too slow"):
+        await client.get(NODES, "a")
+
+
+@pytest.mark.parametrize(("code", "kind"), [(401, Unauthorized), (403, Forbidden)])
+async def test_a_refusal_is_final(
+    server: ApiServer, client: Client, clock: Clock, code: int, kind: type[ClusterError]
+) -> None:
+    server.on("GET", PATH, refuse(code, ""))
+    with pytest.raises(kind, match="get nodes a: no"):
+        await client.get(NODES, "a")
+    assert len(server.requests) == 1
+    assert clock.slept == []
+
+
+async def test_nothing_listens(clock: Clock, refused_port: int) -> None:
+    access = Access(server=f"http://127.0.0.1:{refused_port}", tls=None, headers=no_headers)
+    async with open_client(access, patience=1) as client:
+        with pytest.raises(Unreachable, match=f"get nodes a: http://127.0.0.1:{refused_port} does not answer") as told:
+            await client.get(NODES, "a")
+    assert "cluster up" in told.value.hint
+    assert clock.slept
+
+
+async def test_a_wrong_address_is_told_at_once(clock: Clock, refused_port: int) -> None:
+    access = Access(server=f"http://127.0.0.1:{refused_port}", tls=None, headers=no_headers)
+    async with open_client(access) as client:
+        with pytest.raises(Unreachable, match="reach the API server"):
+            await client.version()
+        assert await client.ready() is False
+    assert clock.slept == []
+
+
+async def test_version_and_readiness(server: ApiServer, client: Client) -> None:
+    server.on("GET", "/version", Answer(body={"gitVersion": "v1.37.2"}))
+    server.on("GET", "/readyz", refuse(500, "", "etcd is not there"), Answer(body="ok"))
+    assert await client.version() == "v1.37.2"
+    assert [await client.ready(), await client.ready()] == [False, True]
+
+
+async def test_every_request_is_authenticated_anew(server: ApiServer, clock: Clock) -> None:
+    tokens = iter(["old", "new"])
+
+    async def headers() -> dict[str, str]:
+        return {"authorization": f"Bearer {next(tokens)}"}
+
+    server.on("GET", PATH, refuse(503, ""), FOUND)
+    async with open_client(server.access(headers=headers)) as client:
+        await client.get(NODES, "a")
+    assert [one.headers["authorization"] for one in server.requests] == ["Bearer old", "Bearer new"]
+
+
+async def test_names_and_selectors_are_escaped(server: ApiServer, client: Client) -> None:
+    server.on("GET", "/api/v1/namespaces/n/configmaps/a:b c", Answer(body=item("a:b c")))
+    assert (await client.get(CONFIG_MAPS, "a:b c", namespace="n"))["metadata"]["name"] == "a:b c"
+    server.on("DELETE", "/api/v1/namespaces/n/configmaps", Answer())
+    await client.delete_collection(CONFIG_MAPS, namespace="n", label_selector="a in (b,c),d!=e&f")
+    assert server.asked("DELETE")[0].query["labelSelector"] == "a in (b,c),d!=e&f"
+
+
+async def test_requests_wait_for_the_rate_limit(server: ApiServer, clock: Clock) -> None:
+    server.on("GET", PATH, FOUND)
+    async with open_client(server.access(), qps=2, burst=1) as client:
+        for _ in range(3):
+            await client.get(NODES, "a")
+    assert clock.slept == [0.5, 0.5]
+
+
+async def test_a_silent_server_is_given_up(
+    server: ApiServer, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knavtool.kube.transport._ANSWER_WITHIN", 0.01)
+    server.on("GET", PATH, Silence(), FOUND)
+    assert (await client.get(NODES, "a"))["metadata"]["name"] == "a"
+    assert len(server.requests) == 2
