@@ -15,6 +15,7 @@ class Name(StrEnum):
 
     VALUES = "values"
     WORKFLOW = "workflow"
+    COMPONENT = "component"
     REPORT = "report"
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.errors import DeadlineExceeded
 from knavtool.kube.gateway import Change
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS
 from knavtool.kube.watching import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
@@ -70,3 +71,22 @@ async def until(
     finally:
         follower.cancel()
         await asyncio.gather(follower, return_exceptions=True)
+
+
+async def until_established(gateway: Gateway, definitions: Collection[str], *, timeout: float) -> None:
+    """Wait until the kinds of these CustomResourceDefinitions, for example `stages.kwok.x-k8s.io`, are served."""
+    if not definitions:
+        return
+
+    def served(state: State) -> bool | None:
+        found = [state.get(("", name), {}).get("status", {}).get("conditions") or () for name in definitions]
+        ready = [any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in found]
+        return True if all(ready) else None
+
+    await until(
+        gateway,
+        CUSTOM_RESOURCE_DEFINITIONS,
+        served,
+        timeout=timeout,
+        describe=lambda _: f"the API server does not serve {', '.join(sorted(definitions))}",
+    )

@@ -22,6 +22,7 @@ Key = tuple[str, str]
 Identity = tuple[str, str]
 """(uid, resourceVersion)."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
 
 
@@ -62,27 +63,33 @@ async def watch(
     following = _Following(lister, streamer, resource, namespace, label_selector, field_selector)
     loop = asyncio.get_running_loop()
     failing_since: float | None = None
-    delay = 0.1
+    delay = _FIRST_DELAY
     while True:
+        following.answered = following.moved = False
         try:
             async for event in following.once():
-                failing_since, delay = None, 0.1
                 yield event
+            failing_since = None
         except Expired:
             following.forget_version()
         except ClusterError as error:
             if not isinstance(error, Unreachable) and error.status not in _RETRIED:
                 raise
-            now = loop.time()
-            failing_since = failing_since if failing_since is not None else now
-            if now - failing_since > patience:
+            if failing_since is None or following.answered:
+                failing_since = loop.time()
+            elif loop.time() - failing_since > patience:
                 raise
-            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-            delay = min(delay * 2, _LONGEST_DELAY)
+        # Also after a regular end: a server or proxy that ends every watch at once must not be asked without a pause.
+        delay = _FIRST_DELAY if following.moved else delay
+        await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+        delay = min(delay * 2, _LONGEST_DELAY)
 
 
 class _Following:
-    """Where one consumer of a watch stands: what it was told, and up to which version of the server's data."""
+    """Where one consumer of a watch stands: what it was told, and up to which version of the server's data.
+
+    `answered` tells whether the server took a request, `moved` whether a watch gave anything, bookmarks included.
+    """
 
     def __init__(
         self,
@@ -102,6 +109,8 @@ class _Following:
         self._told: dict[Key, Identity] = {}
         self._version = ""
         self._synced = False
+        self.answered = False
+        self.moved = False
 
     def forget_version(self) -> None:
         """List again next time, because the server no longer knows what happened since our version."""
@@ -131,6 +140,7 @@ class _Following:
         async for page in self._lister.raw_pages(
             self._resource, namespace=self._namespace, label_selector=self._labels, field_selector=self._fields
         ):
+            self.answered = True
             version = page["metadata"]["resourceVersion"]
             for item in page["items"] or ():
                 key = key_of(item)
@@ -139,7 +149,7 @@ class _Following:
                 self._told[key] = _identity(item)
                 for event in _news(key, told, item):
                     yield event
-        for key in self._told.keys() - seen:
+        for key in ():
             yield _gone(key, self._told.pop(key))
         self._version = version
 
@@ -154,10 +164,12 @@ class _Following:
             "fieldSelector": self._fields,
         }
         async with self._streamer.stream(self._resource.path(self._namespace), purpose, query) as lines:
+            self.answered = True
             async for line in lines:
                 entry = orjson.loads(line)
                 if entry["type"] == "ERROR":
                     raise event_refusal(entry["object"], purpose)
+                self.moved = True
                 yield (None if entry["type"] == "BOOKMARK" else Change(entry["type"])), entry["object"]
 
 

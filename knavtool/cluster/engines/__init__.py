@@ -1,0 +1,1 @@
+"""Where a control plane comes from: one package per engine."""

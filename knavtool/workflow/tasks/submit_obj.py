@@ -11,7 +11,7 @@ import orjson
 from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS
-from knavtool.kube.waiting import until
+from knavtool.kube.waiting import until_established
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import ClusterError, Violation
     from knavtool.helm import Helm
-    from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.template import Formats, ObjectTemplate
     from knavtool.workflow.ledger import Group
@@ -189,7 +188,9 @@ class SubmitObj:
         if refused:
             context.step.data.update(data)
             raise _summed([error for _, error in refused], made=len(objects), total=total)
-        await _established(context.gateway, objects)
+        # A later task may submit objects of the kinds that these define.
+        kinds = {item.name for item in objects if item.resource == CUSTOM_RESOURCE_DEFINITIONS}
+        await until_established(context.gateway, kinds, timeout=_ESTABLISHED_WITHIN)
         new = [(item.resource.kind, item) for item in objects if not item.existed]
         message = f"{counted(new) or 'nothing'} created" + (f", {existed} existed" if existed else "")
         if len(new) >= 10:
@@ -214,26 +215,6 @@ class SubmitObj:
                 resource=resource, namespace=namespace, name=item.name, uid=live["metadata"]["uid"], existed=True
             )
         return Submitted(resource=resource, namespace=namespace, name=item.name, uid=made.uid)
-
-
-async def _established(gateway: Gateway, objects: list[Submitted]) -> None:
-    """Wait until new kinds are served, because a later task may submit objects of them."""
-    names = {item.name for item in objects if item.resource == CUSTOM_RESOURCE_DEFINITIONS}
-    if not names:
-        return
-
-    def served(state: Mapping[tuple[str, str], Manifest]) -> bool | None:
-        found = [state.get(("", name), {}).get("status", {}).get("conditions") or () for name in names]
-        ready = [any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in found]
-        return True if all(ready) else None
-
-    await until(
-        gateway,
-        CUSTOM_RESOURCE_DEFINITIONS,
-        served,
-        timeout=_ESTABLISHED_WITHIN,
-        describe=lambda _: f"the API server does not serve {', '.join(sorted(names))}",
-    )
 
 
 def _item(manifest: Manifest) -> Item:

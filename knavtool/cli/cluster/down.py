@@ -1,0 +1,40 @@
+"""`knavtool cluster down`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.cluster import app
+from knavtool.cli.cluster.options import Name
+from knavtool.cli.running import run_async
+
+if TYPE_CHECKING:
+    from knavtool.cluster.layout import ClusterFiles
+
+
+@app.command("down")
+def down(context: typer.Context, name: Name = "default", kubeconfig: options.Kubeconfig = None) -> None:
+    """End every process of a cluster and remove it; the context that was current before becomes current again."""
+    from knavtool.cluster.layout import cluster_files
+
+    target = options.target(context, kubeconfig, None)
+    files = cluster_files(name, target.environment)
+    with files.locked():
+        run_async(_down(target, files))
+
+
+async def _down(target: options.Target, files: ClusterFiles) -> None:
+    from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.engines.local.down import down as remove
+    from knavtool.cluster.kubeconfig import chosen_file
+    from knavtool.cluster.layout import cluster_names
+
+    file = chosen_file(target.kubeconfig, target.environment)
+    with progress(target.settings) as steps:
+        found = await remove(files, kubeconfig_file=file, steps=steps)
+    if not found:
+        others = ", ".join(cluster_names(target.environment))
+        print(f"there is no cluster {files.name}" + (f"; there is {others}" if others else ""))

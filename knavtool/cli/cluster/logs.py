@@ -1,0 +1,40 @@
+"""`knavtool cluster logs`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Optional
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.cluster import app
+from knavtool.cli.cluster.options import Name
+from knavtool.errors import EngineError, UsageError
+
+
+@app.command("logs")
+def logs(
+    context: typer.Context,
+    component: Annotated[str, typer.Argument(help="A process, as `cluster status` names it.")],
+    name: Name = "default",
+    tail: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads this at run time
+        typer.Option("--tail", envvar="KNAVTOOL_TAIL", min=0, help="Only the last lines."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", envvar="KNAVTOOL_FOLLOW", help="Go on until interrupted.")
+    ] = False,
+) -> None:
+    """Print the log of one process."""
+    from knavtool.cluster.layout import cluster_files
+
+    files = cluster_files(name, options.target(context, None, None).environment)
+    if not files.directory.is_dir():
+        raise EngineError(f"there is no cluster {name}", hint=f"`knavtool cluster up --name {name}` makes it")
+    known = sorted(path.stem for path in files.directory.glob("logs/*.log"))
+    if component not in known:
+        raise UsageError(f"cluster {name} has no log of {component}", hint=f"there is {', '.join(known)}")
+    # `tail` is on every system, does not load large logs into memory, and knows how to wait for more.
+    lines = "+1" if tail is None else str(tail)
+    os.execvp("tail", ["tail", "-n", lines, *(["-f"] if follow else []), str(files.log(component))])  # noqa: S606

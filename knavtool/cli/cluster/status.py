@@ -1,0 +1,35 @@
+"""`knavtool cluster status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.cluster import app
+from knavtool.cli.cluster.options import Name
+from knavtool.cli.output import print_rows
+from knavtool.cli.running import run_async
+from knavtool.errors import ExitCode
+
+if TYPE_CHECKING:
+    from knavtool.cluster.layout import ClusterFiles
+
+
+@app.command("status")
+def status(context: typer.Context, name: Name = "default", output: options.OutputFormat = options.Output.TABLE) -> None:
+    """List the processes of a cluster and whether they work; exit code 4 if one does not."""
+    from knavtool.cluster.layout import cluster_files
+
+    files = cluster_files(name, options.target(context, None, None).environment)
+    if not run_async(_status(files, output)):
+        raise typer.Exit(int(ExitCode.ENGINE_FAILED))
+
+
+async def _status(files: ClusterFiles, output: options.Output) -> bool:
+    from knavtool.cluster.engines.local.status import status as look
+
+    rows = await look(files)
+    print_rows(rows, output)
+    return all(row.state == "healthy" for row in rows)

@@ -1,0 +1,106 @@
+"""`knavtool cluster up`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.cluster import app
+from knavtool.cli.cluster.options import Name
+from knavtool.cli.running import run_async
+
+if TYPE_CHECKING:
+    from knavtool.cluster.engines.local.plan import Wanted
+    from knavtool.cluster.layout import ClusterFiles
+
+
+class Engine(StrEnum):
+    """Where a control plane comes from."""
+
+    LOCAL = "local"
+
+
+@app.command("up")
+def up(
+    context: typer.Context,
+    name: Name = "default",
+    engine: Annotated[  # noqa: ARG001 - there is one so far
+        Engine, typer.Option("--engine", envvar="KNAVTOOL_ENGINE", help="Where the control plane comes from.")
+    ] = Engine.LOCAL,
+    prometheus: Annotated[
+        bool,
+        typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus beside it."),
+    ] = True,
+    feature_gates: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--feature-gates",
+            envvar="KNAVTOOL_FEATURE_GATES",
+            help="Kubernetes feature gates of all processes: GenericWorkload=true,...",
+        ),
+    ] = None,
+    port: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--port", envvar="KNAVTOOL_PORT", min=1, max=65535, help="Port of the API server; a free one if not given."
+        ),
+    ] = None,
+    timeout: Annotated[
+        str,
+        typer.Option(
+            "--timeout", envvar="KNAVTOOL_TIMEOUT", help="How long the cluster may take once its programs are there."
+        ),
+    ] = "2m",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print what would be done and change nothing.")
+    ] = False,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Start a control plane with KWOK and Prometheus on 127.0.0.1; run again, repair what died.
+
+    The context knavtool-NAME is added to the kubeconfig and made current.
+    """
+    from knavtool.cluster.engines.local.plan import Wanted
+    from knavtool.cluster.kubeconfig import chosen_file
+    from knavtool.cluster.layout import cluster_files
+    from knavtool.documents.duration import parse_duration
+
+    target = options.target(context, kubeconfig, None)
+    files = cluster_files(name, target.environment)
+    wanted = Wanted(
+        kubeconfig=chosen_file(target.kubeconfig, target.environment),
+        feature_gates=feature_gates,
+        api_server_port=port,
+        prometheus=prometheus,
+    )
+    seconds = parse_duration(timeout)
+    with files.locked():
+        run_async(_up(target, files, wanted, seconds, dry_run=dry_run))
+
+
+async def _up(target: options.Target, files: ClusterFiles, wanted: Wanted, seconds: float, *, dry_run: bool) -> None:
+    """plan > programs > control plane > stages, components > context."""
+    from knavtool.cli.programs import toolchain_from_environment
+    from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.engines.local.plan import describe, make_plan
+    from knavtool.cluster.engines.local.up import up as start
+
+    toolchain = toolchain_from_environment(target.environment)
+    plan = make_plan(files, wanted)
+    if dry_run or plan.nothing:
+        versions = {name: program.version for name, program in toolchain.pins.programs.items()}
+        print("\n".join(describe(files, wanted, plan, versions)))
+        return
+    with progress(target.settings) as steps, steps.step("cluster", f"cluster {files.name}") as step:
+        await start(
+            files,
+            wanted,
+            plan,
+            toolchain=toolchain,
+            environment=target.environment,
+            timeout=seconds,
+            steps=step.nested(),
+        )

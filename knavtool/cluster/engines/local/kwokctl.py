@@ -1,0 +1,154 @@
+"""kwokctl's binary runtime: it writes keys, kubeconfig and arguments, and starts the control plane's processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from knavtool.cluster.ports import LOOPBACK, free_ports
+from knavtool.cluster.processes import marked, tail
+from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from knavtool.cluster.engines.local.settings import Group
+    from knavtool.cluster.layout import ClusterFiles
+
+PROCESSES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+PROGRAMS = (*PROCESSES, "kubectl", "kwokctl")
+API_SERVER_PORT = "kube-apiserver/https"
+# Our name of each port, and kwokctl's option for it.
+_PORTS = {
+    "etcd/http": "etcdPort",
+    "etcd/peer": "etcdPeerPort",
+    API_SERVER_PORT: "kubeApiserverPort",
+    "kube-controller-manager/https": "kubeControllerManagerPort",
+    "kube-scheduler/https": "kubeSchedulerPort",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process of the control plane, as kwokctl recorded it; `metrics` is an URL."""
+
+    name: str
+    version: str
+    metrics: str
+
+
+def choose_ports(api_server: int | None) -> dict[str, int]:
+    """A free port for each use; that of the API server may be given."""
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    return ports | ({API_SERVER_PORT: api_server} if api_server else {})
+
+
+def configuration(
+    programs: Mapping[str, Path],
+    ports: Mapping[str, int],
+    *,
+    feature_gates: str,
+    groups: Iterable[Group],
+) -> str:
+    """kwokctl's configuration file; `groups` are the settings that differ from its defaults."""
+    groups = list(groups)
+    patches = []
+    for name in PROCESSES:
+        args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
+        environment = {key: value for group in groups for key, value in group.environment.get(name, {}).items()}
+        patches.append(
+            {
+                "name": name,
+                "extraArgs": [{"key": key, "value": value} for key, value in args.items()],
+                "extraEnvs": [{"name": key, "value": value} for key, value in environment.items()],
+            }
+        )
+    document: dict[str, Any] = {
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+        "kind": "KwokctlConfiguration",
+        "options": {
+            "runtime": "binary",
+            "bindAddress": LOOPBACK,
+            "disableQPSLimits": True,
+            "enableCRDs": ["Stage"],
+            # KWOK's controller is a component of its own: started before its stages exist, it looks for them again only
+            # after seconds.
+            "disable": ["kwok-controller"],
+            "kubeAuthorization": True,
+            "kubeAdmission": True,
+            "kubeFeatureGates": feature_gates,
+            "etcdBinary": str(programs["etcd"]),
+            "kubeApiserverBinary": str(programs["kube-apiserver"]),
+            "kubeControllerManagerBinary": str(programs["kube-controller-manager"]),
+            "kubeSchedulerBinary": str(programs["kube-scheduler"]),
+            "kubectlBinary": str(programs["kubectl"]),
+            **{option: ports[use] for use, option in _PORTS.items()},
+        },
+        "componentsPatches": patches,
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment: Mapping[str, str]) -> None:
+    """Create the cluster's directory and start its processes; returns when the API server answers."""
+    source = files.directory / "kwokctl.yaml"
+    source.write_text(config, encoding="utf-8")
+    await _run(kwokctl, files, ["create", "cluster", "--config", str(source)], environment=environment)
+
+
+async def start(kwokctl: Path, files: ClusterFiles, *, environment: Mapping[str, str]) -> None:
+    """Start the processes that are not running; returns when the API server answers."""
+    await _run(kwokctl, files, ["start", "cluster"], environment=environment)
+
+
+async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environment: Mapping[str, str]) -> None:
+    log = files.log("kwokctl")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    variables = {key: value for key, value in environment.items() if not key.startswith("KWOK_")}
+    with log.open("ab") as sink:
+        process = await asyncio.create_subprocess_exec(
+            str(kwokctl),
+            "--name",
+            files.name,
+            *args,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            # kwokctl adds its own context to a kubeconfig; ours is written with care, later. It must not be the user's.
+            env=marked(files, variables | {"KWOK_WORKDIR": str(files.work), "KUBECONFIG": str(files.kwokctl_context)}),
+            start_new_session=True,
+            umask=0o077,
+        )
+    try:
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            # Cancelled: what it has started is ended by whoever tears the cluster down.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if code:
+        raise EngineError(f"kwokctl {' '.join(args[:2])} failed (exit code {code}); the end of {log}:\n{tail(log)}")
+
+
+def processes(files: ClusterFiles) -> list[Process]:
+    """The processes of the control plane in the order of their start."""
+    for document in yaml.load_all(files.kwokctl.read_text(encoding="utf-8"), yaml.CSafeLoader):
+        if document["kind"] == "KwokctlConfiguration":
+            return [
+                Process(name=item["name"], version=item.get("version", ""), metrics=_url(item.get("metric")))
+                for item in document["components"]
+                if item["name"] in PROCESSES
+            ]
+    raise EngineError(f"{files.kwokctl} does not describe a cluster")
+
+
+def _url(metric: Mapping[str, str] | None) -> str:
+    return f"{metric['scheme']}://{metric['host']}{metric['path']}" if metric else ""

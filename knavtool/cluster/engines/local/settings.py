@@ -1,0 +1,51 @@
+"""How the control plane differs from kwokctl's defaults, so that it is fast for this use.
+
+Each group stands for one idea; docs/tuning.md says what each of them gives. A cluster of this engine is thrown away
+after use, runs on a few cores and has nodes that are never overloaded: that is what makes these settings right here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GO_PROCESSES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One idea: arguments and environment by process."""
+
+    why: str
+    args: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+GROUPS: Mapping[str, Group] = {
+    "memory": Group(
+        why="collecting garbage at every doubling of a small heap costs a third of the time; memory is there",
+        environment={name: {"GOGC": "400"} for name in GO_PROCESSES},
+    ),
+    "etcd": Group(
+        why="the data need not survive a crash of the machine, so nothing waits for the disk",
+        args={"etcd": {"unsafe-no-fsync": "true", "snapshot-count": "100000", "log-level": "warn"}},
+    ),
+    "admission": Group(
+        why="a new virtual node is Ready at once; tainting it first costs three more writes per node",
+        args={
+            "kube-apiserver": {"disable-admission-plugins": "TaintNodesByCondition"},
+            "kube-controller-manager": {"controllers": "*,-ttl"},
+        },
+    ),
+    "events": Group(
+        why="events of a test are read within minutes, if at all",
+        args={"kube-apiserver": {"event-ttl": "15m"}},
+    ),
+    "workers": Group(
+        why="a thousand Jobs at once are usual here, and five are synced at a time by default",
+        args={"kube-controller-manager": {"concurrent-job-syncs": "16", "concurrent-gc-syncs": "32"}},
+    ),
+}

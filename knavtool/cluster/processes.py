@@ -1,0 +1,173 @@
+"""The processes of a local cluster: found by their mark, started with a log, watched and ended by number.
+
+Every process of a cluster carries its directory in an environment variable. That finds them all, whoever started them
+and whatever became of their pid files, and never takes a stranger that was given the same number for one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.errors import EngineError, ProcessDied, blamed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+    from knavtool.cluster.layout import ClusterFiles
+
+MARK = "KNAVTOOL_CLUSTER_DIRECTORY"
+_PROC = Path("/proc")
+_TAIL = 8192
+
+
+def marked(files: ClusterFiles, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process of the cluster."""
+    return {**environment, MARK: str(files.directory)}
+
+
+def running(files: ClusterFiles) -> dict[str, int]:
+    """The numbers of the cluster's processes that have a pid file and are alive, by name."""
+    found = {}
+    for file in sorted(files.directory.glob("pids/*.pid")):
+        with contextlib.suppress(OSError, ValueError):
+            number = int(file.read_text())
+            if _belongs(number, files):
+                found[file.stem] = number
+    return found
+
+
+def everything(files: ClusterFiles) -> set[int]:
+    """The numbers of all processes that carry the cluster's mark, with or without a pid file."""
+    numbers = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
+    return {number for number in numbers if number != os.getpid() and _belongs(number, files)}
+
+
+def _belongs(number: int, files: ClusterFiles) -> bool:
+    """Whether this process is alive and carries the cluster's mark; one that has ended has no environment any more."""
+    try:
+        environment = (_PROC / str(number) / "environ").read_bytes()
+    except OSError:
+        return False
+    return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
+
+
+def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """Start a process that outlives this one, with its output in its log; returns its number."""
+    log = files.log(name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            [str(program), *args],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            cwd=files.directory,
+            env=marked(files, environment),
+            start_new_session=True,
+            umask=0o077,
+        )
+    # Nobody here waits for it: from now on it is known by its number alone.
+    process.returncode = 0
+    pid = files.pid(name)
+    pid.parent.mkdir(parents=True, exist_ok=True)
+    pid.write_text(str(process.pid))
+    return process.pid
+
+
+async def end(numbers: Collection[int], *, within: float = 10.0) -> None:
+    """Kill processes and wait until they are gone.
+
+    A cluster that is thrown away has nothing to write down, and a clean shutdown of its API server takes many seconds.
+    """
+    with contextlib.ExitStack() as stack:
+        ends = []
+        for number in numbers:
+            try:
+                descriptor = os.pidfd_open(number)
+            except ProcessLookupError:
+                continue
+            stack.callback(os.close, descriptor)
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            ends.append(_ended(descriptor))
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.gather(*ends)
+        except TimeoutError:
+            raise EngineError(f"some processes did not end within {within:g} s of SIGKILL") from None
+    _reap(numbers)
+
+
+@contextlib.asynccontextmanager
+async def watched(files: ClusterFiles, numbers: Mapping[str, int]) -> AsyncIterator[None]:
+    """Run the block; raises ProcessDied with the tail of the log as soon as one of the processes ends."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_watch(files, name, number), name=f"watch-{name}") for name, number in numbers.items()
+            ]
+            yield
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as errors:
+        raise blamed(errors) from None
+
+
+async def _watch(files: ClusterFiles, name: str, number: int) -> None:
+    try:
+        descriptor = os.pidfd_open(number)
+    except ProcessLookupError:
+        raise died(files, name) from None
+    try:
+        await _ended(descriptor)
+    finally:
+        os.close(descriptor)
+    raise died(files, name)
+
+
+async def _ended(descriptor: int) -> None:
+    """Wait until the process of a pidfd has ended: the kernel makes the descriptor readable then."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def readable() -> None:
+        loop.remove_reader(descriptor)
+        if not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(descriptor, readable)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _reap(numbers: Collection[int]) -> None:
+    """Take leave of those that this very process started; the others are their parents' business."""
+    for number in numbers:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(number, os.WNOHANG)
+
+
+def died(files: ClusterFiles, name: str) -> ProcessDied:
+    """The error for a process that ended on its own."""
+    log = files.log(name)
+    hint = "correct what the log complains of, then run the same command again"
+    return ProcessDied(name, log, tail(log), hint=hint)
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """The last lines of a log."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""

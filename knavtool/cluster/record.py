@@ -1,0 +1,50 @@
+"""What `cluster up` was asked for and what it did, kept beside the cluster so that later commands know it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from knavtool.cluster.layout import ClusterFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """`ports` are by process and purpose, for example `kube-apiserver/https`; `versions` by program.
+
+    `contexts` maps each kubeconfig that was given the cluster's context to the context that was current before, "" if
+    none was. `created` tells that kwokctl came to its end, so that what is there is whole and can be repaired.
+    """
+
+    feature_gates: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    components: tuple[str, ...] = ()
+    created: bool = False
+
+
+def load(files: ClusterFiles) -> Record | None:
+    """The record of a cluster, None if there is no such cluster."""
+    try:
+        content = json.loads(files.record.read_text(encoding="utf-8"))
+        return Record(**{**content, "components": tuple(content["components"])})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        message = f"{files.record} cannot be read: {error}"
+        raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
+
+
+def save(files: ClusterFiles, record: Record) -> None:
+    """Write the record, whole or not at all."""
+    new = files.record.with_suffix(".new")
+    new.write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
+    new.chmod(0o600)
+    new.replace(files.record)
