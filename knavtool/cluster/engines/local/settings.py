@@ -40,6 +40,10 @@ GROUPS: Mapping[str, Group] = {
             "kube-controller-manager": {"controllers": "*,-ttl"},
         },
     ),
+    "alone": Group(
+        why="each process runs once; an election only delays its start, and by 15 s after it was killed",
+        args={"kube-controller-manager": {"leader-elect": "false"}, "kube-scheduler": {"leader-elect": "false"}},
+    ),
     "events": Group(
         why="events of a test are read within minutes, if at all",
         args={"kube-apiserver": {"event-ttl": "15m"}},
