@@ -76,9 +76,14 @@ def add_context(file: Path, context: str, *, server: str, pki: Path) -> str:
         return str(before)
 
 
+def knows_context(file: Path, context: str) -> bool:
+    """Whether the kubeconfig has a context of this name."""
+    return any(entry["name"] == context for entry in read(file).get("contexts") or ())
+
+
 def remove_context(file: Path, context: str, *, before: str = "") -> bool:
     """Remove the context; if it is current, `before` becomes current again if it is still there."""
-    if not file.is_file() or all(entry["name"] != context for entry in read(file).get("contexts") or ()):
+    if not knows_context(file, context):
         return False
     with _changed(file) as content:
         _remove(content, context)

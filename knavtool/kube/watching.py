@@ -71,7 +71,7 @@ async def watch(
                 yield event
             failing_since = None
         except Expired:
-            following.forget_version()
+            pass
         except ClusterError as error:
             if not isinstance(error, Unreachable) and error.status not in _RETRIED:
                 raise
@@ -149,7 +149,7 @@ class _Following:
                 self._told[key] = _identity(item)
                 for event in _news(key, told, item):
                     yield event
-        for key in ():
+        for key in self._told.keys() - seen:
             yield _gone(key, self._told.pop(key))
         self._version = version
 

@@ -48,6 +48,15 @@ def up(
             "--port", envvar="KNAVTOOL_PORT", min=1, max=65535, help="Port of the API server; a free one if not given."
         ),
     ] = None,
+    binary: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--binary",
+            envvar="KNAVTOOL_BINARY",
+            metavar="NAME=PATH",
+            help="Use this program instead of the pinned one; repeat it for more.",
+        ),
+    ] = None,
     timeout: Annotated[
         str,
         typer.Option(
@@ -78,17 +87,19 @@ def up(
     )
     seconds = parse_duration(timeout)
     with files.locked():
-        run_async(_up(target, files, wanted, seconds, dry_run=dry_run))
+        run_async(_up(target, files, wanted, seconds, binaries=binary or [], dry_run=dry_run))
 
 
-async def _up(target: options.Target, files: ClusterFiles, wanted: Wanted, seconds: float, *, dry_run: bool) -> None:
+async def _up(
+    target: options.Target, files: ClusterFiles, wanted: Wanted, seconds: float, *, binaries: list[str], dry_run: bool
+) -> None:
     """plan > programs > control plane > stages, components > context."""
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.cluster.engines.local.plan import describe, make_plan
     from knavtool.cluster.engines.local.up import up as start
 
-    toolchain = toolchain_from_environment(target.environment)
+    toolchain = toolchain_from_environment(target.environment, binaries=binaries)
     plan = make_plan(files, wanted)
     if dry_run or plan.nothing:
         versions = {name: program.version for name, program in toolchain.pins.programs.items()}

@@ -200,8 +200,9 @@ class Toolchain:
         """Look where no installation is needed: explicit > PATH > cache."""
         if (given := self.explicit.get(program.name)) is not None:
             if not is_program(given):
-                message = f"{explicit_variable(program.name)}: {given} is not an executable file"
-                raise UsageError(message, hint=f"name the {program.name} program itself, not its directory")
+                message = f"{program.name}: {given} is not an executable file"
+                hint = f"{explicit_variable(program.name)}, or --binary of `cluster up`, names the program itself"
+                raise UsageError(message, hint=hint)
             return _Looked((Source.EXPLICIT, given))
         reasons: dict[Source, str] = {}
         skipped: list[str] = []

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 async def down(files: ClusterFiles, *, kubeconfig_file: Path, steps: Steps) -> bool:
     """Remove a cluster, whatever state it is in; False if there was nothing of it. The caller holds the lock."""
+    contexts = _contexts(files)
+    there = files.directory.is_dir() or processes.everything(files)
+    if not there and not kubeconfig.knows_context(kubeconfig_file, files.context):
+        return False
     with steps.step("cluster", f"down {files.name}") as step:
-        contexts = _contexts(files)
         ended = await stop(files)
         removed = _remove_contexts(files, {str(kubeconfig_file): "", **contexts}, steps)
         step.message = f"{ended} processes ended" + (f", context {files.context} removed" if removed else "")
-        return bool(ended or removed or contexts)
+        return True
 
 
 async def stop(files: ClusterFiles) -> int:

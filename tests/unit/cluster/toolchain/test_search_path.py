@@ -65,7 +65,7 @@ async def test_explicit_path_wins_and_is_not_questioned(bench: Bench) -> None:
 async def test_explicit_path_that_is_no_program_is_an_error(bench: Bench) -> None:
     put(bench.bin, "tool", "echo tool version v1.2.3")
     toolchain = bench.toolchain(BOTH, explicit={"tool": bench.root / "missing"})
-    with pytest.raises(UsageError, match=r"KNAVTOOL_TOOL_BINARY: .*missing is not an executable file"):
+    with pytest.raises(UsageError, match=r"tool: .*missing is not an executable file"):
         await toolchain.ensure(["tool"], steps=bench.steps)
 
 
