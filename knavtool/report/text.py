@@ -19,8 +19,10 @@ WORDS = {
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: `3.2s`, `2m05s`, `1h02m`."""
-    tenths = round(max(seconds, 0.0) * 10)
+    """Seconds for people: `8ms`, `3.2s`, `2m05s`, `1h02m`."""
+    if seconds < 0.0995:
+        return f"{round(max(seconds, 0.0) * 1000)}ms"
+    tenths = round(seconds * 10)
     if tenths < 600:
         return f"{tenths / 10:.1f}s"
     whole = tenths // 10

@@ -67,7 +67,7 @@ def test_progress_in_a_log_is_lines_on_stderr(capsys: pytest.CaptureFixture[str]
         step.message = "3 created"
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.split() == ["ok", "write", "(3", "nodes)", "0.0s", "3", "created"]
+    assert err.split() == ["ok", "write", "(3", "nodes)", "0ms", "3", "created"]
 
 
 def test_progress_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,9 +21,10 @@ from support.runs import EPOCH, Clock, events_of_run, record_run, stepping
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        (0, "0.0s"),
-        (-1, "0.0s"),
-        (0.04, "0.0s"),
+        (0, "0ms"),
+        (-1, "0ms"),
+        (0.0078, "8ms"),
+        (0.0996, "0.1s"),
         (3.25, "3.2s"),
         (59.94, "59.9s"),
         (59.96, "1m00s"),
@@ -52,7 +53,7 @@ def test_lines_of_a_run() -> None:
         "  ok  first (first.yml)  2.2s",
         "  second (second.yml)",
         "  failed  check (CheckObj)  3.0s  Job default/job-1: 1 field differs ...",
-        "  skipped  later (Sleep)  0.0s  an earlier task failed",
+        "  skipped  later (Sleep)  0ms  an earlier task failed",
         "  failed  second (second.yml)  3.0s",
         "  ok  cleanup  1.0s  2 objects removed",
         "failed  run  6.2s",
@@ -76,7 +77,7 @@ def test_lines_repeat_a_headline_after_a_concurrent_step_came_between() -> None:
         for parent, name in ((a, "a1"), (b, "b1"), (a, "a2")):
             with parent.nested().step("process", name):
                 pass
-    names = [line.removeprefix("    ok").split("0.0s")[0].strip() for line in stream.getvalue().splitlines()]
+    names = [line.removeprefix("    ok").split("0ms")[0].strip() for line in stream.getvalue().splitlines()]
     assert names[:7] == ["up", "a", "a1", "b", "b1", "a", "a2"]
 
 
@@ -145,7 +146,7 @@ def test_tree_of_a_run() -> None:
         "✓ job SubmitObj 2.0s",
         "✗ second second.yml 3.0s",
         "✗ check CheckObj 3.0s Job default/job-1: 1 field d…",
-        "- later Sleep 0.0s an earlier task failed",
+        "- later Sleep 0ms an earlier task failed",
         "✓ cleanup 1.0s 2 objects removed",
     ]
 
