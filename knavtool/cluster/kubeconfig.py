@@ -57,10 +57,14 @@ def has_context(file: Path, context: str, server: str) -> bool:
     return content.get("current-context") == context and servers.get(context) == server
 
 
-def add_context(file: Path, context: str, *, server: str, pki: Path) -> str:
-    """Add the context, or bring it up to date, and make it current; returns the name of the current one before."""
+def current_context(file: Path) -> str:
+    """The name of the current context, "" if there is none."""
+    return str(read(file).get("current-context") or "")
+
+
+def add_context(file: Path, context: str, *, server: str, pki: Path) -> None:
+    """Add the context, or bring it up to date, and make it current."""
     with _changed(file) as content:
-        before = content.get("current-context") or ""
         _remove(content, context)
         content["clusters"].append(
             {"name": context, "cluster": {"server": server, "certificate-authority": str(pki / "ca.crt")}}
@@ -73,7 +77,6 @@ def add_context(file: Path, context: str, *, server: str, pki: Path) -> str:
         )
         content["contexts"].append({"name": context, "context": {"cluster": context, "user": context}})
         content["current-context"] = context
-        return str(before)
 
 
 def knows_context(file: Path, context: str) -> bool:

@@ -48,6 +48,12 @@ def start(
     return processes.start(files, component.name, program, args, environment={**environment, **own})
 
 
+def remove(files: ClusterFiles, name: str) -> None:
+    """Forget a component whose process has ended: nobody looks for the process or its metrics any more."""
+    files.pid(name).unlink(missing_ok=True)
+    (files.directory / "targets" / f"{name}.json").unlink(missing_ok=True)
+
+
 def ready_url(files: ClusterFiles, component: Component, ports: Mapping[str, int]) -> str:
     """What answers 200 once the process works."""
     return _filled(_face(component).ready, _values(files, component, ports), component.name)
