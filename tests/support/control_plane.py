@@ -1,0 +1,81 @@
+"""Local clusters for tests, handled through the command line as a user does it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, TypeVar
+
+from knavtool.cluster.layout import ClusterFiles
+from knavtool.kube.client import Client, connect
+from support.cli import run_cli
+
+T = TypeVar("T")
+PROCESSES = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalCluster:
+    """A cluster by its name, whether it runs or not; `root` holds the kubeconfig and the data of its user."""
+
+    root: Path
+    name: str = "test"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig of the cluster's user."""
+        return self.root / "kubeconfig"
+
+    @property
+    def context(self) -> str:
+        """The cluster's context in it."""
+        return self.files.context
+
+    @property
+    def files(self) -> ClusterFiles:
+        """Where the cluster keeps its files."""
+        return ClusterFiles(self.root / "data" / "knavtool", self.name)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What `run_cli` needs to know to work on this cluster and nothing else."""
+        return {
+            "HOME": str(self.root),
+            "KUBECONFIG": str(self.kubeconfig),
+            "XDG_DATA_HOME": str(self.root / "data"),
+        }
+
+    def cli(self, *args: str | Path, **more: Any) -> CompletedProcess[str]:
+        """Run a command for the user of this cluster."""
+        return run_cli(*args, env=self.environment, **more)
+
+    def up(self, *options: str | Path, prometheus: bool = False, **more: Any) -> CompletedProcess[str]:
+        """`cluster up`, by default without Prometheus."""
+        chosen = [] if prometheus else ["--no-prometheus"]
+        return self.cli("cluster", "up", "--name", self.name, *chosen, *options, **more)
+
+    def down(self, **more: Any) -> CompletedProcess[str]:
+        """`cluster down`."""
+        return self.cli("cluster", "down", "--name", self.name, **more)
+
+    def status(self, **more: Any) -> dict[str, dict[str, Any]]:
+        """The rows of `cluster status`, by process."""
+        said = self.cli("cluster", "status", "--name", self.name, "-o", "json", **more).stdout
+        return {row["component"]: row for row in json.loads(said)}
+
+    def pids(self) -> dict[str, int]:
+        """The numbers in the pid files, by process."""
+        return {file.stem: int(file.read_text()) for file in self.files.directory.glob("pids/*.pid")}
+
+    def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
+        """Ask the API server itself."""
+
+        async def asked() -> T:
+            async with connect(kubeconfig=self.kubeconfig, context=self.context) as client:
+                return await question(client)
+
+        return asyncio.run(asked())
