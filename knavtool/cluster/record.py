@@ -23,6 +23,7 @@ class Record:
     """
 
     feature_gates: str = ""
+    tuning: str = "all"
     ports: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)

@@ -48,6 +48,14 @@ def up(
             "--port", envvar="KNAVTOOL_PORT", min=1, max=65535, help="Port of the API server; a free one if not given."
         ),
     ] = None,
+    tuning: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--tuning",
+            envvar="KNAVTOOL_TUNING",
+            help="Settings that make a throw-away control plane fast: all (the default), none, or groups.",
+        ),
+    ] = None,
     binary: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -73,17 +81,20 @@ def up(
     The context knavtool-NAME is added to the kubeconfig and made current.
     """
     from knavtool.cluster.engines.local.plan import Wanted
+    from knavtool.cluster.engines.local.settings import chosen
     from knavtool.cluster.kubeconfig import chosen_file
     from knavtool.cluster.layout import cluster_files
     from knavtool.documents.duration import parse_duration
 
     target = options.target(context, kubeconfig, None)
     files = cluster_files(name, target.environment)
+    chosen(tuning or "all")
     wanted = Wanted(
         kubeconfig=chosen_file(target.kubeconfig, target.environment),
         feature_gates=feature_gates,
         api_server_port=port,
         prometheus=prometheus,
+        tuning=tuning,
     )
     seconds = parse_duration(timeout)
     with files.locked():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import kubeconfig, processes, record
 from knavtool.cluster.components import hosted
 from knavtool.cluster.components.records import Component, component
-from knavtool.cluster.engines.local import kwokctl, settings
+from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.ports import LOOPBACK, require_free
 from knavtool.errors import UsageError
 
@@ -32,7 +32,7 @@ class Wanted:
     feature_gates: str | None = None
     api_server_port: int | None = None
     prometheus: bool = True
-    groups: Mapping[str, settings.Group] = field(default_factory=lambda: settings.GROUPS)
+    tuning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,8 @@ def make_plan(files: ClusterFiles, wanted: Wanted) -> Plan:
 def _require_same(files: ClusterFiles, before: Record, wanted: Wanted) -> None:
     """A running control plane keeps its arguments."""
     hint = f"`knavtool cluster down --name {files.name}` first, or give the new cluster another --name"
+    if wanted.tuning is not None and wanted.tuning != before.tuning:
+        raise UsageError(f"cluster {files.name} exists with --tuning {before.tuning}, not {wanted.tuning}", hint=hint)
     if wanted.feature_gates is not None and wanted.feature_gates != before.feature_gates:
         runs = before.feature_gates or "none"
         raise UsageError(

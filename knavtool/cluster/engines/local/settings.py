@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from knavtool.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,3 +55,14 @@ GROUPS: Mapping[str, Group] = {
         args={"kube-controller-manager": {"concurrent-job-syncs": "16", "concurrent-gc-syncs": "32"}},
     ),
 }
+
+
+def chosen(names: str) -> list[Group]:
+    """The groups of a comma list of names; `all` and `none` are names too."""
+    if names == "all":
+        return list(GROUPS.values())
+    listed = [] if names == "none" else [name.strip() for name in names.split(",")]
+    if unknown := [name for name in listed if name not in GROUPS]:
+        known = ", ".join(GROUPS)
+        raise UsageError(f"--tuning {names}: no group {unknown[0]!r}", hint=f"use all, none, or some of {known}")
+    return [GROUPS[name] for name in listed]

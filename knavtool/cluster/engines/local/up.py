@@ -13,6 +13,7 @@ from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.down import stop
 from knavtool.cluster.engines.local.plan import component_ports, server_url
 from knavtool.cluster.engines.local.readiness import control_plane_health
+from knavtool.cluster.engines.local.settings import chosen
 from knavtool.cluster.health import origin, until_healthy
 from knavtool.cluster.ports import free_ports
 from knavtool.cluster.record import Record
@@ -82,6 +83,7 @@ class _Work:
         uses = component_ports(self.plan.starting)
         known = Record(
             feature_gates=self.wanted.feature_gates or "",
+            tuning=self.wanted.tuning or "all",
             ports=kwokctl.choose_ports(self.wanted.api_server_port)
             | dict(zip(uses, free_ports(len(uses)), strict=True)),
             versions={name: self.toolchain.program(name).version for name in self.programs},
@@ -93,7 +95,7 @@ class _Work:
                 self.programs,
                 known.ports,
                 feature_gates=known.feature_gates,
-                groups=self.wanted.groups.values(),
+                groups=chosen(known.tuning),
             )
             with self.steps.step("cluster", "control plane") as step:
                 async with _unless_dead(files):
@@ -158,20 +160,20 @@ class _Work:
                     namespace="default",
                 )
 
-    async def _component(self, chosen: Component, ports: Mapping[str, int]) -> None:
+    async def _component(self, which: Component, ports: Mapping[str, int]) -> None:
         """Create a component's objects, then start its process, which expects them."""
         files = self.files
-        with self.steps.step("cluster", chosen.name, chosen.version) as step:
-            if chosen.manifest is not None:
-                objects = await manifests.manifests(chosen, self.toolchain)
+        with self.steps.step("cluster", which.name, which.version) as step:
+            if which.manifest is not None:
+                objects = await manifests.manifests(which, self.toolchain)
                 async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
-                    made = await manifests.install(gateway, chosen, objects)
+                    made = await manifests.install(gateway, which, objects)
                 step.message = f"{made} objects created"
-            if chosen.process is not None:
-                url = hosted.ready_url(files, chosen, ports)
-                program = self.programs[chosen.process.program]
-                number = hosted.start(files, chosen, program, ports=ports, environment=self.environment)
-                async with processes.watched(files, {chosen.name: number}):
+            if which.process is not None:
+                url = hosted.ready_url(files, which, ports)
+                program = self.programs[which.process.program]
+                number = hosted.start(files, which, program, ports=ports, environment=self.environment)
+                async with processes.watched(files, {which.name: number}):
                     await until_healthy(url)
                 step.message = origin(url)
 
