@@ -60,9 +60,9 @@ class Plane:
 
 
 @contextmanager
-def ours(setting: Setting, *, prometheus: bool = False) -> Iterator[Plane]:
+def ours(setting: Setting, *, prometheus: bool = False, tuning: str = "all") -> Iterator[Plane]:
     """`knavtool cluster up`."""
-    options = [] if prometheus else ["--no-prometheus"]
+    options = ["--tuning", tuning, *([] if prometheus else ["--no-prometheus"])]
     up = [KNAVTOOL, "--log-format", "json", "cluster", "up", "--name", _NAME, *options]
     with _started(setting, up, [KNAVTOOL, "cluster", "down", "--name", _NAME]) as plane:
         yield plane
