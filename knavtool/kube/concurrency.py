@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from knavtool.errors import ClusterError
+from knavtool.errors import ClusterError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -25,19 +25,23 @@ async def for_each(
 ) -> list[tuple[T, ClusterError]]:
     """Await `work(item)` for all items, at most `width` at a time; returns the refused items with their errors.
 
-    `items` is consumed lazily. With `stop_on_error` no further item is started after the first refusal.
+    `items` is consumed lazily. With `stop_on_error` no further item is started after the first refusal, and in any case
+    not after Unreachable: that was retried for a minute, and so would be each of the rest.
     Errors other than ClusterError cancel the rest and are raised.
     """
     pending = iter(items)
     refused: list[tuple[T, ClusterError]] = []
+    hopeless = False
 
     async def worker() -> None:
+        nonlocal hopeless
         for item in pending:
             try:
                 await work(item)
             except ClusterError as error:
                 refused.append((item, error))
-            if refused and stop_on_error:
+                hopeless = hopeless or stop_on_error or isinstance(error, Unreachable)
+            if hopeless:
                 return
 
     async with asyncio.TaskGroup() as group:

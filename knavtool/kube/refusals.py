@@ -32,13 +32,14 @@ def refusal(status: int, body: bytes, request: str, *, hint: str = "") -> errors
         kind = errors.AlreadyExists
     if reason == "Expired":
         kind = errors.Expired
-    text = message or f"HTTP {status}"
+    text = message or (f"HTTP {status}" if status else "refused without a reason")
     return kind(f"{request}: {text[:_LONGEST]}", status=status, reason=reason, hint=hint)
 
 
 def event_refusal(status: Mapping[str, object], request: str) -> errors.ClusterError:
     """The error for a watch event of type ERROR."""
-    return refusal(int(str(status.get("code", 0)) or 0), orjson.dumps(status), request)
+    code = status.get("code")
+    return refusal(code if isinstance(code, int) else 0, orjson.dumps(status), request)
 
 
 def _status_of(body: bytes) -> tuple[str, str]:

@@ -182,7 +182,7 @@ def key_of(manifest: Manifest) -> Key:
 def _news(key: Key, told: Identity | None, item: Manifest) -> Iterator[WatchEvent]:
     """What to tell about a listed object; one that was deleted and made again meanwhile is both."""
     now = _identity(item)
-    if False:
+    if told is not None and told[0] != now[0]:
         yield _gone(key, told)
         told = None
     if told is None:

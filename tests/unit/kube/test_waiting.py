@@ -1,0 +1,115 @@
+"""Waiting: the predicate sees the last state, and a deadline tells it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import pytest
+
+from knavtool.errors import DeadlineExceeded, Forbidden
+from knavtool.kube.gateway import WatchEvent
+from knavtool.kube.memory import Memory
+from knavtool.kube.resource import NODES, Resource
+from knavtool.kube.waiting import until
+
+State = Mapping[tuple[str, str], Any]
+
+
+async def add(memory: Memory, *names: str) -> None:
+    for name in names:
+        await memory.create(NODES, {"metadata": {"name": name}})
+
+
+def names(state: State) -> list[str]:
+    return sorted(name for _, name in state)
+
+
+class Watched(Memory):
+    """Tells when it is watched; its list never ends if it is not `complete`."""
+
+    def __init__(self, *, complete: bool = True) -> None:
+        super().__init__()
+        self.complete = complete
+        self.watched = asyncio.Event()
+
+    async def watch(self, resource: Resource, **selectors: Any) -> AsyncGenerator[WatchEvent]:
+        async for event in super().watch(resource, **selectors):
+            if event.synced:
+                self.watched.set()
+                if not self.complete:
+                    await asyncio.Event().wait()
+            yield event
+
+
+async def test_a_state_that_is_there_already() -> None:
+    memory = Memory()
+    await add(memory, "a", "b")
+    assert await until(memory, NODES, names, timeout=20) == ["a", "b"]
+
+
+async def test_an_empty_list_is_a_state() -> None:
+    assert await until(Memory(), NODES, len, timeout=20) == 0
+
+
+async def test_the_predicate_is_not_asked_before_the_list_is_complete() -> None:
+    memory = Watched(complete=False)
+    await add(memory, "a")
+    asked: list[State] = []
+    with pytest.raises(DeadlineExceeded):
+        await until(memory, NODES, asked.append, timeout=0.05)
+    assert asked == []
+
+
+async def test_changes_and_deletions_reach_the_state() -> None:
+    memory = Memory()
+    await add(memory, "a", "b")
+    seen: asyncio.Queue[Any] = asyncio.Queue()
+
+    def one_left(state: State) -> bool | None:
+        seen.put_nowait({name: item.get("spec") for (_, name), item in state.items()})
+        return True if len(state) == 1 else None
+
+    waiting = asyncio.create_task(until(memory, NODES, one_left, timeout=20))
+    assert await seen.get() == {"a": None, "b": None}
+    await memory.patch(NODES, "a", {"spec": {"unschedulable": True}})
+    assert await seen.get() == {"a": {"unschedulable": True}, "b": None}
+    await memory.delete(NODES, "b")
+    assert await seen.get() == {"a": {"unschedulable": True}}
+    assert await waiting
+
+
+async def test_a_deadline_tells_what_was_seen_last() -> None:
+    memory = Memory()
+    await add(memory, "a")
+    with pytest.raises(DeadlineExceeded, match=r"^not reached within 0\.05 s: 1 nodes seen$"):
+        await until(memory, NODES, lambda _: None, timeout=0.05)
+    with pytest.raises(DeadlineExceeded, match=r"^not reached within 0\.05 s: only \['a'\]$"):
+        await until(memory, NODES, lambda _: None, timeout=0.05, describe=lambda state: f"only {names(state)}")
+
+
+async def test_a_refused_watch_is_raised() -> None:
+    memory = Memory()
+    memory.refuse["watch", "Node"] = Forbidden("watch nodes: no", status=403)
+    with pytest.raises(Forbidden, match="watch nodes: no"):
+        await until(memory, NODES, lambda _: None, timeout=20)
+
+
+async def test_an_error_of_the_predicate_is_raised_and_nothing_goes_on() -> None:
+    memory = Memory()
+    before = asyncio.all_tasks()
+    with pytest.raises(ZeroDivisionError):
+        await until(memory, NODES, lambda _: 1 // 0, timeout=20)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_cancelled_wait_ends_its_watch() -> None:
+    memory = Watched()
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(until(memory, NODES, lambda _: None, timeout=None))
+    await memory.watched.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert asyncio.all_tasks() == before
