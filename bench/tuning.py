@@ -1,7 +1,7 @@
 """`python -m bench.tuning`: what each group of settings of the local engine gives.
 
-1,000 Jobs of one pod to their completion on 200 nodes, in seconds, on a new control plane per figure: with no group, with
-each group alone, with all but that one, and with all. The table is in docs/tuning.md.
+1,000 Jobs of one pod to their completion on 200 nodes, in seconds, on a new control plane per figure: with no group,
+with each group alone, with all but that one, and with all. The table is in docs/tuning.md.
 """
 
 from __future__ import annotations
