@@ -96,7 +96,7 @@ async def test_owners_in_between_lead_to_our_objects(cluster: _Cluster) -> None:
         body = {"metadata": {"name": f"a-{number}", "ownerReferences": [reference]}}
         created = await memory.create(JOBS, body, namespace="default")
         await cluster.add(pod(f"a-{number}-0", {**_HEAD, **created}))
-    outcome = await cluster.check(status="Running", timeout="5s")
+    outcome = await cluster.check(status="Running", timeout="60s")
     assert outcome.passed, outcome.message
     assert outcome.data["phases"] == {"Running": 1}
 
@@ -142,7 +142,7 @@ async def test_pods_that_are_being_deleted_do_not_run(cluster: _Cluster) -> None
 async def test_no_pods_expected_and_none_there(tmp_path: Path) -> None:
     cluster = _Cluster(tmp_path, pods=0)
     await cluster.submitted("a")
-    assert (await cluster.check(status="Running", timeout="5s")).passed
+    assert (await cluster.check(status="Running", timeout="60s")).passed
 
 
 async def _nodes(memory: Memory) -> None:
