@@ -1,4 +1,4 @@
-"""The manifest face of a component: its objects, from its project's files and our overrides, into the cluster."""
+"""What a component has in the cluster: its objects, and what a dead process of it left there."""
 
 from __future__ import annotations
 
@@ -67,6 +67,13 @@ async def install(gateway: Gateway, component: Component, wanted: ManifestSet) -
     if refused:
         raise refused[0][1]
     return len(missing)
+
+
+async def remove_stale(gateway: Gateway, component: Component) -> None:
+    """Remove what a dead process of the component left in the cluster, so that a new one does not wait for it."""
+    for kind in component.process.stale if component.process else ():
+        resource = await gateway.discover(kind.api_version, kind.kind)
+        await gateway.delete_collection(resource, namespace=kind.namespace)
 
 
 async def _existing(gateway: Gateway, wanted: ManifestSet) -> set[Key]:

@@ -40,14 +40,27 @@ class ManifestFace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """All objects of a kind in a namespace."""
+
+    api_version: str
+    kind: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessFace:
-    """A process of the local engine; `files` maps names to templates below charts/overrides."""
+    """A process of the local engine; `files` maps names to templates below charts/overrides.
+
+    `stale` is what a dead process leaves in the cluster and a new one would respect.
+    """
 
     program: str
     ports: tuple[str, ...]
     files: Mapping[str, str]
     args: tuple[str, ...]
     environment: Mapping[str, str]
+    stale: tuple[Kind, ...]
     ready: str
     metrics: str
 
@@ -109,6 +122,10 @@ def _process(face: Mapping[str, Any]) -> ProcessFace:
         files={file["name"]: file["template"] for file in face.get("files", ())},
         args=tuple(face["args"]),
         environment=face.get("environment", {}),
+        stale=tuple(
+            Kind(api_version=kind["apiVersion"], kind=kind["kind"], namespace=kind["namespace"])
+            for kind in face.get("stale", ())
+        ),
         ready=face["ready"],
         metrics=face.get("metrics", ""),
     )

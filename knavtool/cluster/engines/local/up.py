@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from knavtool.cluster.layout import ClusterFiles
     from knavtool.cluster.toolchain.resolve import Toolchain
     from knavtool.events import Steps
+    from knavtool.kube.gateway import Gateway
 
 
 async def up(
@@ -134,13 +135,17 @@ class _Work:
         known = replace(known, components=tuple(dict.fromkeys([*known.components, *(c.name for c in plan.starting)])))
         record.save(files, known)
         hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
-        async with _unless_dead(files), asyncio.TaskGroup() as group:
+        async with (
+            _unless_dead(files),
+            connect(kubeconfig=files.kubeconfig, context=None) as gateway,
+            asyncio.TaskGroup() as group,
+        ):
             if plan.record is None or plan.dead:
                 for name, url in control_plane_health(known.ports).items():
                     group.create_task(self._healthy(name, url))
-                group.create_task(self._service_account())
+                group.create_task(self._service_account(gateway))
             for one in plan.starting:
-                group.create_task(self._component(one, known.ports))
+                group.create_task(self._component(gateway, one, known.ports))
         if plan.add_context:
             self._add_context(known)
 
@@ -148,27 +153,27 @@ class _Work:
         with self.steps.step("cluster", name):
             await until_healthy(url)
 
-    async def _service_account(self) -> None:
+    async def _service_account(self, gateway: Gateway) -> None:
         """Pods are refused until the controller manager has made the account that they run as."""
         with self.steps.step("cluster", "service account default"):
-            async with connect(kubeconfig=self.files.kubeconfig, context=None) as gateway:
-                await until(
-                    gateway,
-                    SERVICE_ACCOUNTS,
-                    lambda seen: True if ("default", "default") in seen else None,
-                    timeout=None,
-                    namespace="default",
-                )
+            await until(
+                gateway,
+                SERVICE_ACCOUNTS,
+                lambda seen: True if ("default", "default") in seen else None,
+                timeout=None,
+                namespace="default",
+            )
 
-    async def _component(self, which: Component, ports: Mapping[str, int]) -> None:
+    async def _component(self, gateway: Gateway, which: Component, ports: Mapping[str, int]) -> None:
         """Create a component's objects, then start its process, which expects them."""
         files = self.files
         with self.steps.step("cluster", which.name, which.version) as step:
             if which.manifest is not None:
                 objects = await manifests.manifests(which, self.toolchain)
-                async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
-                    made = await manifests.install(gateway, which, objects)
+                made = await manifests.install(gateway, which, objects)
                 step.message = f"{made} objects created"
+            if self.plan.record is not None:
+                await manifests.remove_stale(gateway, which)
             if which.process is not None:
                 url = hosted.ready_url(files, which, ports)
                 program = self.programs[which.process.program]
