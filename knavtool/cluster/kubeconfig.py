@@ -28,7 +28,7 @@ def chosen_file(option: Path | None, environment: Mapping[str, str]) -> Path:
     listed = [Path(item).absolute() for item in environment.get("KUBECONFIG", "").split(os.pathsep) if item]
     if listed:
         return next((file for file in listed if file.is_file()), listed[-1])
-    return Path(environment["HOME"]) / ".kube" / "config"
+    return Path(environment.get("HOME") or Path.home()) / ".kube" / "config"
 
 
 def read(file: Path) -> dict[str, Any]:
