@@ -71,10 +71,10 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(measurement: Measurement, setting: Setting) -> Result:
-    busy = machine.busy()
+    busy = machine.calm()
     tell(
         f"{measurement.name}: {measurement.ours} / {measurement.beside}"
-        + (f" (busy: {busy:.0%})" if busy > 0.1 else "")
+        + (f" (busy: {busy:.0%})" if busy > machine.BUSY else "")
     )
     samples: list[Sample] = []
     error = ""

@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+BUSY = 0.1
 _PROC = Path("/proc")
 
 
@@ -18,6 +19,14 @@ def busy(seconds: float = 1.0) -> float:
     time.sleep(seconds)
     idle_later, total_later = _ticks()
     return 1 - (idle_later - idle) / max(total_later - total, 1)
+
+
+def calm(within: float = 60.0) -> float:
+    """Wait up to `within` seconds until hardly anybody uses the processors; returns the share that is used then."""
+    deadline = time.monotonic() + within
+    while (share := busy()) > BUSY and time.monotonic() < deadline:
+        pass
+    return share
 
 
 def _ticks() -> tuple[int, int]:

@@ -99,8 +99,11 @@ class Result:
 
     @property
     def also(self) -> dict[str, float]:
-        """The medians of the other figures."""
-        return {key: statistics.median(sample.also[key] for sample in self.samples) for key in self.samples[0].also}
+        """The medians of the other figures; what takes long is not in every sample."""
+        keys = dict.fromkeys(key for sample in self.samples for key in sample.also)
+        return {
+            key: statistics.median(sample.also[key] for sample in self.samples if key in sample.also) for key in keys
+        }
 
     @property
     def met(self) -> bool:

@@ -7,6 +7,8 @@ import platform
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from bench.machine import BUSY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -56,7 +58,7 @@ def _notes(results: Sequence[Result], setting: Setting) -> Iterator[str]:
     if setting.quick:
         yield "--quick: counts are a tenth of what the names say, so the verdicts mean little."
     for result in results:
-        if result.busy > 0.1:
+        if result.busy > BUSY:
             yield f"{result.measurement.name}: others used {result.busy:.0%} of the processors just before."
 
 

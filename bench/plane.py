@@ -16,7 +16,7 @@ from bench.bare import Bare, bare
 from bench.setting import KNAVTOOL, MARKER, environment, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from bench.setting import Setting
 
@@ -69,13 +69,13 @@ def ours(setting: Setting, *, prometheus: bool = False, tuning: str = "all") -> 
 
 
 @contextmanager
-def kwokctl(setting: Setting) -> Iterator[Plane]:
-    """`kwokctl create cluster --wait` with kwokctl's defaults and the same programs."""
+def kwokctl(setting: Setting, options: Sequence[str] = ()) -> Iterator[Plane]:
+    """`kwokctl create cluster --wait` with kwokctl's defaults, but for `options`, and the same programs."""
     programs = setting.programs
     binaries = [word for name, flag in _BINARIES.items() for word in (f"--{flag}-binary", programs[name])]
     config = setting.file("kwokctl.yaml", _KWOKCTL)
     general = [programs["kwokctl"], "--name", _NAME, "--config", str(config)]
-    up = [*general, "create", "cluster", "--runtime", "binary", "--wait", "60s", *binaries]
+    up = [*general, "create", "cluster", "--runtime", "binary", "--wait", "60s", *binaries, *options]
     with _started(setting, up, [*general, "delete", "cluster"]) as plane:
         yield plane
 

@@ -1,7 +1,10 @@
-"""1,000 Jobs of one pod to their completion on 200 nodes, in seconds: our control plane against kwokctl's defaults.
+"""1,000 Jobs of one pod to their completion on 200 nodes, in seconds: our control plane against kwokctl's.
 
 The programs, the bodies and the client, which is the bare loop, are the same. A control plane is new for each figure:
 two at the same time would take each other's processors, and an old one has a larger heap.
+
+With its defaults kwokctl leaves controllers at 20 requests per second, which would be too easy to beat. Its option
+`--disable-qps-limits` lifts that, so this is what the ratio is taken with. The defaults are measured once.
 """
 
 from __future__ import annotations
@@ -34,14 +37,17 @@ def run(setting: Setting, *, full: int) -> Generator[Sample]:
             control.bare(where.present)
             return control.bare(work.complete)
 
-    for ours, beside in in_turn(setting.repeat, partial(on, plane.ours), partial(on, plane.kwokctl)):
-        yield Sample(ours=ours, beside=beside)
+    unlimited = partial(plane.kwokctl, options=("--disable-qps-limits",))
+    also: dict[str, float] = {"kwokctl with its defaults, s": on(plane.kwokctl)}
+    for ours, beside in in_turn(setting.repeat, partial(on, plane.ours), partial(on, unlimited)):
+        yield Sample(ours=ours, beside=beside, also=also)
+        also = {}
 
 
 MEASUREMENT = Measurement(
     name="jobs-complete-1000",
     ours="control plane of `cluster up`",
-    beside="of `kwokctl create cluster`",
+    beside="of `kwokctl create cluster --disable-qps-limits`",
     unit="s",
     aim=Aim(held=Held.SPEEDUP, limit=1.5),
     run=partial(run, full=1_000),
