@@ -53,14 +53,17 @@ class Bare:
 
     async def watch(self, path: str, version: str) -> AsyncIterator[Any]:
         """The objects that change after `version`; one that is deleted comes, too."""
-        query = {"watch": "true", "resourceVersion": version}
         forever = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(self._server + path, params=query, timeout=forever) as response:
-            async for line in response.content:
-                event = orjson.loads(line)
-                if event["type"] == "ERROR":
-                    raise BenchError(f"watch {path}: {event['object'].get('message')}")
-                yield event["object"]
+        while True:
+            # The server closes the stream of a client that is slower than the changes; it goes on where it ended.
+            query = {"watch": "true", "resourceVersion": version}
+            async with self._session.get(self._server + path, params=query, timeout=forever) as response:
+                async for line in response.content:
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise BenchError(f"watch {path}: {event['object'].get('message')}")
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    yield event["object"]
 
     async def _drain(self, requests: Iterable[tuple[str, str, bytes | None]]) -> float:
         pending = iter(requests)
