@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "default"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+# Lists of paths are split at commas and colons, Prometheus expands patterns, and configuration files know escapes.
+_AWKWARD = re.compile(r'[",:*?\[\]\\\x00-\x1f]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,6 @@ class ClusterFiles:
     def kwokctl(self) -> Path:
         """kwokctl's own record: the arguments of each of its processes, and KWOK's configuration."""
         return self.directory / "kwok.yaml"
-
-    @property
-    def kwokctl_context(self) -> Path:
-        """A kubeconfig that kwokctl may write to; nobody reads it."""
-        return self.directory / "kwokctl.kubeconfig"
 
     @property
     def pki(self) -> Path:
@@ -100,7 +97,11 @@ def cluster_files(name: str, environment: Mapping[str, str]) -> ClusterFiles:
             f"--name {name}: a cluster's name is made of a-z, 0-9 and '-', at most 40 characters",
             hint="it becomes part of a context's name and of a directory's",
         )
-    return ClusterFiles(data_directory(environment), name)
+    work = data_directory(environment)
+    if found := _AWKWARD.search(str(work)):
+        message = f"{work}: a path with {found[0]!r} in it cannot hold a cluster"
+        raise UsageError(message, hint="choose another place with XDG_DATA_HOME")
+    return ClusterFiles(work, name)
 
 
 def cluster_names(environment: Mapping[str, str]) -> list[str]:

@@ -100,7 +100,9 @@ async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment
     """Create the cluster's directory and start its processes; returns when the API server answers."""
     source = files.directory / "kwokctl.yaml"
     source.write_text(config, encoding="utf-8")
-    await _run(kwokctl, files, ["create", "cluster", "--config", str(source)], environment=environment)
+    # It would add a context of its own to a kubeconfig; ours is written with care, later.
+    args = ["create", "cluster", "--config", str(source), "--kubeconfig", ""]
+    await _run(kwokctl, files, args, environment=environment)
 
 
 async def start(kwokctl: Path, files: ClusterFiles, *, environment: Mapping[str, str]) -> None:
@@ -111,7 +113,7 @@ async def start(kwokctl: Path, files: ClusterFiles, *, environment: Mapping[str,
 async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environment: Mapping[str, str]) -> None:
     log = files.log("kwokctl")
     log.parent.mkdir(parents=True, exist_ok=True)
-    variables = {key: value for key, value in environment.items() if not key.startswith("KWOK_")}
+    variables = {key: value for key, value in environment.items() if not key.startswith(("KWOK_", "KUBECONFIG"))}
     with log.open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
             str(kwokctl),
@@ -121,8 +123,7 @@ async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environme
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            # kwokctl adds its own context to a kubeconfig; ours is written with care, later. It must not be the user's.
-            env=marked(files, variables | {"KWOK_WORKDIR": str(files.work), "KUBECONFIG": str(files.kwokctl_context)}),
+            env=marked(files, variables | _places(files)),
             start_new_session=True,
             umask=0o077,
         )
@@ -136,6 +137,20 @@ async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environme
             await process.wait()
     if code:
         raise EngineError(f"kwokctl {' '.join(args[:2])} failed (exit code {code}); the end of {log}:\n{tail(log)}")
+
+
+def _places(files: ClusterFiles) -> dict[str, str]:
+    """What tells kwokctl where to work, and keeps its files and those of its kubectl out of the user's home.
+
+    It reads its own variable up to the first space only; what it finds below a home directory it takes as it is.
+    """
+    home = {"HOME": str(files.directory)}
+    if not any(character.isspace() for character in str(files.work)):
+        return home | {"KWOK_WORKDIR": str(files.work)}
+    link = files.directory / ".kwok"
+    if not link.is_symlink():
+        link.symlink_to(files.work, target_is_directory=True)
+    return home
 
 
 def processes(files: ClusterFiles) -> list[Process]:
