@@ -45,15 +45,26 @@ class Nodes:
         """Delete them all by the bare loop; returns seconds."""
         return await bare.delete([f"{PATH}/{name}" for name in self.bodies])
 
+    async def settled(self, bare: Bare) -> None:
+        """Wait until KWOK and the controllers have caught up with nodes that somebody created."""
+        await server.quiet(bare, nodes=len(self.bodies))
+
     async def present(self, bare: Bare) -> None:
         """Create them, and wait until KWOK and the controllers have caught up."""
         await self.create(bare)
-        await server.quiet(bare, nodes=len(self.bodies))
+        await self.settled(bare)
 
     async def absent(self, bare: Bare) -> None:
         """Delete them, and wait until nothing of them is left."""
         await self.delete(bare)
-        await server.quiet(bare)
+        await gone(bare)
+
+
+async def gone(bare: Bare) -> None:
+    """Wait until the controllers have caught up with the deletion of all nodes."""
+    await server.quiet(bare)
+    # KWOK renews or makes a lease for some nodes that are just being deleted, and nobody deletes these.
+    await bare.send("DELETE", server.LEASES)
 
 
 def nodes(setting: Setting, count: int) -> Nodes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench import plane, server
+from bench import plane
 from bench.measurement import Aim, Held, Measurement, Sample, in_turn
 from bench.nodes import nodes
 
@@ -26,12 +26,13 @@ def run(setting: Setting, *, full: int) -> Generator[Sample]:
 
         def ours() -> tuple[float, float, float]:
             done = control.knavtool("nodes", "apply", "-f", str(given.values))
+            control.bare(given.settled)
             control.bare(given.absent)
             return done.step("nodes", "write"), done.step("nodes", "ready"), done.seconds
 
         def beside() -> float:
             seconds = control.bare(given.create)
-            control.bare(partial(server.quiet, nodes=len(given.bodies)))
+            control.bare(given.settled)
             control.bare(given.absent)
             return seconds
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench import plane, server
+from bench import plane
 from bench.measurement import Aim, Held, Measurement, Sample, in_turn
-from bench.nodes import nodes
+from bench.nodes import gone, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,13 +23,13 @@ def run(setting: Setting, *, full: int) -> Generator[Sample]:
         def ours() -> tuple[float, float]:
             control.bare(given.present)
             done = control.knavtool("nodes", "delete", "--all")
-            control.bare(server.quiet)
+            control.bare(gone)
             return done.step("nodes", "delete"), done.seconds
 
         def beside() -> float:
             control.bare(given.present)
             seconds = control.bare(given.delete)
-            control.bare(server.quiet)
+            control.bare(gone)
             return seconds
 
         for (step, whole), seconds in in_turn(setting.repeat, ours, beside):

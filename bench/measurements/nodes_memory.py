@@ -22,6 +22,7 @@ def run(setting: Setting, *, full: int) -> Generator[Sample]:
 
         def peak(given: Nodes) -> float:
             megabytes = commands.peak_megabytes(control.environment, "nodes", "apply", "-f", str(given.values))
+            control.bare(given.settled)
             control.bare(given.absent)
             return megabytes
 

@@ -33,7 +33,7 @@ def run(setting: Setting, *, full: int) -> Generator[Sample]:
     given = nodes(setting, setting.count(full))
     with plane.ours(setting) as control:
         control.knavtool("nodes", "apply", "-f", str(given.values))
-        control.bare(partial(server.quiet, nodes=len(given.bodies)))
+        control.bare(given.settled)
         nodes_written = lambda bare: server.writes(bare, "nodes")  # noqa: E731
 
         def ours() -> tuple[float, int]:
