@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from knavtool.errors import AlreadyExists, ClusterError, Invalid, NotFound
+from knavtool.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
 from knavtool.kube.resource import PODS, WELL_KNOWN, Manifest, Manifests, Resource
 from knavtool.kube.selectors import matches_fields, matches_labels
@@ -119,6 +119,9 @@ class Memory:
     ) -> Manifest:
         self._call("patch" if subresource is None else f"patch {subresource}", resource, name)
         before = self._find(resource, namespace, name)
+        expected = (body.get("metadata") or {}).get("resourceVersion")
+        if expected and expected != before["metadata"]["resourceVersion"]:
+            raise Conflict(f"patch {resource} {name}: the object has been modified", status=409, reason="Conflict")
         given = {key: value for key, value in body.items() if key not in ("apiVersion", "kind")}
         if resource.kind in _WITH_STATUS:
             # The main resource ignores status and the subresource ignores all but status, as the API server does.
@@ -231,7 +234,10 @@ def _merge(target: Manifest, patch: Manifest, *, by_type: bool) -> None:
         elif by_type and isinstance(value, list) and all(isinstance(item, dict) and "type" in item for item in value):
             merged = {item["type"]: item for item in target.get(key, ())}
             for item in value:
-                merged[item["type"]] = {**merged.get(item["type"], {}), **item}
+                if item.get("$patch") == "delete":
+                    merged.pop(item["type"], None)
+                else:
+                    merged[item["type"]] = {**merged.get(item["type"], {}), **item}
             target[key] = list(merged.values())
         else:
             target[key] = value

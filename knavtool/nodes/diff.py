@@ -85,7 +85,7 @@ def _entries(
             patch[key] = value
             if key != APPLIED:
                 lines.append(f"{field}.{key}: {_shown(actual.get(key))} -> {value!r}")
-    for key in before - desired.keys():
+    for key in sorted(before - desired.keys()):
         if key in actual and key != HOSTNAME:
             patch[key] = None
             lines.append(f"{field}.{key}: {actual[key]!r} -> removed")
@@ -120,7 +120,7 @@ def _status(desired: Desired, actual: Manifest, before: Written, lines: list[str
         if any(found.get(key, "") != condition.get(key, "") for key in ("status", "reason", "message")):
             conditions.append(condition)
             lines.append(f"conditions.{kind}: {_shown(found.get('status'))} -> {condition['status']!r}")
-    for kind in before.conditions - desired.conditions.keys():
+    for kind in sorted(before.conditions - desired.conditions.keys()):
         if kind in present:
             conditions.append({"type": kind, "$patch": "delete"})
             lines.append(f"conditions.{kind}: removed")
@@ -139,7 +139,7 @@ def _resources(
         if found is None or not _same_quantity(found, value):
             patch[key] = value
             lines.append(f"{field}.{key}: {_shown(found)} -> {value!r}")
-    for key in actual.keys() - desired.keys():
+    for key in sorted(actual.keys() - desired.keys()):
         patch[key] = None
         lines.append(f"{field}.{key}: {actual[key]!r} -> removed")
     return patch

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
-from knavtool.nodes.apply import summed
 from knavtool.nodes.ownership import SELECTOR
 from knavtool.nodes.readiness import is_ready
+from knavtool.nodes.writing import summed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -72,7 +72,7 @@ async def delete_nodes(gateway: Gateway, names: Iterable[str], *, steps: Steps) 
 
         refused = await for_each(uids, delete)
         if refused:
-            raise summed([error for _, error in refused], len(uids))
+            raise summed(refused, len(uids))
         step.message = f"{deleted} deleted"
     return deleted
 

@@ -33,19 +33,21 @@ async def wait_ready(
     """Wait until all named nodes are ready; if they are already, that costs one listing and no watch."""
     waiting = set(names)
     total = len(names)
+    listed: set[str] = set()
     synced = False
     try:
         async with asyncio.timeout(timeout), aclosing(gateway.watch(NODES, label_selector=selector)) as events:
             async for event in events:
+                # A node that somebody removed is not waited for; the next apply brings it back.
                 if event.synced:
                     synced = True
-                elif (name := event.object["metadata"]["name"]) in waiting and (
-                    event.change is Change.DELETED or is_ready(event.object)
-                ):
-                    # A node that somebody removed is not waited for; the next apply brings it back.
-                    waiting.remove(name)
-                    if len(waiting) % max(total // 100, 1) == 0:
-                        step.progress(total - len(waiting), total)
+                    waiting &= listed
+                elif (name := event.object["metadata"]["name"]) in waiting:
+                    listed.add(name)
+                    if event.change is Change.DELETED or is_ready(event.object):
+                        waiting.remove(name)
+                        if len(waiting) % max(total // 100, 1) == 0:
+                            step.progress(total - len(waiting), total)
                 if synced and not waiting:
                     return
     except TimeoutError:

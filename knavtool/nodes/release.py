@@ -8,11 +8,12 @@ from knavtool import resources
 from knavtool.errors import Conflict
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
-from knavtool.nodes.apply import Summary, summed
+from knavtool.nodes.apply import Summary
 from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.diff import change
 from knavtool.nodes.ownership import VIRTUAL, owner_of
 from knavtool.nodes.readiness import wait_ready
+from knavtool.nodes.writing import summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,5 +96,5 @@ async def _patch_status(gateway: Gateway, nodes: NodeSet, steps: Steps) -> int:
     with steps.step("nodes", "status", f"{len(patches)} nodes"):
         refused = await for_each(patches, patch)
         if refused:
-            raise summed([error for _, error in refused], len(patches))
+            raise summed([(item[0], error) for item, error in refused], len(patches))
     return len(patches)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from knavtool.errors import AlreadyExists, DeadlineExceeded, Invalid, NotFound
+from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, NotFound
 from knavtool.kube.client import connect
 from knavtool.kube.gateway import Change, Gateway
 from knavtool.kube.memory import Memory
@@ -121,6 +121,18 @@ async def test_merge_patch_sets_and_removes(gateway: Gateway, namespace: str) ->
     assert found["metadata"]["labels"] == {"y": "2"}
 
 
+async def test_patch_of_a_version_that_is_not_the_last_is_refused(gateway: Gateway, namespace: str) -> None:
+    await gateway.create(CONFIG_MAPS, config_map("a", {"k": "1"}), namespace=namespace)
+    read = (await gateway.get(CONFIG_MAPS, "a", namespace=namespace))["metadata"]["resourceVersion"]
+    first = {"metadata": {"resourceVersion": read}, "data": {"k": "2"}}
+    written = await gateway.patch(CONFIG_MAPS, "a", first, namespace=namespace)
+    with pytest.raises(Conflict):
+        await gateway.patch(CONFIG_MAPS, "a", first | {"data": {"k": "3"}}, namespace=namespace)
+    last = {"metadata": {"resourceVersion": written["metadata"]["resourceVersion"]}, "data": {"k": "4"}}
+    await gateway.patch(CONFIG_MAPS, "a", last, namespace=namespace)
+    assert (await gateway.get(CONFIG_MAPS, "a", namespace=namespace))["data"] == {"k": "4"}
+
+
 async def test_patch_of_nothing(gateway: Gateway, namespace: str) -> None:
     with pytest.raises(NotFound):
         await gateway.patch(CONFIG_MAPS, "nothing", {"data": {"a": "b"}}, namespace=namespace)
@@ -174,6 +186,11 @@ async def test_status_is_its_own_subresource(gateway: Gateway) -> None:
             "Broken": "False",
             "Odd": "True",
         }
+        gone = {"status": {"conditions": [{"type": "Odd", "$patch": "delete"}]}}
+        await gateway.patch(NODES, name, gone, subresource="status", strategic=True)
+        left = {item["type"] for item in (await gateway.get(NODES, name))["status"]["conditions"]}
+        assert "Broken" in left
+        assert "Odd" not in left
     finally:
         await gateway.delete(NODES, name)
 

@@ -64,7 +64,8 @@ BROKEN = [
     ("\x00", "not YAML"),
     ("clusters: []", "current-context"),
     ("clusters: 1\ncurrent-context: x", "not a usable kubeconfig"),
-    ("contexts: [{}, {}]\ncurrent-context: x", "not a usable kubeconfig|name"),
+    ("contexts: [{name: x}, {}]\ncurrent-context: x", "not a usable kubeconfig"),
+    ("contexts: [{name: x}]\ncurrent-context: x", "Expected key context"),
 ]
 
 
