@@ -45,16 +45,22 @@ def read(file: Path) -> dict[str, Any]:
         raise DocumentError(f"{file}: not a usable kubeconfig: {error}", hint="nothing was changed") from None
     if content is None:
         return {key: list(value) if isinstance(value, list) else value for key, value in _EMPTY.items()}
-    if not isinstance(content, dict) or any(not isinstance(content.get(key) or [], list) for key in _LISTS):
+    if not isinstance(content, dict) or not all(_named(content.get(key) or []) for key in _LISTS):
         raise DocumentError(f"{file}: not a kubeconfig", hint="nothing was changed")
     return content
+
+
+def _named(entries: Any) -> bool:
+    """Whether this is a list of maps that all have a name."""
+    return isinstance(entries, list) and all(isinstance(entry, dict) and "name" in entry for entry in entries)
 
 
 def has_context(file: Path, context: str, server: str) -> bool:
     """Whether the kubeconfig has this context, for this server, and it is the current one."""
     content = read(file)
-    servers = {entry["name"]: entry["cluster"].get("server") for entry in content.get("clusters") or ()}
-    return content.get("current-context") == context and servers.get(context) == server
+    servers = [entry.get("cluster") for entry in content.get("clusters") or () if entry["name"] == context]
+    right = [cluster for cluster in servers if isinstance(cluster, dict) and cluster.get("server") == server]
+    return content.get("current-context") == context and bool(right) and knows_context(file, context)
 
 
 def current_context(file: Path) -> str:

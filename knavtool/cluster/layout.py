@@ -116,5 +116,9 @@ def data_directory(environment: Mapping[str, str]) -> Path:
     """Where data of this user is kept: `$XDG_DATA_HOME/knavtool`."""
     given = environment.get("XDG_DATA_HOME", "")
     # The XDG specification wants relative paths to be ignored.
-    base = Path(given) if given and Path(given).is_absolute() else Path(environment.get("HOME") or Path.home()) / ".local" / "share"
+    base = (
+        Path(given)
+        if given and Path(given).is_absolute()
+        else Path(environment.get("HOME") or Path.home()) / ".local" / "share"
+    )
     return base / "knavtool"
