@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from knavtool.cluster.layout import ClusterFiles
 from knavtool.kube.client import Client, connect
+from support import processes
 from support.cli import run_cli
 
 T = TypeVar("T")
-PROCESSES = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "kwok")
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,10 @@ class LocalCluster:
     def pids(self) -> dict[str, int]:
         """The numbers in the pid files, by process."""
         return {file.stem: int(file.read_text()) for file in self.files.directory.glob("pids/*.pid")}
+
+    def processes(self) -> dict[int, str]:
+        """Every process that belongs to the cluster, with its command line."""
+        return processes.carrying("KNAVTOOL_CLUSTER_DIRECTORY", str(self.files.directory))
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Ask the API server itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,3 +19,32 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
         yield cluster
     finally:
         cluster.down()
+
+
+@pytest.fixture(scope="session")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster with Prometheus, whose processes tests may stop; they belong to the group `monitored`."""
+    cluster = LocalCluster(root=tmp_path_factory.mktemp("monitored"), name="monitored")
+    try:
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@pytest.fixture
+def whole(monitored: LocalCluster) -> LocalCluster:
+    """The cluster of the group `monitored` with everything running, whatever the test before did to it."""
+    monitored.up(prometheus=True)
+    return monitored
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[LocalCluster]:
+    """A cluster that does not exist yet, for one test; whatever is there at the end is removed."""
+    root = tmp_path / "owner"
+    root.mkdir()
+    cluster = LocalCluster(root=root, name="own")
+    yield cluster
+    cluster.down()
+    assert cluster.processes() == {}
+    assert not cluster.files.directory.exists()
