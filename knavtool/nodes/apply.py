@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.errors import Conflict
-from knavtool.kube.resource import NODES
-from knavtool.nodes.desired import by_name, prepare
-from knavtool.nodes.diff import Change, change
-from knavtool.nodes.ownership import VIRTUAL, Owner, owner_of
+from knavtool.nodes.compare import compare
 from knavtool.nodes.readiness import wait_ready
 from knavtool.nodes.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from knavtool.events import Steps
     from knavtool.kube.gateway import Gateway
-    from knavtool.nodes.desired import Desired
     from knavtool.render.nodes import NodeSet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What separates the cluster from the values file; `removed` maps names to uids."""
-
-    created: tuple[str, ...] = ()
-    changed: tuple[Change, ...] = ()
-    unchanged: int = 0
-    removed: Mapping[str, str] = field(default_factory=dict)
-
-    def lines(self) -> Iterator[str]:
-        """The difference for people; nodes with the same change share a line."""
-        for run in _runs(self.created):
-            yield f"+ {run}"
-        grouped: dict[tuple[str, ...], list[str]] = {}
-        for item in self.changed:
-            grouped.setdefault(item.lines, []).append(item.name)
-        for lines, names in grouped.items():
-            for run in _runs(tuple(names)):
-                yield f"~ {run}"
-            for line in lines:
-                yield f"    {line}"
-        for run in _runs(tuple(self.removed)):
-            yield f"- {run}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,46 +28,6 @@ class Summary:
 
     def __str__(self) -> str:
         return f"{self.created} created, {self.changed} changed, {self.unchanged} unchanged, {self.removed} removed"
-
-
-async def compare(
-    gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_ownership: bool = False
-) -> tuple[dict[str, Desired], Difference, dict[str, Owner]]:
-    """Read the cluster's virtual nodes in pages and keep only what differs.
-
-    Returns the desired nodes by name, the difference, and the nodes that would be taken with their owners.
-    Raises Conflict if a wanted node belongs to somebody else and `take_ownership` is not given.
-    """
-    desired = dict(by_name(prepare(nodes)))
-    missing = dict.fromkeys(desired)
-    changed: list[Change] = []
-    removed: dict[str, str] = {}
-    taken: dict[str, Owner] = {}
-    conflicts: dict[str, Owner] = {}
-    others: dict[str, tuple[str, Owner]] = {}
-    async for page in gateway.pages(NODES, label_selector=VIRTUAL):
-        for node in page:
-            name = node["metadata"]["name"]
-            owner = owner_of(node)
-            if name not in desired:
-                others[name] = (node["metadata"]["uid"], owner)
-                continue
-            missing.pop(name, None)
-            if not owner.ours and not take_ownership:
-                conflicts[name] = owner
-                continue
-            if not owner.ours:
-                taken[name] = owner
-            if (needed := change(desired[name], node)) is not None:
-                changed.append(needed)
-    if conflicts:
-        raise _owned_by_others(conflicts)
-    if prune:
-        releases = {owner for owner in taken.values() if owner.release}
-        removed = {name: uid for name, (uid, owner) in others.items() if owner.ours or owner in releases}
-    unchanged = len(desired) - len(missing) - len(changed)
-    difference = Difference(created=tuple(missing), changed=tuple(changed), unchanged=unchanged, removed=removed)
-    return desired, difference, taken
 
 
 async def apply_nodes(
@@ -143,23 +73,3 @@ async def apply_nodes(
         with steps.step("nodes", "ready", f"{len(written)} nodes") as step:
             await wait_ready(gateway, written, step=step, timeout=timeout)
     return summary
-
-
-def _owned_by_others(conflicts: Mapping[str, Owner]) -> Conflict:
-    name, owner = next(iter(conflicts.items()))
-    more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
-    return Conflict(
-        f"node {name}{more} belongs to {owner}; nothing was changed",
-        status=409,
-        hint="--take-ownership moves the nodes to knavtool"
-        + ("" if not owner.release else f", or `helm uninstall {owner.release} -n {owner.namespace}` removes them"),
-    )
-
-
-def _runs(names: tuple[str, ...]) -> Iterator[str]:
-    """`a-0 … a-9 (10 nodes)` for names that share a prefix."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(name.rpartition("-")[0], []).append(name)
-    for group in groups.values():
-        yield group[0] if len(group) == 1 else f"{group[0]} … {group[-1]} ({len(group)} nodes)"

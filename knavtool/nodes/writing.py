@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from knavtool.errors import ClusterError
     from knavtool.events import Step
     from knavtool.kube.gateway import Gateway
-    from knavtool.nodes.apply import Difference
+    from knavtool.nodes.compare import Difference
     from knavtool.nodes.desired import Desired
     from knavtool.nodes.diff import Change
     from knavtool.nodes.ownership import Owner

@@ -62,7 +62,8 @@ async def _apply(
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.kube.client import connect
-    from knavtool.nodes.apply import apply_nodes, compare
+    from knavtool.nodes.apply import apply_nodes
+    from knavtool.nodes.compare import compare
     from knavtool.render.nodes import render_nodes
 
     with progress(target.settings) as steps:

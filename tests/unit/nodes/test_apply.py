@@ -6,7 +6,8 @@ import pytest
 
 from knavtool.errors import DeadlineExceeded
 from knavtool.kube.resource import NODES
-from knavtool.nodes.apply import Summary, compare
+from knavtool.nodes.apply import Summary
+from knavtool.nodes.compare import compare
 from knavtool.nodes.ownership import OURS
 from knavtool.render.nodes import NodeSet
 from support.nodes import EXTRA, TAINT, Cluster, Listener, apply, node_set

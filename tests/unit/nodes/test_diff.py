@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from knavtool.kube.resource import NODES
-from knavtool.nodes.apply import compare
+from knavtool.nodes.compare import compare
 from knavtool.nodes.desired import APPLIED
 from knavtool.nodes.diff import Change
 from knavtool.render.nodes import NodeSet
