@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ClusterError
-from knavtool.workflow.task import counted
+from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import orjson
 
 from knavtool.documents.yaml import dump
 from knavtool.errors import InvalidDocument
-from knavtool.workflow.task import counted
+from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from knavtool.documents.duration import parse_duration
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -142,16 +141,3 @@ def timeout_violations(document: TaskDocument, *, required: bool = False) -> Ite
         yield document.violation("must not be negative", "timeout")
     if required and seconds is None:
         yield document.violation("must be longer than zero", "timeout")
-
-
-def counted(things: Iterable[tuple[str, Any]]) -> str:
-    """`3 Jobs, 1 Namespace` for (kind, anything) pairs."""
-    counts = Counter(kind for kind, _ in things)
-    return ", ".join(f"{count} {kind if count == 1 else plural(kind)}" for kind, count in counts.items())
-
-
-def plural(kind: str) -> str:
-    """An English plural, good enough for kinds."""
-    if kind.endswith("y") and kind[-2:-1] not in "aeiou":
-        return f"{kind[:-1]}ies"
-    return f"{kind}es" if kind.endswith(("s", "x", "ch")) else f"{kind}s"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from knavtool.kube.concurrency import for_each
-from knavtool.workflow.task import NOTHING, Outcome, counted, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
 from knavtool.workflow.waits import until_gone
+from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,8 @@ from knavtool.render.template import ENUM, missing_parameters, render_objects
 from knavtool.workflow import formats
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.scope import PlannedSubmission
-from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted, counted
+from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted
+from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
