@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 MARK = "KNAVTOOL_CLUSTER_DIRECTORY"
 _PROC = Path("/proc")
-_TAIL = 8192
+_TAIL = 16384
+_CRASH = re.compile(r'^panic: |^fatal error: |"level":"(panic|fatal)"')
 
 
 def marked(files: ClusterFiles, environment: Mapping[str, str]) -> dict[str, str]:
@@ -163,11 +166,14 @@ def died(files: ClusterFiles, name: str) -> ProcessDied:
 
 
 def tail(log: Path, lines: int = 12) -> str:
-    """The last lines of a log."""
+    """The last lines of a log; of a crash in Go, the lines that say why, without the stack trace."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+            last = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
+    crash = next((number for number, line in enumerate(last) if _CRASH.search(line)), len(last) - lines)
+    told = itertools.takewhile(lambda line: not line.startswith("goroutine "), last[max(crash, 0) :][:lines])
+    return "\n".join(told).rstrip()

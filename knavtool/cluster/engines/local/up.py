@@ -62,6 +62,9 @@ async def up(
     except TimeoutError:
         message = f"cluster {files.name} was not ready within {timeout:g} s"
         raise EngineError(message, hint="is the machine very busy? give it more time with --timeout") from None
+    except OSError as error:
+        message = f"cannot write {error.filename or files.directory}: {error.strerror or error}"
+        raise EngineError(message, hint="free some space, or choose another place with XDG_DATA_HOME") from error
 
 
 @dataclass(frozen=True, slots=True)
