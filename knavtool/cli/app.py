@@ -68,6 +68,8 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False)
     except typer.Abort:
+        # What typer makes of Ctrl-C.
+        print("interrupted", file=sys.stderr)
         code = ExitCode.INTERRUPTED
     except typer.exceptions.TyperException as error:
         # A wrong option or argument; typer's own message names it.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 T = TypeVar("T")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_async(body: Coroutine[object, object, T]) -> T:
@@ -25,25 +26,31 @@ def run_async(body: Coroutine[object, object, T]) -> T:
 
     interrupted = False
 
-    async def guarded() -> T:
+    def remember(*_: object) -> None:
         nonlocal interrupted
+        interrupted = True
+
+    async def guarded() -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - always inside a task here
 
         def cancel() -> None:
-            nonlocal interrupted
-            interrupted = True
+            remember()
             task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, cancel)
+        if interrupted:
+            task.cancel()
         try:
             return await body
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 loop.remove_signal_handler(number)
 
+    # A signal that comes before there is a loop must not end it half made.
+    before = {number: signal.signal(number, remember) for number in _SIGNALS}
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
@@ -56,6 +63,9 @@ def run_async(body: Coroutine[object, object, T]) -> T:
         if first is None:
             raise
         raise first from group
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first_known(group: BaseExceptionGroup[BaseException]) -> KnavError | None:
