@@ -68,8 +68,6 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False)
     except typer.Abort:
-        # What typer makes of Ctrl-C.
-        print("interrupted", file=sys.stderr)
         code = ExitCode.INTERRUPTED
     except typer.exceptions.TyperException as error:
         # A wrong option or argument; typer's own message names it.
@@ -81,12 +79,13 @@ def main() -> None:
         show_error(error)
         code = error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; stdout is closed so that no second error follows.
         sys.stderr.close()
         code = ExitCode.OK
+    if code == ExitCode.INTERRUPTED:
+        print("interrupted", file=sys.stderr)
     sys.exit(int(code or 0))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -56,7 +55,6 @@ def run_async(body: Coroutine[object, object, T]) -> T:
     except asyncio.CancelledError:
         if not interrupted:
             raise
-        print("interrupted", file=sys.stderr)
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     except BaseExceptionGroup as group:
         first = _first_known(group)
