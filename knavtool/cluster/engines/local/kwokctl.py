@@ -155,14 +155,17 @@ def _places(files: ClusterFiles) -> dict[str, str]:
 
 def processes(files: ClusterFiles) -> list[Process]:
     """The processes of the control plane in the order of their start."""
-    for document in yaml.load_all(files.kwokctl.read_text(encoding="utf-8"), yaml.CSafeLoader):
-        if document["kind"] == "KwokctlConfiguration":
-            return [
-                Process(name=item["name"], version=item.get("version", ""), metrics=_url(item.get("metric")))
-                for item in document["components"]
-                if item["name"] in PROCESSES
-            ]
-    raise EngineError(f"{files.kwokctl} does not describe a cluster")
+    try:
+        documents = list(yaml.load_all(files.kwokctl.read_text(encoding="utf-8"), yaml.CSafeLoader))
+        (listed,) = (one["components"] for one in documents if one["kind"] == "KwokctlConfiguration")
+        return [
+            Process(name=item["name"], version=item.get("version", ""), metrics=_url(item.get("metric")))
+            for item in listed
+            if item["name"] in PROCESSES
+        ]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        message = f"{files.kwokctl} does not describe a cluster: {error}"
+        raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
 
 
 def _url(metric: Mapping[str, str] | None) -> str:

@@ -39,8 +39,8 @@ class Wanted:
 class Plan:
     """What has to be done; `record` is the cluster's, None if it has to be created.
 
-    `dead` are processes of the control plane, `starting` components whose process does not run, `leaving` those whose
-    process runs and is not wanted any more.
+    `dead` are processes of the control plane, `starting` components whose process does not run, `leaving` those that
+    are not wanted any more, whether their process runs or not.
     """
 
     record: Record | None
@@ -78,7 +78,7 @@ def make_plan(files: ClusterFiles, wanted: Wanted) -> Plan:
         record=before,
         dead=dead,
         starting=starting,
-        leaving=tuple(name for name in before.components if name not in components and name in alive),
+        leaving=tuple(name for name in before.components if name not in components),
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(before)),
     )
 

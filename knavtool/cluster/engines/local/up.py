@@ -125,7 +125,8 @@ class _Work:
                     await kwokctl.start(self.programs["kwokctl"], files, environment=self.environment)
         for name in plan.leaving:
             with self.steps.step("cluster", name, "stopping"):
-                await processes.end([processes.running(files)[name]])
+                running = processes.running(files)
+                await processes.end([running[name]] if name in running else [])
                 hosted.remove(files, name)
         await self._complete(
             replace(known, components=tuple(name for name in known.components if name not in plan.leaving))
