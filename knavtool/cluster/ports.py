@@ -5,19 +5,27 @@ from __future__ import annotations
 import contextlib
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
 
 
-def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on; all are held until all are known."""
+def free_ports(count: int, *, besides: Collection[int] = ()) -> list[int]:
+    """Different ports that nobody listens on, and none of `besides`; all are held until all are known."""
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
+        while len(found) < count:
+            one = stack.enter_context(socket.socket())
             one.bind((LOOPBACK, 0))
-        return [one.getsockname()[1] for one in sockets]
+            port = one.getsockname()[1]
+            if port not in besides:
+                found.append(port)
+    return found
 
 
 def require_free(port: int, *, use: str, hint: str) -> None:

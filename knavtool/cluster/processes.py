@@ -34,15 +34,18 @@ def marked(files: ClusterFiles, environment: Mapping[str, str]) -> dict[str, str
     return {**environment, MARK: str(files.directory)}
 
 
-def running(files: ClusterFiles) -> dict[str, int]:
-    """The numbers of the cluster's processes that have a pid file and are alive, by name."""
+def recorded(files: ClusterFiles) -> dict[str, int]:
+    """The numbers in the cluster's pid files, by name, whatever became of the processes."""
     found = {}
     for file in sorted(files.directory.glob("pids/*.pid")):
         with contextlib.suppress(OSError, ValueError):
-            number = int(file.read_text())
-            if _belongs(number, files):
-                found[file.stem] = number
+            found[file.stem] = int(file.read_text())
     return found
+
+
+def running(files: ClusterFiles) -> dict[str, int]:
+    """The numbers of the cluster's processes that have a pid file and are alive, by name."""
+    return {name: number for name, number in recorded(files).items() if _belongs(number, files)}
 
 
 def everything(files: ClusterFiles) -> set[int]:

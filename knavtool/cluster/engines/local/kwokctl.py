@@ -46,8 +46,9 @@ class Process:
 
 def choose_ports(api_server: int | None) -> dict[str, int]:
     """A free port for each use; that of the API server may be given."""
-    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-    return ports | ({API_SERVER_PORT: api_server} if api_server else {})
+    given = {API_SERVER_PORT: api_server} if api_server else {}
+    uses = [use for use in _PORTS if use not in given]
+    return given | dict(zip(uses, free_ports(len(uses), besides=given.values()), strict=True))
 
 
 def configuration(

@@ -84,12 +84,12 @@ class _Work:
         files = self.files
         # What is left of an earlier attempt that was killed, or of a cluster whose directory somebody removed.
         await stop(files)
+        ports = kwokctl.choose_ports(self.wanted.api_server_port)
         uses = component_ports(self.plan.starting)
         known = Record(
             feature_gates=self.wanted.feature_gates or "",
             tuning=self.wanted.tuning or "all",
-            ports=kwokctl.choose_ports(self.wanted.api_server_port)
-            | dict(zip(uses, free_ports(len(uses)), strict=True)),
+            ports=ports | dict(zip(uses, free_ports(len(uses), besides=ports.values()), strict=True)),
             versions={name: self.toolchain.program(name).version for name in self.programs},
         )
         files.directory.mkdir(mode=0o700, parents=True)
@@ -115,7 +115,8 @@ class _Work:
         """Start what died, stop what is not wanted any more, and leave the rest alone."""
         files, plan = self.files, self.plan
         new = [use for use in component_ports(plan.starting) if use not in known.ports]
-        known = replace(known, ports={**known.ports, **dict(zip(new, free_ports(len(new)), strict=True))})
+        ports = free_ports(len(new), besides=known.ports.values())
+        known = replace(known, ports={**known.ports, **dict(zip(new, ports, strict=True))})
         if plan.dead:
             with self.steps.step("cluster", "control plane", f"{', '.join(plan.dead)} again"):
                 # kwokctl takes the number in a pid file for the process, whoever has that number now.
@@ -210,12 +211,8 @@ async def _unless_dead(files: ClusterFiles) -> AsyncIterator[None]:
 
 async def _dead(files: ClusterFiles) -> None:
     """Wait until the processes have pid files, then until one of them ends."""
-    while not all(files.pid(name).is_file() for name in kwokctl.PROCESSES):  # noqa: ASYNC110 - there is no event
+    while not (numbers := processes.recorded(files)).keys() >= set(kwokctl.PROCESSES):  # noqa: ASYNC110
         # kwokctl writes them within a second of its start, and tells nobody.
         await asyncio.sleep(0.05)
-    alive = processes.running(files)
-    for name in kwokctl.PROCESSES:
-        if name not in alive:
-            raise processes.died(files, name)
-    async with processes.watched(files, {name: alive[name] for name in kwokctl.PROCESSES}):
+    async with processes.watched(files, {name: numbers[name] for name in kwokctl.PROCESSES}):
         await asyncio.get_running_loop().create_future()
