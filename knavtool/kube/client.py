@@ -94,8 +94,14 @@ class Client:
 
     async def version(self) -> str:
         """The server's version, for example `v1.37.2`; not retried, so that a wrong address is told at once."""
-        answer = await self._transport.request("GET", "/version", "reach the API server", patience=0)
-        return str(answer.get("gitVersion", ""))
+        try:
+            answer = await self._transport.request("GET", "/version", "reach the API server", patience=0)
+            return str(answer["gitVersion"])
+        except (NotFound, KeyError) as error:
+            raise ClusterError(
+                f"{self.server} answers, but it is no Kubernetes API server",
+                hint="`kubectl config view` shows the address",
+            ) from error
 
     async def ready(self) -> bool:
         """Whether the server says that it is ready to serve; False too when nothing answers."""

@@ -187,7 +187,10 @@ def _url(server: str, path: str, query: tuple[tuple[str, str], ...]) -> Any:
 def _decoded(answer: bytes) -> Manifest:
     if not answer.startswith(b"{"):
         return {}
-    decoded: Manifest = orjson.loads(answer)
+    try:
+        decoded: Manifest = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return {}
     return decoded
 
 
