@@ -37,7 +37,8 @@ async def healthy(url: str, *, within: float) -> bool:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):
+        # A ValueError is a first line that has no end: whatever that is, it is not one of our processes.
         return False
 
 
