@@ -1,0 +1,43 @@
+"""The record of a cluster."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from knavtool.cluster import record
+from knavtool.cluster.layout import ClusterFiles
+from knavtool.cluster.record import Record
+from knavtool.errors import EngineError
+
+FULL = Record(
+    feature_gates="A=true",
+    tuning="none",
+    ports={"etcd/http": 1},
+    versions={"etcd": "1.2.3"},
+    contexts={"/k": "mine"},
+    components=("kwok",),
+    created=True,
+)
+
+
+def test_no_record_is_no_cluster(files: ClusterFiles) -> None:
+    assert record.load(files) is None
+
+
+@pytest.mark.parametrize("known", [FULL, Record()], ids=["full", "empty"])
+def test_what_is_saved_is_loaded(files: ClusterFiles, known: Record) -> None:
+    record.save(files, FULL)
+    record.save(files, known)
+    assert record.load(files) == known
+    assert stat.S_IMODE(files.record.stat().st_mode) == 0o600
+    assert [path.name for path in files.directory.iterdir()] == [files.record.name]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"components": 1}', '{"components": [], "new": 1}'])
+def test_a_damaged_record_tells_how_to_go_on(files: ClusterFiles, text: str) -> None:
+    files.record.write_text(text)
+    with pytest.raises(EngineError, match="cannot be read") as raised:
+        record.load(files)
+    assert "knavtool cluster down --name test" in raised.value.hint
