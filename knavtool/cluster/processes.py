@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,15 @@ from knavtool.errors import EngineError, ProcessDied, blamed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from knavtool.cluster.layout import ClusterFiles
 
 MARK = "KNAVTOOL_CLUSTER_DIRECTORY"
 _PROC = Path("/proc")
 _TAIL = 16384
+_LOADED_WITHIN = 0.1
+_KERNEL_THREAD = 0x00200000
 _CRASH = re.compile(r'^panic: |^fatal error: |"level":"(panic|fatal)"')
 
 
@@ -45,13 +49,40 @@ def recorded(files: ClusterFiles) -> dict[str, int]:
 
 def running(files: ClusterFiles) -> dict[str, int]:
     """The numbers of the cluster's processes that have a pid file and are alive, by name."""
-    return {name: number for name, number in recorded(files).items() if _belongs(number, files)}
+    known = recorded(files)
+    alive = _belonging(set(known.values()), files)
+    return {name: number for name, number in known.items() if number in alive}
 
 
 def everything(files: ClusterFiles) -> set[int]:
     """The numbers of all processes that carry the cluster's mark, with or without a pid file."""
-    numbers = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
-    return {number for number in numbers if number != os.getpid() and _belongs(number, files)}
+    numbers = {int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()}
+    return _belonging(numbers - {os.getpid()}, files)
+
+
+def _belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
+    """Those of the processes that are alive and carry the cluster's mark."""
+    found = {number for number in numbers if _belongs(number, files)}
+    # While a process loads its program it has no environment; that takes no longer than this.
+    loading = {number for number in numbers - found if _loading(number)}
+    deadline = time.monotonic() + _LOADED_WITHIN
+    while loading and time.monotonic() < deadline:
+        time.sleep(0.001)
+        found |= {number for number in loading if _belongs(number, files)}
+        loading = {number for number in loading - found if _loading(number)}
+    return found
+
+
+def _loading(number: int) -> bool:
+    """Whether a process shows no environment although it is alive and not one of the kernel's own."""
+    try:
+        if (_PROC / str(number) / "environ").read_bytes():
+            return False
+        # After the name, which may hold anything: the state, and six places on the flags.
+        columns = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return False
+    return columns[0] not in "ZX" and not int(columns[6]) & _KERNEL_THREAD
 
 
 def _belongs(number: int, files: ClusterFiles) -> bool:
