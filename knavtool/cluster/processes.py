@@ -62,36 +62,32 @@ def everything(files: ClusterFiles) -> set[int]:
 
 def _belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
     """Those of the processes that are alive and carry the cluster's mark."""
-    found = {number for number in numbers if _belongs(number, files)}
-    # While a process loads its program it has no environment; that takes no longer than this.
-    loading = {number for number in numbers - found if _loading(number)}
+    found: set[int] = set()
+    waiting = numbers
     deadline = time.monotonic() + _LOADED_WITHIN
-    while loading and time.monotonic() < deadline:
+    while True:
+        answers = {number: _belongs(number, files) for number in waiting}
+        found |= {number for number, answer in answers.items() if answer}
+        waiting = {number for number, answer in answers.items() if answer is None}
+        if not waiting or time.monotonic() > deadline:
+            return found
         time.sleep(0.001)
-        found |= {number for number in loading if _belongs(number, files)}
-        loading = {number for number in loading - found if _loading(number)}
-    return found
 
 
-def _loading(number: int) -> bool:
-    """Whether a process shows no environment although it is alive and not one of the kernel's own."""
+def _belongs(number: int, files: ClusterFiles) -> bool | None:
+    """Whether this process is alive and carries the cluster's mark; None for the moment in which it loads its program.
+
+    It has no environment then. One that has ended has none any more, and one of the kernel's own never has.
+    """
     try:
-        if (_PROC / str(number) / "environ").read_bytes():
-            return False
+        environment = (_PROC / str(number) / "environ").read_bytes()
+        if environment:
+            return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
         # After the name, which may hold anything: the state, and six places on the flags.
         columns = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return False
-    return columns[0] not in "ZX" and not int(columns[6]) & _KERNEL_THREAD
-
-
-def _belongs(number: int, files: ClusterFiles) -> bool:
-    """Whether this process is alive and carries the cluster's mark; one that has ended has no environment any more."""
-    try:
-        environment = (_PROC / str(number) / "environ").read_bytes()
-    except OSError:
-        return False
-    return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
+    return False if columns[0] in "ZX" or int(columns[6]) & _KERNEL_THREAD else None
 
 
 def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *, environment: Mapping[str, str]) -> int:
