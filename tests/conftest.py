@@ -36,6 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
     environment.make_directories(os.environ)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a group on one worker: xdist 3.8 writes the group where pytest 9.2 does not look any more."""
+    for item in items:
+        grouped = vars(item).get("_nodeid", item.nodeid)
+        if grouped != item.nodeid:
+            item._id = type(item.id).parse(grouped)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_left() -> Iterator[None]:
     """Whatever a test starts must have ended when the tests have, also what has left its parent."""
