@@ -77,6 +77,22 @@ def test_up_adds_a_context_and_down_restores_the_one_before(own: LocalCluster) -
     ]
 
 
+def test_every_kubeconfig_that_got_the_context_loses_it(own: LocalCluster) -> None:
+    other = kubeconfigs.write(own.root / "other", "https://127.0.0.1:1", context="mine")
+    before = yaml.safe_load(other.read_text())
+    own.up()
+    done = own.up("--kubeconfig", other)
+    assert [line.split()[1] for line in done.stderr.splitlines()[1:-1]] == ["context"], done.stderr
+    assert own.cli("--kubeconfig", other, "nodes", "list").stdout == ""
+    assert yaml.safe_load(other.read_text())["current-context"] == own.context
+    # It is not current any more, so it is made current again, and what was current in between is not forgotten.
+    other.write_text(yaml.safe_dump(yaml.safe_load(other.read_text()) | {"current-context": "mine"}))
+    own.up("--kubeconfig", other)
+    own.down()
+    assert yaml.safe_load(other.read_text()) == before
+    assert own.context not in own.kubeconfig.read_text()
+
+
 @in_monitored
 def test_nobody_else_can_read_keys_and_kubeconfigs(whole: LocalCluster) -> None:
     directory = whole.files.directory

@@ -176,12 +176,12 @@ def test_damaged_files_of_a_cluster_are_told_and_down_removes_it(own: LocalClust
 
 
 @contextmanager
-def _starting(cluster: LocalCluster, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def _starting(cluster: LocalCluster, *, prometheus: bool) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """`cluster up` in a process of its own, and the file that it tells its progress to."""
     said = cluster.root / "said"
     with said.open("wb") as sink:
         process = subprocess.Popen(
-            [str(SCRIPT), "cluster", "up", "--name", cluster.name, "--no-prometheus", *options],
+            [str(SCRIPT), "cluster", "up", "--name", cluster.name, "--prometheus" if prometheus else "--no-prometheus"],
             env={**os.environ, **cluster.environment},
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -195,9 +195,9 @@ def _starting(cluster: LocalCluster, *options: str) -> Iterator[tuple[subprocess
         process.wait()
 
 
-def _at(cluster: LocalCluster, moment: Moment, number: signal.Signals) -> tuple[int, str]:
+def _at(cluster: LocalCluster, moment: Moment, number: signal.Signals, *, prometheus: bool = False) -> tuple[int, str]:
     """Start a cluster, send a signal at a moment of that; returns the exit code and what was said."""
-    with _starting(cluster) as (process, said):
+    with _starting(cluster, prometheus=prometheus) as (process, said):
         deadline = time.monotonic() + 60
         while not moment(cluster, said.read_text()):
             assert process.poll() is None, said.read_text()
@@ -269,8 +269,26 @@ def test_an_interrupted_repair_leaves_the_cluster(own: LocalCluster) -> None:
     assert {row["state"] for row in own.status().values()} == {"healthy"}
 
 
+@in_monitored
+def test_an_interruption_of_what_is_added_leaves_the_rest(whole: LocalCluster) -> None:
+    whole.up()
+    before = whole.pids()
+    moment: Moment = lambda cluster, _: cluster.files.pid("prometheus").exists()  # noqa: E731
+    code, said = _at(whole, moment, signal.SIGINT, prometheus=True)
+    assert code in (0, 130), said
+    assert "Traceback" not in said
+    after = whole.pids()
+    after.pop("prometheus", None)
+    assert after == before
+    # Whether its process was left or not, everybody knows of it.
+    assert "prometheus" in whole.status(check=None)
+    whole.up(prometheus=True)
+    assert {row["state"] for row in whole.status().values()} == {"healthy"}
+    assert {row["pid"] for row in whole.status().values()} == whole.processes().keys()
+
+
 def test_two_at_the_same_time(own: LocalCluster) -> None:
-    with _starting(own) as (first, _):
+    with _starting(own, prometheus=False) as (first, _):
         deadline = time.monotonic() + 60
         while not own.files.directory.exists():
             assert time.monotonic() < deadline
