@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
 import os
 import re
@@ -252,9 +252,6 @@ def test_stages_end_pods_as_their_labels_and_annotations_say(control_plane: Loca
     wanted = {"default": "Running", "soon": "Succeeded", "failing": "Failed", "not-starting": "Failed"}
 
     async def run(client: Client) -> dict[str, str]:
-        from knavtool.errors import DeadlineExceeded
-        from knavtool.kube.waiting import until
-
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         await client.create(NODES, {**node, "status": {"capacity": {"pods": "9"}, "allocatable": {"pods": "9"}}})
         await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -262,13 +259,11 @@ def test_stages_end_pods_as_their_labels_and_annotations_say(control_plane: Loca
             for body in pods:
                 await client.create(PODS, body, namespace=name)
             seen: dict[str, str] = {}
-
-            def settled(state: Any) -> bool | None:
-                seen.update({pod: item["status"]["phase"] for (_, pod), item in state.items()})
-                return seen == wanted or None
-
-            with contextlib.suppress(DeadlineExceeded):
-                await until(client, PODS, settled, timeout=25, namespace=name)
+            deadline = time.monotonic() + 25
+            while seen != wanted and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+                items = await client.list(PODS, namespace=name)
+                seen = {item["metadata"]["name"]: item["status"]["phase"] for item in items}
             return seen
         finally:
             await client.delete(NODES, name)

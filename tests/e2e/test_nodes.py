@@ -95,6 +95,7 @@ class Nodes:
                 await client.delete(NODES, name)
 
         self.ask(delete)
+        self.plane.forget_leases()
 
 
 @pytest.fixture
