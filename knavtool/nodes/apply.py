@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.nodes.compare import compare
+from knavtool.nodes.leases import until_collected
 from knavtool.nodes.readiness import wait_ready
 from knavtool.nodes.writing import Writer
 
@@ -64,6 +65,8 @@ async def apply_nodes(
         unchanged=difference.unchanged,
         removed=len(difference.removed),
     )
+    if difference.created:
+        await until_collected(gateway, difference.created, steps=steps)
     if total := summary.created + summary.changed + summary.removed:
         with steps.step("nodes", "write", f"{total} nodes") as step:
             await Writer(gateway, desired, difference, taken, step=step, created=created).run()

@@ -11,6 +11,7 @@ from knavtool.kube.resource import NODES
 from knavtool.nodes.apply import Summary
 from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.diff import change
+from knavtool.nodes.leases import until_collected
 from knavtool.nodes.ownership import VIRTUAL, owner_of
 from knavtool.nodes.readiness import wait_ready
 from knavtool.nodes.writing import summed
@@ -45,9 +46,11 @@ async def install_release(
     """
     wanted = set(nodes.names())
     before: dict[str, str] = {}
+    missing = set(wanted)
     async for page in gateway.pages(NODES, label_selector=VIRTUAL):
         for node in page:
             name, owner = node["metadata"]["name"], owner_of(node)
+            missing.discard(name)
             released = (owner.release, owner.namespace) == (RELEASE, NAMESPACE)
             if released:
                 before[name] = node["metadata"]["uid"]
@@ -57,6 +60,8 @@ async def install_release(
                     status=409,
                     hint="--take-ownership moves the nodes to the Helm release",
                 )
+    if missing:
+        await until_collected(gateway, missing, steps=steps)
     with steps.step("nodes", "helm upgrade --install", f"{len(wanted)} nodes"):
         await helm.upgrade_install(
             RELEASE,

@@ -18,7 +18,7 @@ import yaml
 
 from knavtool import resources
 from knavtool.kube.client import Client
-from knavtool.kube.resource import NODES, SECRETS, Manifest
+from knavtool.kube.resource import LEASES, NODES, SECRETS, Manifest
 from knavtool.nodes.readiness import is_ready
 from support.cli import SCRIPT
 from support.control_plane import LocalCluster
@@ -355,3 +355,40 @@ def test_an_interrupted_apply_is_completed_by_the_next(nodes: Nodes) -> None:
     assert done.stdout == f"{3000 - made} created, 0 changed, {made} unchanged, 0 removed\n"
     rows = json.loads(nodes.cli("list", "-o", "json").stdout)
     assert len(rows) == 3000
+
+
+def test_nodes_that_come_back_wait_for_the_leases_of_those_before(nodes: Nodes) -> None:
+    file = nodes.write(entry())
+    nodes.cli("apply", "-f", file)
+    nodes.ask(_two_owned_leases)
+    collector = nodes.plane.pids()["kube-controller-manager"]
+    os.kill(collector, signal.SIGSTOP)
+    try:
+        nodes.cli("delete", "--all")
+        with subprocess.Popen(
+            [SCRIPT, "nodes", "apply", "-f", file],
+            env=os.environ | dict(nodes.plane.environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as applying:
+            assert applying.stderr is not None
+            # It says so before it waits, so there is nothing to be late for.
+            told = next(line for line in applying.stderr if "leases of 2 deleted nodes" in line or "write" in line)
+            assert "leases of 2 deleted nodes" in told
+            assert nodes.found() == {}
+            os.kill(collector, signal.SIGCONT)
+            out, _ = applying.communicate(timeout=60)
+            assert out == "2 created, 0 changed, 0 unchanged, 0 removed\n"
+    finally:
+        os.kill(collector, signal.SIGCONT)
+
+
+async def _two_owned_leases(client: Client) -> None:
+    """Wait until KWOK has made the leases of two nodes: those with an owner are collected with it."""
+    async with asyncio.timeout(60):
+        while True:
+            leases = await client.list(LEASES, namespace="kube-node-lease")
+            if len([lease for lease in leases if lease["metadata"].get("ownerReferences")]) == 2:
+                return
+            await asyncio.sleep(0.1)

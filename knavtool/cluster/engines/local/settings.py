@@ -30,10 +30,14 @@ GROUPS: Mapping[str, Group] = {
     "memory": Group(
         why="collecting garbage at every doubling of a small heap costs a third of the time; memory is there",
         environment={
-            **{name: {"GOGC": "400"} for name in GO_PROCESSES},
+            **{name: {"GOGC": "800", "GOMEMLIMIT": "1GiB"} for name in GO_PROCESSES},
             # With ten thousand nodes it would take more than five gigabytes otherwise.
-            "kube-apiserver": {"GOGC": "400", "GOMEMLIMIT": "3GiB"},
+            "kube-apiserver": {"GOGC": "800", "GOMEMLIMIT": "3GiB"},
         },
+    ),
+    "processors": Group(
+        why="their many small pieces of work cost more when they are spread; the API server needs the processors",
+        environment={name: {"GOMAXPROCS": "1"} for name in ("etcd", "kube-controller-manager")},
     ),
     "etcd": Group(
         why="the data need not survive a crash of the machine, so nothing waits for the disk",
@@ -49,6 +53,10 @@ GROUPS: Mapping[str, Group] = {
     "alone": Group(
         why="each process runs once; an election only delays its start, and by 15 s after it was killed",
         args={"kube-controller-manager": {"leader-elect": "false"}, "kube-scheduler": {"leader-elect": "false"}},
+    ),
+    "profiling": Group(
+        why="the scheduler notes each moment it waits for a lock, for profiles that nobody takes",
+        args={"kube-scheduler": {"contention-profiling": "false"}},
     ),
     "events": Group(
         why="events of a test are read within minutes, if at all",
