@@ -16,7 +16,7 @@ from knavtool.cli.app import cli
 from knavtool.documents.values import load_values
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/workflows.md"]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/workflows.md", "docs/tuning.md"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
