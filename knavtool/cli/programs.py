@@ -20,10 +20,9 @@ _TRUE = {"1", "true", "yes", "on"}
 
 def cache_directory(environment: Mapping[str, str]) -> Path:
     """Where downloads and builds are kept: `$XDG_CACHE_HOME/knavtool`."""
-    given = environment.get("XDG_CACHE_HOME", "")
-    # The XDG specification wants relative paths to be ignored.
-    base = Path(given) if given and Path(given).is_absolute() else Path.home() / ".cache"
-    return base / "knavtool"
+    from knavtool.cluster.layout import xdg_directory
+
+    return xdg_directory(environment, "XDG_CACHE_HOME", Path(".cache"))
 
 
 def toolchain_from_environment(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from knavtool.errors import ExitCode, KnavError
+from knavtool.errors import ExitCode, KnavError, blamed
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -57,19 +57,10 @@ def run_async(body: Coroutine[object, object, T]) -> T:
             raise
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     except BaseExceptionGroup as group:
-        first = _first_known(group)
-        if first is None:
+        told = blamed(group)
+        if not isinstance(told, KnavError):
             raise
-        raise first from group
+        raise told from group
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _first_known(group: BaseExceptionGroup[BaseException]) -> KnavError | None:
-    for error in group.exceptions:
-        if isinstance(error, KnavError):
-            return error
-        if isinstance(error, BaseExceptionGroup) and (found := _first_known(error)) is not None:
-            return found
-    return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from knavtool.cluster.whole import write_whole
 from knavtool.errors import DocumentError, EngineError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def has_context(file: Path, context: str, server: str) -> bool:
     content = read(file)
     servers = [entry.get("cluster") for entry in content.get("clusters") or () if entry["name"] == context]
     right = [cluster for cluster in servers if isinstance(cluster, dict) and cluster.get("server") == server]
-    return content.get("current-context") == context and bool(right) and knows_context(file, context)
+    return content.get("current-context") == context and bool(right) and _knows(content, context)
 
 
 def current_context(file: Path) -> str:
@@ -87,7 +88,11 @@ def add_context(file: Path, context: str, *, server: str, pki: Path) -> None:
 
 def knows_context(file: Path, context: str) -> bool:
     """Whether the kubeconfig has a context of this name."""
-    return any(entry["name"] == context for entry in read(file).get("contexts") or ())
+    return _knows(read(file), context)
+
+
+def _knows(content: dict[str, Any], context: str) -> bool:
+    return any(entry["name"] == context for entry in content.get("contexts") or ())
 
 
 def remove_context(file: Path, context: str, *, before: str = "") -> bool:
@@ -116,11 +121,7 @@ def _changed(file: Path) -> Iterator[dict[str, Any]]:
         with _locked(real.with_name(f"{real.name}.lock")):
             content = read(real)
             yield content
-            new = real.with_name(f".{real.name}.new")
-            new.unlink(missing_ok=True)
-            new.touch(mode=0o600)
-            new.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-            new.replace(real)
+            write_whole(real, yaml.safe_dump(content, sort_keys=False))
     except OSError as error:
         raise EngineError(
             f"cannot write {error.filename or file}: {error.strerror}", hint="name another kubeconfig with --kubeconfig"

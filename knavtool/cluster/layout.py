@@ -15,7 +15,6 @@ from knavtool.errors import EngineError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DEFAULT_NAME = "default"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 # Lists of paths are split at commas and colons, Prometheus expands patterns, and configuration files know escapes.
 _AWKWARD = re.compile(r'[",:*?\[\]\\\x00-\x1f]')
@@ -66,6 +65,12 @@ class ClusterFiles:
         """What a process writes to stdout and stderr."""
         return self.directory / "logs" / f"{process}.log"
 
+    def missing(self) -> EngineError:
+        """The error for a command that needs the cluster when there is none."""
+        return EngineError(
+            f"there is no cluster {self.name}", hint=f"`knavtool cluster up --name {self.name}` makes it"
+        )
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only knavtool that changes this cluster; if another one is, that is an error at once."""
@@ -114,11 +119,11 @@ def cluster_names(environment: Mapping[str, str]) -> list[str]:
 
 def data_directory(environment: Mapping[str, str]) -> Path:
     """Where data of this user is kept: `$XDG_DATA_HOME/knavtool`."""
-    given = environment.get("XDG_DATA_HOME", "")
-    # The XDG specification wants relative paths to be ignored.
-    base = (
-        Path(given)
-        if given and Path(given).is_absolute()
-        else Path(environment.get("HOME") or Path.home()) / ".local" / "share"
-    )
+    return xdg_directory(environment, "XDG_DATA_HOME", Path(".local/share"))
+
+
+def xdg_directory(environment: Mapping[str, str], variable: str, below_home: Path) -> Path:
+    """Our directory below one of the XDG specification, which wants relative paths to be ignored."""
+    given = Path(environment.get(variable, ""))
+    base = given if given.is_absolute() else Path(environment.get("HOME") or Path.home()) / below_home
     return base / "knavtool"

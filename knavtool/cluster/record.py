@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from knavtool.cluster.whole import write_whole
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
@@ -45,7 +46,4 @@ def load(files: ClusterFiles) -> Record | None:
 
 def save(files: ClusterFiles, record: Record) -> None:
     """Write the record, whole or not at all."""
-    new = files.record.with_suffix(".new")
-    new.write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
-    new.chmod(0o600)
-    new.replace(files.record)
+    write_whole(files.record, json.dumps(asdict(record), indent=2))

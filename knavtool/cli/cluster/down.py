@@ -8,7 +8,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Name
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @app.command("down")
-def down(context: typer.Context, name: Name = "default", kubeconfig: options.Kubeconfig = None) -> None:
+def down(context: typer.Context, name: Name = DEFAULT_NAME, kubeconfig: options.Kubeconfig = None) -> None:
     """End every process of a cluster and remove it; the context that was current before becomes current again."""
     from knavtool.cluster.layout import cluster_files
 

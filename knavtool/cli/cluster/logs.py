@@ -9,15 +9,15 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import Name
-from knavtool.errors import EngineError, UsageError
+from knavtool.cli.cluster.options import DEFAULT_NAME, Name
+from knavtool.errors import UsageError
 
 
 @app.command("logs")
 def logs(
     context: typer.Context,
     component: Annotated[str, typer.Argument(help="A process, as `cluster status` names it.")],
-    name: Name = "default",
+    name: Name = DEFAULT_NAME,
     tail: Annotated[
         Optional[int],  # noqa: UP045 - typer reads this at run time
         typer.Option("--tail", envvar="KNAVTOOL_TAIL", min=0, help="Only the last lines."),
@@ -31,7 +31,7 @@ def logs(
 
     files = cluster_files(name, options.target(context, None, None).environment)
     if not files.directory.is_dir():
-        raise EngineError(f"there is no cluster {name}", hint=f"`knavtool cluster up --name {name}` makes it")
+        raise files.missing()
     known = sorted(path.stem for path in files.directory.glob("logs/*.log"))
     if component not in known:
         raise UsageError(f"cluster {name} has no log of {component}", hint=f"there is {', '.join(known)}")

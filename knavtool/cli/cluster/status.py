@@ -8,7 +8,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Name
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @app.command("status")
-def status(context: typer.Context, name: Name = "default", output: options.OutputFormat = options.Output.TABLE) -> None:
+def status(
+    context: typer.Context, name: Name = DEFAULT_NAME, output: options.OutputFormat = options.Output.TABLE
+) -> None:
     """List the processes of a cluster and whether they work; exit code 4 if one does not."""
     from knavtool.cluster.layout import cluster_files
 

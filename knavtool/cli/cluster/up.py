@@ -9,7 +9,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Name
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Engine(StrEnum):
 @app.command("up")
 def up(
     context: typer.Context,
-    name: Name = "default",
+    name: Name = DEFAULT_NAME,
     engine: Annotated[  # noqa: ARG001 - there is one so far
         Engine, typer.Option("--engine", envvar="KNAVTOOL_ENGINE", help="Where the control plane comes from.")
     ] = Engine.LOCAL,

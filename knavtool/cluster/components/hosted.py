@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from knavtool import resources
 from knavtool.cluster import processes
+from knavtool.cluster.whole import write_whole
 from knavtool.errors import RenderError
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 def port_names(component: Component) -> list[str]:
     """Our names of the ports that a component's process listens on."""
-    assert component.process is not None  # noqa: S101 - only asked of components that have one
-    return [f"{component.name}/{port}" for port in component.process.ports]
+    return [f"{component.name}/{port}" for port in _face(component).ports]
 
 
 def start(
@@ -66,9 +66,7 @@ def write_targets(files: ClusterFiles, metrics: Mapping[str, str]) -> None:
     for name, url in metrics.items():
         parts = urlsplit(url)
         labels = {"component": name, "__scheme__": parts.scheme, "__metrics_path__": parts.path}
-        new = targets / f".{name}.new"
-        new.write_text(json.dumps([{"targets": [parts.netloc], "labels": labels}]), encoding="utf-8")
-        new.replace(targets / f"{name}.json")
+        write_whole(targets / f"{name}.json", json.dumps([{"targets": [parts.netloc], "labels": labels}]))
 
 
 def _face(component: Component) -> ProcessFace:

@@ -17,7 +17,7 @@ from knavtool.cluster.toolchain.pins import Pins, Program, load_pins
 from knavtool.cluster.toolchain.sources import SourceFiles
 from knavtool.cluster.toolchain.store import Store, is_program, locked
 from knavtool.cluster.toolchain.versions import wrong_version
-from knavtool.errors import BinaryMissing, KnavError, UsageError
+from knavtool.errors import BinaryMissing, UsageError, blamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -117,7 +117,7 @@ class Toolchain:
                     for program in programs
                 }
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise blamed(errors) from None
         return {name: task.result() for name, task in tasks.items()}
 
     async def locate(self, name: str) -> Location:
@@ -228,17 +228,3 @@ class Toolchain:
             if is_program(candidate) and (real := candidate.resolve()) not in seen:
                 seen.add(real)
                 yield candidate.absolute()
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to tell: one meant for users if there is one."""
-    leaves = list(_leaves(errors))
-    return next((error for error in leaves if isinstance(error, KnavError)), leaves[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.ports import LOOPBACK, free_ports
 from knavtool.cluster.processes import marked, tail
 from knavtool.errors import EngineError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from knavtool.cluster.engines.local.settings import Group
     from knavtool.cluster.layout import ClusterFiles
 
-PROCESSES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PROGRAMS = (*PROCESSES, "kubectl", "kwokctl")
 API_SERVER_PORT = "kube-apiserver/https"
 # Our name of each port, and kwokctl's option for it.

@@ -9,6 +9,7 @@ from knavtool.cluster import kubeconfig, processes, record
 from knavtool.cluster.components import hosted
 from knavtool.cluster.components.records import Component, component
 from knavtool.cluster.engines.local import kwokctl
+from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.ports import LOOPBACK, require_free
 from knavtool.errors import UsageError
 
@@ -110,7 +111,7 @@ def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[
         return
     if plan.record is None:
         yield f"create cluster {files.name} in {files.directory}"
-        for name in kwokctl.PROCESSES:
+        for name in PROCESSES:
             yield f"start {name} {versions[name]} on {LOOPBACK}"
         if wanted.feature_gates:
             yield f"set feature gates {wanted.feature_gates}"

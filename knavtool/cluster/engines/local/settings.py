@@ -14,7 +14,7 @@ from knavtool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-GO_PROCESSES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+PROCESSES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ GROUPS: Mapping[str, Group] = {
     "memory": Group(
         why="collecting garbage at every doubling of a small heap costs a third of the time; memory is there",
         environment={
-            **{name: {"GOGC": "800", "GOMEMLIMIT": "1GiB"} for name in GO_PROCESSES},
+            **{name: {"GOGC": "800", "GOMEMLIMIT": "1GiB"} for name in PROCESSES},
             # With ten thousand nodes it would take more than five gigabytes otherwise.
             "kube-apiserver": {"GOGC": "800", "GOMEMLIMIT": "3GiB"},
         },

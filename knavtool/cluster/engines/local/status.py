@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from knavtool.cluster import processes, record
 from knavtool.cluster.components import hosted
 from knavtool.cluster.components.records import component
-from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.readiness import control_plane_health
+from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.health import healthy, origin
-from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
     from knavtool.cluster.layout import ClusterFiles
@@ -36,13 +35,10 @@ async def status(files: ClusterFiles) -> list[Row]:
     """All processes of a cluster; raises EngineError if there is no such cluster."""
     known = record.load(files)
     if known is None:
-        raise EngineError(
-            f"there is no cluster {files.name}",
-            hint=f"`knavtool cluster up --name {files.name}` makes it",
-        )
+        raise files.missing()
     alive = processes.running(files)
     urls = control_plane_health(known.ports)
-    versions = {name: known.versions.get(name, "") for name in kwokctl.PROCESSES}
+    versions = {name: known.versions.get(name, "") for name in PROCESSES}
     for name in known.components:
         chosen = component(name)
         urls[name] = hosted.ready_url(files, chosen, known.ports)

@@ -13,7 +13,7 @@ from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.down import stop
 from knavtool.cluster.engines.local.plan import component_ports, server_url
 from knavtool.cluster.engines.local.readiness import control_plane_health
-from knavtool.cluster.engines.local.settings import chosen
+from knavtool.cluster.engines.local.settings import PROCESSES, chosen
 from knavtool.cluster.health import origin, until_healthy
 from knavtool.cluster.ports import free_ports
 from knavtool.cluster.record import Record
@@ -211,8 +211,8 @@ async def _unless_dead(files: ClusterFiles) -> AsyncIterator[None]:
 
 async def _dead(files: ClusterFiles) -> None:
     """Wait until the processes have pid files, then until one of them ends."""
-    while not (numbers := processes.recorded(files)).keys() >= set(kwokctl.PROCESSES):  # noqa: ASYNC110
+    while not (numbers := processes.recorded(files)).keys() >= set(PROCESSES):  # noqa: ASYNC110
         # kwokctl writes them within a second of its start, and tells nobody.
         await asyncio.sleep(0.05)
-    async with processes.watched(files, {name: numbers[name] for name in kwokctl.PROCESSES}):
+    async with processes.watched(files, {name: numbers[name] for name in PROCESSES}):
         await asyncio.get_running_loop().create_future()
