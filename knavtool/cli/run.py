@@ -13,6 +13,7 @@ from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
+    from knavtool.events import Steps
     from knavtool.report.recorder import Recorder
     from knavtool.workflow.plan import Plan
 
@@ -51,6 +52,20 @@ def run(
         float,
         typer.Option("--qps", min=0, envvar="KNAVTOOL_QPS", help="At most this many requests per second; 0: no limit."),
     ] = 0,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045 - see above
+        typer.Option(
+            "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflow a value."
+        ),
+    ] = None,
+    compat: Annotated[
+        bool,
+        typer.Option(
+            "--compat",
+            envvar="KNAVTOOL_COMPAT",
+            help="Read as Knavigator does: unknown fields and missing template parameters are warnings.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan and every object, send nothing."),
@@ -61,14 +76,15 @@ def run(
     """Execute workflows: prepare the cluster, submit objects, check what becomes of them."""
     from knavtool.documents.duration import parse_duration
     from knavtool.documents.paths import expand_paths
+    from knavtool.documents.variables import parse_settings
     from knavtool.documents.workflow import load_workflows
     from knavtool.report.recorder import Recorder
     from knavtool.workflow import plan
 
     seconds = parse_duration(cleanup_timeout)
     _check_reports(report, junit, json)
-    documents = load_workflows(expand_paths(workflows))
-    planned = plan.build(documents, search=[Path.cwd()])
+    documents = load_workflows(expand_paths(workflows), settings=parse_settings(settings or []), lenient=compat)
+    planned = plan.build(documents, search=[Path.cwd()], lenient=compat)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:
         run_async(_print(target, planned))
@@ -91,6 +107,7 @@ async def _print(target: options.Target, planned: Plan) -> None:
     from knavtool.workflow import rendering
 
     with progress(target.settings) as steps:
+        _warn(planned, steps)
         rendered = await rendering.render(planned, await helm_program(target, steps))
     sys.stdout.writelines(rendered.text())
 
@@ -106,6 +123,7 @@ async def _execute(
     from knavtool.workflow.preflight import preflight
 
     with progress(target.settings, listen=[recorder]) as steps:
+        _warn(planned, steps)
         rendered = await rendering.render(planned, await helm_program(target, steps))
         async with connect(
             kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
@@ -114,6 +132,11 @@ async def _execute(
             return await runner.execute(
                 rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
             )
+
+
+def _warn(planned: Plan, steps: Steps) -> None:
+    for warning in planned.warnings:
+        steps.note(str(warning), warning=True)
 
 
 def _check_reports(directory: Path | None, *files: Path | None) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from knavtool.errors import ExitCode, InvalidDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from knavtool.errors import Violation
 
@@ -21,42 +21,66 @@ _KINDS = {"tasks": "a workflow", "nodes": "a values file"}
 def validate(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Values and workflow files: paths, directories, comma lists, {a,b}."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Values and workflow files: paths, directories, comma lists, {a,b}. The workflows of one argument are "
+            "checked together, as `run` would run them.",
+        ),
     ],
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflows a value."
+        ),
+    ] = None,
 ) -> None:
     """Check files; every fault of all of them is one line on stderr: file:line:column: path: message."""
     from knavtool.documents.paths import find_paths
+    from knavtool.documents.variables import parse_settings
 
-    found, faults = find_paths(files)
-    if faults:
-        print(*faults, sep="\n", file=sys.stderr)
-    for file in dict.fromkeys(found):
-        wrong = [str(violation) for violation in _violations(file)]
-        faults += wrong
-        # Nothing stands before a fault, so that editors find the place.
-        print(*(wrong or [f"{file}: ok"]), sep="\n", file=sys.stderr)
-    if faults:
+    given = parse_settings(settings or [])
+    missing: list[str] = []
+    faults: list[Violation] = []
+    looked_at: list[Path] = []
+    for argument in files:
+        found, wrong = find_paths([argument])
+        missing += wrong
+        looked_at += found
+        faults += _violations(list(dict.fromkeys(found)), given)
+    bad = {violation.file for violation in faults}
+    fine = [f"{file}: ok" for file in looked_at if str(file) not in bad]
+    # Nothing stands before a fault, so that editors find the place.
+    print(*dict.fromkeys([*missing, *map(str, faults), *fine]), sep="\n", file=sys.stderr)
+    if missing or faults:
         raise typer.Exit(int(ExitCode.BAD_INPUT))
 
 
-def _violations(file: Path) -> Sequence[Violation]:
-    """What is wrong with one file; its kind is told by its top-level fields."""
+def _violations(files: Sequence[Path], settings: Mapping[str, Any]) -> Sequence[Violation]:
+    """What is wrong with files that are used together; their kinds are told by their top-level fields."""
     from knavtool.documents.schema import nearest
     from knavtool.documents.values import parse_values
     from knavtool.documents.workflow import parse_workflow
     from knavtool.documents.yaml import load
+    from knavtool.workflow import plan
 
+    wrong: list[Violation] = []
+    workflows = []
+    for file in files:
+        try:
+            document = load(file)
+            data = document.data
+            if isinstance(data, dict) and "tasks" in data:
+                workflows.append(parse_workflow(document, file, settings=settings))
+            elif isinstance(data, dict) and "nodes" in data:
+                parse_values(document)
+            else:
+                known = [nearest(str(key), _KINDS) for key in data] if isinstance(data, dict) else []
+                expected = " or ".join(f"{kind} (with the field {field!r})" for field, kind in _KINDS.items())
+                wrong.append(document.violation((), f"expected {expected}{next(filter(None, known), '')}"))
+        except InvalidDocument as error:
+            wrong += error.violations
     try:
-        document = load(file)
-        data = document.data
-        if isinstance(data, dict) and "tasks" in data:
-            parse_workflow(document, file)
-        elif isinstance(data, dict) and "nodes" in data:
-            parse_values(document)
-        else:
-            expected = " or ".join(f"{kind} (with the field {field!r})" for field, kind in _KINDS.items())
-            near = next(filter(None, (nearest(str(key), _KINDS) for key in data)), "") if isinstance(data, dict) else ""
-            return [document.violation((), f"expected {expected}{near}")]
+        plan.build(workflows, search=[Path.cwd()])
     except InvalidDocument as error:
-        return error.violations
-    return []
+        wrong += error.violations
+    return sorted(set(wrong))

@@ -1,13 +1,16 @@
-"""Workflow files as frozen models: the envelope and, per task, parameters whose shape has been checked."""
+"""Workflow files as frozen models: the envelope, and tasks whose parameters have values and the right shape."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from knavtool.documents.complaints import nearest
 from knavtool.documents.duration import is_duration, parse_duration
-from knavtool.documents.schema import normalized, violations
+from knavtool.documents.normal import normal
+from knavtool.documents.schema import checked, find, normalized
 from knavtool.documents.values import parse_entries
+from knavtool.documents.variables import Substitution
 from knavtool.documents.yaml import load
 from knavtool.errors import InvalidDocument, UsageError, Violation
 
@@ -15,37 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from knavtool.documents.places import Location
     from knavtool.documents.yaml import Document
 
-TASK_TYPES = (
-    "Configure",
-    "RegisterObj",
-    "SubmitObj",
-    "UpdateObj",
-    "CheckObj",
-    "CheckPod",
-    "CheckConfigmap",
-    "DeleteObj",
-    "UpdateNodes",
-    "Sleep",
-    "Pause",
-)
+TASK_TYPES: tuple[str, ...] = tuple(checked("workflow")["$defs"]["task"]["properties"]["type"]["enum"])
 """The task types a workflow may name."""
-
-_TIMED = frozenset({"Configure", "Sleep"})
-"""Task types whose timeout must be longer than zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDocument:
-    """One task as written; `params` hold only what was given, scalars where text is wanted already as text."""
+    """One task as written; `params` hold only what was given, scalars where text is wanted already as text.
+
+    `timeout` is in seconds. `tasks` are those of a block. A task that is not `valid` has violations, which are told
+    elsewhere; only its id and type can be used.
+    """
 
     id: str
     type: str
-    description: str
-    params: Mapping[str, Any]
-    index: int
     document: Document = field(repr=False)
+    place: Location
+    description: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    continue_on_error: bool = False
+    tasks: tuple[Entry, ...] = ()
+    valid: bool = True
 
     @property
     def file(self) -> str:
@@ -54,86 +51,243 @@ class TaskDocument:
 
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a place below the parameters."""
-        return self.document.where(("tasks", self.index, "params", *path))
+        return self.document.where((*self.place, "params", *path))
+
+    def where_id(self) -> str:
+        """`file:line:column` of the id."""
+        return self.document.where((*self.place, "id"))
 
     def violation(self, message: str, *path: str | int) -> Violation:
         """Something wrong below the parameters."""
-        return self.document.violation(("tasks", self.index, "params", *path), message)
+        return self.document.violation((*self.place, "params", *path), message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForEachDocument:
+    """A task that is written once and stands for one per item; each round has a title such as `size=2`."""
+
+    id: str
+    type: str
+    document: Document = field(repr=False)
+    place: Location
+    rounds: tuple[tuple[str, TaskDocument], ...]
+
+
+Entry: TypeAlias = TaskDocument | ForEachDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowDocument:
-    """One workflow file that has the right shape."""
+    """One workflow file; `faults` are its violations, `warnings` what was only told because it is read leniently."""
 
     name: str
     description: str
-    tasks: tuple[TaskDocument, ...]
+    tasks: tuple[Entry, ...]
     file: Path
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[Violation, ...] = ()
+    warnings: tuple[Violation, ...] = ()
 
 
-def load_workflows(paths: Sequence[Path]) -> list[WorkflowDocument]:
-    """Read and check several files; raises InvalidDocument with everything that is wrong in all of them."""
+def load_workflows(
+    paths: Sequence[Path], *, settings: Mapping[str, Any] | None = None, lenient: bool = False
+) -> list[WorkflowDocument]:
+    """Read several files; `settings` are values of variables. Violations inside them are kept for the plan to tell.
+
+    With `lenient`, fields that nobody reads are warnings. Raises InvalidDocument if a file cannot be read as a list of
+    tasks, with all that is wrong in any of them, and UsageError for a setting that no file knows.
+    """
     workflows: list[WorkflowDocument] = []
-    wrong: list[Violation] = []
+    unreadable: list[Violation] = []
     for path in paths:
         try:
-            workflows.append(load_workflow(path))
+            workflows.append(parse_workflow(load(path), path, settings=settings, lenient=lenient))
         except InvalidDocument as error:
-            wrong += error.violations
-    if wrong:
-        raise InvalidDocument(wrong)
+            unreadable += error.violations
+    if unreadable:
+        raise InvalidDocument([*unreadable, *(fault for workflow in workflows for fault in workflow.faults)])
+    known = {name for workflow in workflows for name in workflow.variables}
+    for name in settings or {}:
+        if name not in known:
+            listed = f"; there are: {', '.join(sorted(known))}" if known else "; the workflow has no variables"
+            raise UsageError(f"--set {name}: no such variable{nearest(name, known) or listed}")
     return workflows
 
 
-def load_workflow(path: Path) -> WorkflowDocument:
-    """Read and check one file; raises InvalidDocument with everything that is wrong."""
-    return parse_workflow(load(path), path)
-
-
-def parse_workflow(document: Document, path: Path) -> WorkflowDocument:
-    """Check a document; templates that it names are looked for beside `path`."""
+def parse_workflow(
+    document: Document, path: Path, *, settings: Mapping[str, Any] | None = None, lenient: bool = False
+) -> WorkflowDocument:
+    """Check a document; templates that it names are looked for beside `path`. Raises InvalidDocument."""
     document = normalized(document, "workflow")
-    wrong = violations(document, "workflow")
-    if isinstance(document.data, dict) and isinstance(document.data.get("tasks"), list):
-        for index, task in enumerate(document.data["tasks"]):
-            if isinstance(task, dict) and isinstance(task.get("params"), dict):
-                wrong += _task_faults(document, index, task, wrong)
-    if wrong:
-        raise InvalidDocument(wrong)
-    tasks = tuple(
-        TaskDocument(
-            id=task["id"],
-            type=task["type"],
-            description=task.get("description", ""),
-            params=task.get("params", {}),
-            index=index,
-            document=document,
-        )
-        for index, task in enumerate(document.data["tasks"])
-    )
+    reader = _Reader(document, lenient=lenient)
+    reader.take(document.data, "", ())
+    data = document.data
+    if not isinstance(data, dict) or not isinstance(data.get("tasks"), list):
+        raise InvalidDocument(reader.faults)
+    given = data.get("variables")
+    declared: dict[str, Any] = given if isinstance(given, dict) else {}
+    values = {**declared, **{name: value for name, value in (settings or {}).items() if name in declared}}
+    for name, value in values.items():
+        if value is None:
+            message = f"the variable has no value; give it one here or with --set {name}=VALUE"
+            reader.faults.append(document.violation(("variables", name), message))
+    tasks = tuple(reader.tasks(data["tasks"], ("tasks",), values))
     return WorkflowDocument(
-        name=document.data.get("name", path.stem),
-        description=document.data.get("description", ""),
+        name=_text(data.get("name")) or path.stem,
+        description=_text(data.get("description")),
         tasks=tasks,
         file=path,
+        variables=values,
+        faults=tuple(reader.faults),
+        warnings=tuple(reader.warnings),
     )
 
 
-def _task_faults(
-    document: Document, index: int, task: Mapping[str, Any], rejected: Sequence[Violation]
-) -> Iterator[Violation]:
-    """What the schema cannot see: times, and the rules for nodes."""
-    params = ("tasks", index, "params")
-    timeout = task["params"].get("timeout")
-    if isinstance(timeout, str) and is_duration(timeout):
+class _Reader:
+    """Reads the tasks of one document and collects what is wrong."""
+
+    def __init__(self, document: Document, *, lenient: bool) -> None:
+        self._document = document
+        self._lenient = lenient
+        self.faults: list[Violation] = []
+        self.warnings: list[Violation] = []
+
+    def take(self, data: Any, part: str, at: Location) -> bool:
+        """Check data against the schema; whether it fits."""
+        found = find(self._document, "workflow", data, part=part, at=at)
+        self.faults += found.wrong
+        target = self.warnings if self._lenient else self.faults
+        target += found.unknown
+        return not found.wrong and (self._lenient or not found.unknown)
+
+    def tasks(self, given: Any, at: Location, values: Mapping[str, Any]) -> Iterator[Entry]:
+        """Tasks of a list; what is no task has been told by the schema."""
+        for index, item in enumerate(given if isinstance(given, list) else ()):
+            place = (*at, index)
+            if not isinstance(item, dict):
+                self.take(item, "task", place)
+            elif item.get("foreach") is not None:
+                yield self._for_each(item, place, values)
+            else:
+                yield self._task(item, place, values)
+
+    def _for_each(self, item: dict[str, Any], place: Location, values: Mapping[str, Any]) -> Entry:
+        once = {key: value for key, value in item.items() if key != "foreach"}
+        substitution = Substitution(values)
+        loop = substitution.put(item["foreach"], (*place, "foreach"))
+        self._told(substitution)
+        shape = {"id": "loop", "type": "Sleep", "params": {"timeout": "1s"}, "foreach": loop}
+        if not (substitution.whole and self.take(shape, "task", place)):
+            return self._invalid(once, place)
+        (name, items), *_ = loop.items()
+        # A fault of the task is the same in every round.
+        before = len(self.faults)
+        rounds = []
+        for value in items:
+            rounds.append((f"{name}={_short(value)}", self._task(once, place, {**values, name: value})))
+            if len(self.faults) > before:
+                break
+        first = rounds[0][1]
+        return ForEachDocument(
+            id=_text(item.get("id")) or first.id,
+            type=first.type,
+            document=self._document,
+            place=place,
+            rounds=tuple(rounds),
+        )
+
+    def _task(self, item: dict[str, Any], place: Location, values: Mapping[str, Any]) -> TaskDocument:
+        root = checked("workflow")
+        inner = self._inner(item)
+        own = item if inner is None else {**item, "params": {**item["params"], "tasks": []}}
+        substitution = Substitution(values)
+        data = normal(substitution.put(own, place), root["$defs"]["task"], root)
+        self._told(substitution)
+        if inner is not None:
+            data["params"]["tasks"] = inner
+        fits = substitution.whole and self.take(data, "task", place)
+        beyond = list(self._beyond_the_schema(data, place)) if substitution.whole else []
+        self.faults += beyond
+        if not fits:
+            return self._invalid(item, place)
+        tasks = tuple(self.tasks(inner, (*place, "params", "tasks"), values)) if inner is not None else ()
+        return TaskDocument(
+            id=data["id"],
+            type=data["type"],
+            document=self._document,
+            place=place,
+            description=data.get("description", ""),
+            params=data.get("params", {}),
+            timeout=(parse_duration(data["timeout"]) or None) if _fits(data.get("timeout")) else None,
+            continue_on_error=data.get("continueOnError", False),
+            tasks=tasks,
+            valid=not beyond,
+        )
+
+    def _inner(self, item: dict[str, Any]) -> list[Any] | None:
+        """The tasks of a block; their references to variables are left to themselves."""
+        params = item.get("params")
+        type_ = item.get("type")
+        if (
+            isinstance(type_, str)
+            and type_ in BLOCK_TYPES
+            and isinstance(params, dict)
+            and isinstance(params.get("tasks"), list)
+        ):
+            tasks: list[Any] = params["tasks"]
+            return tasks
+        return None
+
+    def _invalid(self, item: Mapping[str, Any], place: Location) -> TaskDocument:
+        return TaskDocument(
+            id=_text(item.get("id")), type=_text(item.get("type")), document=self._document, place=place, valid=False
+        )
+
+    def _told(self, substitution: Substitution) -> None:
+        self.faults += [self._document.violation(place, message) for place, message in substitution.wrong]
+
+    def _beyond_the_schema(self, task: Mapping[str, Any], place: Location) -> Iterator[Violation]:
+        """What the schema cannot see: times, and the rules for nodes."""
+        params = task.get("params")
+        params = params if isinstance(params, dict) else {}
+        yield from self._time(task.get("timeout"), (*place, "timeout"), required=False)
+        yield from self._time(
+            params.get("timeout"), (*place, "params", "timeout"), required=task.get("type") in ("Configure", "Sleep")
+        )
+        if task.get("type") == "Configure" and isinstance(params.get("nodes"), list):
+            place = (*place, "params", "nodes")
+            yield from parse_entries(self._document, place, params["nodes"], rejected=self.faults)[1]
+
+    def _time(self, given: Any, place: Location, *, required: bool) -> Iterator[Violation]:
+        if not isinstance(given, str) or not is_duration(given):
+            return
         try:
-            seconds = parse_duration(timeout)
+            seconds = parse_duration(given)
         except UsageError as error:
-            yield document.violation((*params, "timeout"), error.message)
-        else:
-            if seconds < 0:
-                yield document.violation((*params, "timeout"), "must not be negative")
-            elif seconds == 0 and task.get("type") in _TIMED:
-                yield document.violation((*params, "timeout"), "must be longer than zero")
-    if task.get("type") == "Configure" and isinstance(task["params"].get("nodes"), list):
-        yield from parse_entries(document, (*params, "nodes"), rejected=rejected)[1]
+            yield self._document.violation(place, error.message)
+            return
+        if seconds < 0:
+            yield self._document.violation(place, "must not be negative")
+        elif seconds == 0 and required:
+            yield self._document.violation(place, "must be longer than zero")
+
+
+BLOCK_TYPES = frozenset({"Parallel", "Repeat"})
+"""Task types that hold tasks."""
+
+
+def _fits(duration: Any) -> bool:
+    try:
+        return isinstance(duration, str) and parse_duration(duration) >= 0
+    except UsageError:
+        return False
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}={_short(inner)}" for key, inner in value.items())[:40]
+    return str(value)[:40]

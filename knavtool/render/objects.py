@@ -17,13 +17,14 @@ NO_VALUE = "<no value>"
 """What Go prints for a parameter that is not given."""
 
 
-def parse(body: str, where: str) -> Manifest:
+def parse(body: str, where: str, *, lenient: bool = False) -> Manifest:
     """Read one object; `where` names its source in messages. Raises RenderError.
 
-    Labels and annotations become text, everything else stays as it is written.
+    With `lenient`, `<no value>` is text like any other. Labels and annotations become text, everything else stays as
+    it is written.
     """
     lines = body.split("\n")
-    for line in lines:
+    for line in lines if not lenient else ():
         if NO_VALUE in line and not line.lstrip().startswith("#"):
             raise RenderError(
                 f"{where}: prints a parameter that is not given: {line.strip()}",

@@ -101,38 +101,41 @@ async def render_objects(
     params: Mapping[str, Any],
     count: int,
     first_enum: int,
+    lenient: bool = False,
 ) -> Rendered:
     """Render `count` instances, numbered from `first_enum`, with one call of Helm.
 
     Instances that differ in their name and number only are rendered once and stamped. Raises RenderError with the
-    template's file and line.
+    template's file and line. With `lenient` a parameter that is not given is printed as `<no value>`.
     """
     numbers = range(first_enum, first_enum + count)
     if count > 1 and formats.name is not None and all(gotemplate.only_printed(block) for block in template.blocks):
         answer = await run(helm, template, formats, params, numbers, stamped=True)
         _check_names(template, answer.names)
-        if (objects := _stamped(template, answer, numbers)) is not None:
+        if (objects := _stamped(template, answer, numbers, lenient=lenient)) is not None:
             return _rendered(answer, objects)
     answer = await run(helm, template, formats, params, numbers, stamped=False)
     if formats.name is not None:
         _check_names(template, answer.names)
-    return _rendered(answer, tuple(_parsed(template, texts) for texts in answer.instances))
+    return _rendered(answer, tuple(_parsed(template, texts, lenient=lenient) for texts in answer.instances))
 
 
 def _rendered(answer: Answer, objects: tuple[tuple[Manifest, ...], ...]) -> Rendered:
     return Rendered(names=answer.names, objects=objects, pod_patterns=answer.pod_patterns, pod_count=answer.pod_count)
 
 
-def _parsed(template: ObjectTemplate, texts: tuple[str, ...]) -> tuple[Manifest, ...]:
-    return tuple(parse(text, template.place(number)) for number, text in enumerate(texts))
+def _parsed(template: ObjectTemplate, texts: tuple[str, ...], *, lenient: bool) -> tuple[Manifest, ...]:
+    return tuple(parse(text, template.place(number), lenient=lenient) for number, text in enumerate(texts))
 
 
-def _stamped(template: ObjectTemplate, answer: Answer, numbers: range) -> tuple[tuple[Manifest, ...], ...] | None:
+def _stamped(
+    template: ObjectTemplate, answer: Answer, numbers: range, *, lenient: bool
+) -> tuple[tuple[Manifest, ...], ...] | None:
     """The objects made of the prototype; None if they would not be what rendering each gives."""
     if not all(_STAMPABLE.fullmatch(name) for name in answer.names):
         return None
-    first = _parsed(template, answer.instances[0])
-    prototypes = [orjson.dumps(item) for item in _parsed(template, answer.prototype)]
+    first = _parsed(template, answer.instances[0], lenient=lenient)
+    prototypes = [orjson.dumps(item) for item in _parsed(template, answer.prototype, lenient=lenient)]
     objects = tuple(
         tuple(_stamp(prototype, name, number) for prototype in prototypes)
         for name, number in zip(answer.names, numbers, strict=True)

@@ -2,20 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
+from knavtool.documents.values import parse_entries
+from knavtool.documents.workflow import ForEachDocument
 from knavtool.errors import InvalidDocument
-from knavtool.workflow.scope import Scope
-from knavtool.workflow.tasks import TASKS
+from knavtool.render.template import Formats
+from knavtool.workflow.scope import PlannedSubmission, Registration, Scope, Whole
+from knavtool.workflow.tasks import BLOCKS, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from knavtool.documents.workflow import WorkflowDocument
+    from knavtool.documents.workflow import Entry, TaskDocument, WorkflowDocument
     from knavtool.errors import Violation
     from knavtool.workflow.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTask:
+    """A task, and what it can refer to."""
+
+    task: Task
+    scope: Scope
+
+    @property
+    def document(self) -> TaskDocument:
+        """The task as written."""
+        return self.task.document
+
+    @property
+    def description(self) -> str:
+        """The task's description."""
+        return self.document.description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Steps in their order; the title says which round of a loop they are, empty if nothing needs to be said."""
+
+    title: str
+    steps: tuple[Planned, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedBlock:
+    """Steps that belong together: rounds of a loop one after the other, or branches at the same time."""
+
+    document: Entry
+    branches: tuple[Branch, ...]
+    parallel: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What holds the steps together."""
+        return "foreach" if isinstance(self.document, ForEachDocument) else self.document.type
+
+    @property
+    def description(self) -> str:
+        """The block's description; that of a loop is its tasks'."""
+        return "" if isinstance(self.document, ForEachDocument) else self.document.description
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that the whole block may take; a loop's timeout is that of each round's task."""
+        return None if isinstance(self.document, ForEachDocument) else self.document.timeout
+
+    @property
+    def continue_on_error(self) -> bool:
+        """Whether what comes after it runs although it failed."""
+        return not isinstance(self.document, ForEachDocument) and self.document.continue_on_error
+
+
+Planned: TypeAlias = PlannedTask | PlannedBlock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +86,7 @@ class PlannedWorkflow:
     name: str
     description: str
     file: Path
-    tasks: tuple[Task, ...]
+    steps: tuple[Planned, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,43 +95,123 @@ class Plan:
 
     workflows: tuple[PlannedWorkflow, ...]
     scope: Scope
+    warnings: tuple[Violation, ...] = ()
 
-    def tasks(self) -> Iterator[Task]:
-        """All tasks in the order in which they run."""
+    def tasks(self) -> Iterator[PlannedTask]:
+        """All tasks in the order in which they run, those of parallel branches one branch after the other."""
         for workflow in self.workflows:
-            yield from workflow.tasks
+            yield from tasks_of(workflow.steps)
 
 
-def build(workflows: Sequence[WorkflowDocument], *, search: Sequence[Path]) -> Plan:
+def tasks_of(steps: Iterable[Planned]) -> Iterator[PlannedTask]:
+    """The tasks of steps and of the blocks among them."""
+    for step in steps:
+        if isinstance(step, PlannedTask):
+            yield step
+        else:
+            for branch in step.branches:
+                yield from tasks_of(branch.steps)
+
+
+def build(workflows: Sequence[WorkflowDocument], *, search: Sequence[Path], lenient: bool = False) -> Plan:
     """Resolve everything; raises InvalidDocument with all that is wrong in any of the files.
 
     The files share one scope, so that one file may register what another submits. `search` holds the directories in
     which templates are looked for before the workflow's own.
     """
-    later = {
-        (task.type, task.id): task.document.where(("tasks", task.index, "id"))
-        for workflow in reversed(workflows)
-        for task in reversed(workflow.tasks)
-    }
-    scope = Scope(search=[directory.resolve() for directory in search], later=later)
-    wrong: list[Violation] = []
-    planned = []
-    for workflow in workflows:
-        tasks: list[Task] = []
-        for document in workflow.tasks:
-            type_ = TASKS.get(document.type)
-            if type_ is None:
-                place = ("tasks", document.index, "type")
-                wrong.append(document.document.violation(place, f"{document.type} is not implemented yet"))
-                continue
-            task = type_.parse(document)
-            wrong += task.check(scope)
-            tasks.append(task)
-        planned.append(
-            PlannedWorkflow(
-                name=workflow.name, description=workflow.description, file=workflow.file, tasks=tuple(tasks)
-            )
+    documents = [document for workflow in reversed(workflows) for document in reversed(list(_flat(workflow.tasks)))]
+    whole = Whole(
+        search=[directory.resolve() for directory in search],
+        later={(document.type, document.id): document.where_id() for document in documents},
+        lenient=lenient,
+        warnings=[warning for workflow in workflows for warning in workflow.warnings],
+        node_labels=_node_labels(documents),
+    )
+    builder = _Builder()
+    scope = Scope(whole=whole)
+    planned = tuple(
+        PlannedWorkflow(
+            name=workflow.name,
+            description=workflow.description,
+            file=workflow.file,
+            steps=builder.steps(workflow.tasks, scope),
         )
+        for workflow in workflows
+    )
+    wrong = [*(fault for workflow in workflows for fault in workflow.faults), *builder.wrong]
     if wrong:
         raise InvalidDocument(wrong)
-    return Plan(workflows=tuple(planned), scope=scope)
+    return Plan(workflows=planned, scope=scope, warnings=tuple(sorted(set(whole.warnings))))
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Builds steps, and collects what is wrong with them."""
+
+    wrong: list[Violation] = field(default_factory=list)
+
+    def steps(self, documents: Iterable[Entry], scope: Scope) -> tuple[Planned, ...]:
+        """The steps of a list of tasks; those that were refused before are left out."""
+        return tuple(step for document in documents if (step := self._step(document, scope)) is not None)
+
+    def _step(self, document: Entry, scope: Scope) -> Planned | None:
+        if isinstance(document, ForEachDocument):
+            rounds = [(title, (task,)) for title, task in document.rounds]
+            return self._block(document, rounds, scope, parallel=False)
+        if (block := BLOCKS.get(document.type)) is not None:
+            # The tasks of a block that is not valid are looked at all the same.
+            parsed = block.parse(document)
+            return self._block(document, parsed.branches(), scope, parallel=parsed.parallel)
+        if not document.valid:
+            _declare(document, scope)
+            return None
+        if document.type not in TASKS:
+            place = (*document.place, "type")
+            self.wrong.append(document.document.violation(place, f"{document.type} is not implemented yet"))
+            return None
+        task = TASKS[document.type].parse(document)
+        self.wrong += task.check(scope)
+        return PlannedTask(task=task, scope=scope)
+
+    def _block(
+        self, document: Entry, branches: Iterable[tuple[str, Sequence[Entry]]], outer: Scope, *, parallel: bool
+    ) -> PlannedBlock:
+        scopes: list[Scope] = []
+        built: list[Branch] = []
+        for title, documents in branches:
+            scopes.append(outer.inside())
+            built.append(Branch(title=title, steps=self.steps(documents, scopes[-1])))
+        self.wrong += outer.take_in(scopes)
+        return PlannedBlock(document=document, branches=tuple(built), parallel=parallel)
+
+
+def _declare(document: TaskDocument, scope: Scope) -> None:
+    """Let later tasks refer to a task that was refused, so that its own fault is the only one told."""
+    if not document.id:
+        return
+    scope.registrations.setdefault(document.id, Registration(document=document, template=None, formats=Formats()))
+    nothing = PlannedSubmission(document=document, registration=None, count=0, first_enum=0, keys=())
+    scope.submissions.setdefault(document.id, nothing)
+
+
+def _flat(documents: Iterable[Entry]) -> Iterator[TaskDocument]:
+    for document in documents:
+        if isinstance(document, ForEachDocument):
+            yield from _flat(task for _, task in document.rounds)
+        else:
+            yield document
+            yield from _flat(document.tasks)
+
+
+def _node_labels(documents: Iterable[TaskDocument]) -> set[str] | None:
+    """The label keys of all nodes that the plan makes itself; None if it makes none."""
+    labels: set[str] = set()
+    made = False
+    for document in documents:
+        if document.type == "Configure" and document.valid and document.params.get("nodes"):
+            made = True
+            entries, _ = parse_entries(document.document, (), document.params["nodes"])
+            labels.update(*(entry.labels for entry in entries))
+        elif document.type == "UpdateNodes" and document.valid:
+            labels.update((document.params["state"].get("metadata") or {}).get("labels") or {})
+    return labels | {"kubernetes.io/hostname", "type"} if made else None

@@ -111,6 +111,8 @@ class Tally:
         self._pods: dict[str, Manifest] = {}
         self._in_phase: set[str] = set()
         self._misplaced: dict[str, str] = {}
+        self._phases: dict[str, str] = {}
+        self._per_phase: Counter[str] = Counter()
         self.unknown_nodes: set[str] = set()
 
     @property
@@ -129,19 +131,24 @@ class Tally:
         return len(self._in_phase) - len(self._misplaced)
 
     def put(self, pod: Manifest) -> None:
-        """A pod is new or has changed."""
+        """A pod, or its essential parts, is new or has changed."""
         uid = pod["metadata"]["uid"]
         self.drop(uid)
-        self._pods[uid] = kept = _essential(pod)
-        if not self._belongs(kept) or not _counts(kept, self._expected.status):
+        self._pods[uid] = pod
+        if not self._belongs(pod):
+            return
+        phase = phase_of(pod)
+        self._phases[uid] = phase
+        self._per_phase[phase] += 1
+        if not _counts(pod, self._expected.status):
             return
         self._in_phase.add(uid)
         if not self._expected.node_labels:
             return
-        node = kept["spec"].get("nodeName")
+        node = pod.get("spec", {}).get("nodeName")
         if node and node not in self._nodes:
             self.unknown_nodes.add(node)
-        if fault := _misplaced(kept, self._expected.node_labels, self._nodes):
+        if fault := _misplaced(pod, self._expected.node_labels, self._nodes):
             self._misplaced[uid] = fault
 
     def drop(self, uid: str) -> None:
@@ -149,6 +156,12 @@ class Tally:
         self._pods.pop(uid, None)
         self._in_phase.discard(uid)
         self._misplaced.pop(uid, None)
+        if (phase := self._phases.pop(uid, None)) is not None:
+            self._per_phase[phase] -= 1
+
+    def phase_text(self) -> str:
+        """`3 Running, 1 Pending`, without looking at the pods again."""
+        return ", ".join(f"{count} {phase}" for phase, count in self._per_phase.most_common() if count)
 
     def recount(self, nodes: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Count all pods again, because more is known about the labels of nodes or about which pods belong."""
@@ -169,7 +182,7 @@ class Tally:
         )
 
 
-def _essential(pod: Manifest) -> Manifest:
+def essential(pod: Manifest) -> Manifest:
     """The parts of a pod that are looked at here, a tenth of it: tens of thousands may be followed."""
     wanted = {
         "metadata": ("name", "namespace", "uid", "ownerReferences", "deletionTimestamp"),

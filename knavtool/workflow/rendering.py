@@ -10,15 +10,16 @@ import orjson
 
 from knavtool.documents.yaml import dump
 from knavtool.errors import InvalidDocument
+from knavtool.workflow.plan import PlannedTask, tasks_of
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
-    from knavtool.workflow.plan import Plan
+    from knavtool.workflow.plan import Plan, Planned
     from knavtool.workflow.task import Rendering, Task
 
 _AT_ONCE = 4
@@ -51,27 +52,39 @@ class RenderedPlan:
         """The plan as comments, the objects as YAML documents."""
         for workflow in self.plan.workflows:
             yield f"# workflow {workflow.name} ({workflow.file})\n"
-            for number, task in enumerate(workflow.tasks, 1):
-                yield f"# {number}. {task.document.id} ({task.document.type}){_sends(self.of(task))}\n"
+            yield from self._outline(workflow.steps, "")
         for workflow in self.plan.workflows:
-            for task in workflow.tasks:
-                rendering = self.of(task)
+            for planned in tasks_of(workflow.steps):
+                rendering = self.of(planned.task)
                 if not rendering.instances and rendering.nodes is None:
                     continue
-                yield f"# {workflow.name}: {task.document.id}\n"
+                yield f"# {workflow.name}: {planned.document.id}\n"
                 for blocks in rendering.instances:
                     yield dump(_decoded(item.body) for item in blocks)
                 for batch in rendering.nodes.batches if rendering.nodes is not None else ():
                     yield from batch.yaml()
+
+    def _outline(self, steps: Iterable[Planned], outer: str) -> Iterator[str]:
+        """One line per step, numbered like chapters."""
+        for number, step in enumerate(steps, 1):
+            place = f"{outer}{number}."
+            if isinstance(step, PlannedTask):
+                yield f"# {place} {step.document.id} ({step.document.type}){_sends(self.of(step.task))}\n"
+                continue
+            yield f"# {place} {step.document.id} ({step.kind})\n"
+            for branch in step.branches:
+                if branch.title:
+                    yield f"#    {branch.title}\n"
+                yield from self._outline(branch.steps, place)
 
 
 async def render(plan: Plan, helm: Helm) -> RenderedPlan:
     """Render every task; raises InvalidDocument with all that turned out wrong, or the first RenderError."""
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(task: Task) -> Rendering:
+    async def one(planned: PlannedTask) -> Rendering:
         async with limit:
-            return await task.render(plan.scope, helm)
+            return await planned.task.render(planned.scope, helm)
 
     tasks = list(plan.tasks())
     answers = await asyncio.gather(*(one(task) for task in tasks), return_exceptions=True)
@@ -81,10 +94,10 @@ async def render(plan: Plan, helm: Helm) -> RenderedPlan:
     if wrong:
         raise InvalidDocument(wrong)
     renderings: dict[int, Rendering] = {}
-    for task, answer in zip(tasks, answers, strict=True):
+    for planned, answer in zip(tasks, answers, strict=True):
         if isinstance(answer, BaseException):
             raise answer
-        renderings[id(task)] = answer
+        renderings[id(planned.task)] = answer
     return RenderedPlan(plan=plan, renderings=renderings)
 
 

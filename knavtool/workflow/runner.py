@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ClusterError, KnavError
 from knavtool.events import Result
+from knavtool.kube.resource import PODS
+from knavtool.kube.store import Stores
 from knavtool.workflow.cleanup import undo
 from knavtool.workflow.ledger import Ledger
-from knavtool.workflow.task import Context
+from knavtool.workflow.plan import PlannedTask
+from knavtool.workflow.pods import essential
+from knavtool.workflow.task import Context, Outcome, Submissions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
-    from knavtool.workflow.plan import PlannedWorkflow
+    from knavtool.measure.pod_log import PodLog
+    from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendering import RenderedPlan
-    from knavtool.workflow.task import Submission, Task
+    from knavtool.workflow.task import Submission
 
 _AFTER_FAILURE = "an earlier task failed"
 _AFTER_INTERRUPTION = "the run was interrupted"
@@ -32,14 +40,15 @@ async def execute(
     ledger = Ledger(restores=cleanup)
     name = ", ".join(workflow.name for workflow in rendered.plan.workflows)
     with steps.step("run", name) as run:
-        runner = _Runner(rendered, gateway, ledger, steps)
         failure: BaseException | None = None
+        passed = False
         try:
-            passed = await runner.run(run)
+            async with Stores(gateway, keep={PODS: essential}) as stores:
+                passed = await _Runner(rendered, gateway, stores, ledger, steps).run(run)
         except BaseException as error:  # noqa: BLE001 - raised again after the cleanup, which every error needs
-            passed, failure = False, error
+            failure = error
         if cleanup:
-            await _clean_up(ledger, gateway, run, cleanup_timeout, raises=passed)
+            await _clean_up(ledger, gateway, run, cleanup_timeout, raises=failure is None and passed)
         elif isinstance(failure, asyncio.CancelledError) and (left := ledger.summary()):
             run.note(f"interrupted without --cleanup; left behind: {left}", warning=True)
         if failure is not None:
@@ -65,74 +74,182 @@ async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float,
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How steps ended: whether anything in them failed, and why nothing after them may run, empty if it may."""
+
+    failed: bool = False
+    stopped: str = ""
+
+
 class _Runner:
     """The state of one run; two runs in one process share nothing."""
 
-    def __init__(self, rendered: RenderedPlan, gateway: Gateway, ledger: Ledger, steps: Steps) -> None:
+    def __init__(self, rendered: RenderedPlan, gateway: Gateway, stores: Stores, ledger: Ledger, steps: Steps) -> None:
         self._rendered = rendered
         self._gateway = gateway
+        self._stores = stores
         self._ledger = ledger
         self._clock = steps.clock
-        self._submissions: dict[str, Submission] = {}
-        self._stopped = ""
-        self._failure: BaseException | None = None
+        self._submitted: dict[int, Submission] = {}
+        self._pod_logs: dict[str | None, PodLog] = {}
+        self._errors: list[KnavError] = []
 
     async def run(self, step: Step) -> bool:
-        """All workflows in order; after a failure the rest is told as skipped."""
+        """All workflows in order; after a failure the rest is told as skipped. True if nothing failed."""
+        failed, stopped = False, ""
+        interruption: asyncio.CancelledError | None = None
         for workflow in self._rendered.plan.workflows:
-            await self._workflow(workflow, step.nested())
-        if self._failure is not None:
-            raise self._failure
-        return not self._stopped
+            try:
+                ended = await self._workflow(workflow, step.nested(), stopped)
+            except asyncio.CancelledError as error:
+                interruption, stopped = error, _AFTER_INTERRUPTION
+            else:
+                failed, stopped = failed or ended.failed, ended.stopped
+        if interruption is not None:
+            raise interruption
+        if self._errors:
+            raise self._errors[0]
+        return not failed
 
-    async def _workflow(self, workflow: PlannedWorkflow, steps: Steps) -> None:
+    async def _workflow(self, workflow: PlannedWorkflow, steps: Steps, stopped: str) -> _Ended:
         with steps.step("workflow", workflow.name, str(workflow.file)) as step:
-            skipped = bool(self._stopped)
-            for task in workflow.tasks:
-                await self._task(task, step.nested())
-            if skipped:
-                step.result, step.message = Result.SKIPPED, self._stopped
-            elif isinstance(self._failure, asyncio.CancelledError):
-                step.result = Result.CANCELLED
-            elif self._stopped:
+            _describe(step, workflow.description)
+            if stopped:
+                step.result, step.message = Result.SKIPPED, stopped
+            ended = await self._sequence(workflow.steps, step.nested(), stopped)
+            if ended.failed:
                 step.result = Result.FAILED
+            return ended
 
-    async def _task(self, task: Task, steps: Steps) -> None:
-        document = task.document
+    async def _sequence(self, planned: Iterable[Planned], steps: Steps, stopped: str = "") -> _Ended:
+        """Steps in order; those after a failure are told as skipped."""
+        failed = False
+        interruption: asyncio.CancelledError | None = None
+        for item in planned:
+            if stopped:
+                self._skip(item, steps, stopped)
+                continue
+            work = self._task(item, steps) if isinstance(item, PlannedTask) else self._block(item, steps)
+            try:
+                ended = await work
+            except asyncio.CancelledError as error:
+                # Raised again when the steps that are left have been told.
+                interruption, stopped = error, _AFTER_INTERRUPTION
+            else:
+                failed, stopped = failed or ended.failed, ended.stopped
+        if interruption is not None:
+            raise interruption
+        return _Ended(failed, stopped)
+
+    async def _block(self, block: PlannedBlock, steps: Steps) -> _Ended:
+        with steps.step("block", block.document.id, block.kind) as step:
+            _describe(step, block.description)
+            limit = asyncio.timeout(block.timeout)
+            try:
+                async with limit:
+                    ended = await self._branches(block, step)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                ended = _Ended(failed=True, stopped=_AFTER_FAILURE)
+                step.message = f"not done after {block.timeout:g} s, the timeout of the block"
+            if ended.failed:
+                step.result = Result.FAILED
+        return replace(ended, stopped="") if block.continue_on_error else ended
+
+    async def _branches(self, block: PlannedBlock, step: Step) -> _Ended:
+        steps = step.nested()
+        if block.parallel:
+            # A branch that fails does not end the others: each tells what became of it.
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._branch(branch, steps, "")) for branch in block.branches]
+            ends = [task.result() for task in tasks]
+            stopped = next((ended.stopped for ended in ends if ended.stopped), "")
+            return _Ended(any(ended.failed for ended in ends), stopped)
+        failed, stopped = False, ""
+        for number, branch in enumerate(block.branches, 1):
+            ended = await self._branch(branch, steps, stopped)
+            failed, stopped = failed or ended.failed, ended.stopped
+            step.progress(number, len(block.branches))
+        return _Ended(failed, stopped)
+
+    async def _branch(self, branch: Branch, steps: Steps, stopped: str) -> _Ended:
+        if not branch.title:
+            return await self._sequence(branch.steps, steps, stopped)
+        with steps.step("round", branch.title) as step:
+            if stopped:
+                step.result, step.message = Result.SKIPPED, stopped
+            ended = await self._sequence(branch.steps, step.nested(), stopped)
+            if ended.failed:
+                step.result = Result.FAILED
+            return ended
+
+    async def _task(self, planned: PlannedTask, steps: Steps) -> _Ended:
+        document = planned.document
         try:
             with steps.step("task", document.id, document.type) as step:
-                if document.description:
-                    step.data["description"] = document.description
-                if self._stopped:
-                    step.result, step.message = Result.SKIPPED, self._stopped
-                    return
-                outcome = await task.run(self._context(task, step), self._rendered.plan.scope)
+                _describe(step, document.description)
+                outcome = await self._outcome(planned, step)
                 step.message = outcome.message
                 step.data.update(outcome.data)
-                if not outcome.passed:
-                    step.result = Result.FAILED
-                    self._stopped = _AFTER_FAILURE
+                if outcome.passed:
+                    return _Ended()
+                step.result = Result.FAILED
         except KnavError as error:
-            # Kept until the tasks that were skipped have been told.
-            self._failure, self._stopped = error, _AFTER_FAILURE
-        except asyncio.CancelledError as error:
-            self._failure, self._stopped = error, _AFTER_INTERRUPTION
+            self._refused([error], tolerated=document.continue_on_error)
         except BaseExceptionGroup as group:
-            known, _ = group.split(KnavError)
-            if known is None:
+            known, unknown = group.split(KnavError)
+            if known is None or unknown is not None:
                 raise
-            self._failure, self._stopped = _first(known), _AFTER_FAILURE
+            self._refused(_errors(known), tolerated=document.continue_on_error)
+        return _Ended(failed=True, stopped="" if document.continue_on_error else _AFTER_FAILURE)
 
-    def _context(self, task: Task, step: Step) -> Context:
+    async def _outcome(self, planned: PlannedTask, step: Step) -> Outcome:
+        seconds = planned.document.timeout
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await planned.task.run(self._context(planned, step), planned.scope)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return Outcome(passed=False, message=f"not done after {seconds:g} s, the timeout of the task")
+
+    def _refused(self, errors: Sequence[KnavError], *, tolerated: bool) -> None:
+        if not tolerated:
+            # Raised when the tasks that were skipped have been told.
+            self._errors += errors
+
+    def _skip(self, item: Planned, steps: Steps, reason: str) -> None:
+        """Tell that a step does not run, and all that is in it."""
+        kind, detail = ("task", item.document.type) if isinstance(item, PlannedTask) else ("block", item.kind)
+        with steps.step(kind, item.document.id, detail) as step:
+            step.result, step.message = Result.SKIPPED, reason
+            _describe(step, item.description)
+            for branch in () if isinstance(item, PlannedTask) else item.branches:
+                for inner in branch.steps:
+                    self._skip(inner, step.nested(), reason)
+
+    def _context(self, planned: PlannedTask, step: Step) -> Context:
         return Context(
             gateway=self._gateway,
             step=step,
             ledger=self._ledger,
-            submissions=self._submissions,
-            rendering=self._rendered.of(task),
+            submissions=Submissions(planned.scope, self._submitted),
+            stores=self._stores,
+            pod_logs=self._pod_logs,
+            rendering=self._rendered.of(planned.task),
             clock=self._clock,
         )
 
 
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+def _describe(step: Step, description: str) -> None:
+    if description:
+        step.data["description"] = description
+
+
+def _errors(error: BaseException) -> list[KnavError]:
+    if isinstance(error, BaseExceptionGroup):
+        return [inner for each in error.exceptions for inner in _errors(each)]
+    return [error] if isinstance(error, KnavError) else []

@@ -1,14 +1,20 @@
-"""What the tasks of a command declare for each other while a plan is built; one scope for all files."""
+"""What the tasks of a command declare for each other while a plan is built; one scope for all files.
+
+Every round of a loop and every branch of a parallel block has a scope inside: it sees what was declared before the
+block and what it declares itself. After the block, what was declared inside is known by the same ids, of all rounds
+together.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import ChainMap
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from knavtool.documents.schema import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.documents.workflow import TaskDocument
@@ -27,43 +33,101 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSubmission:
-    """A SubmitObj with its reference resolved; `registration` is None if there is none, which has been told."""
+    """A SubmitObj with its reference resolved; `registration` is None if there is none, which has been told.
+
+    `keys` are the numbers under which a run keeps what was submitted: one, or one per round of a loop.
+    """
 
     document: TaskDocument
     registration: Registration | None
     count: int
     first_enum: int
+    keys: tuple[int, ...]
 
 
 @dataclass(slots=True, kw_only=True)
-class Scope:
-    """Filled by `Task.check` in the order of the tasks; afterwards only read.
+class Whole:
+    """What all scopes of a plan share.
 
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
+    `watched` are the keys of submissions whose pods a later task looks at. `node_labels` are the labels of all nodes
+    that the plan itself makes, None if it makes none. `lenient` reads as Knavigator does: what is missing in a template
+    is a warning.
     """
 
     search: Sequence[Path]
     later: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    registrations: dict[str, Registration] = field(default_factory=dict)
-    submissions: dict[str, PlannedSubmission] = field(default_factory=dict)
+    lenient: bool = False
+    warnings: list[Violation] = field(default_factory=list)
     next_enum: int = 1
+    next_key: int = 0
+    watched: set[int] = field(default_factory=set)
+    node_labels: set[str] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """Filled by `Task.check` in the order of the tasks; afterwards only read."""
+
+    whole: Whole
+    registrations: ChainMap[str, Registration] = field(default_factory=ChainMap)
+    submissions: ChainMap[str, PlannedSubmission] = field(default_factory=ChainMap)
+
+    @property
+    def search(self) -> Sequence[Path]:
+        """The directories in which templates are looked for before the workflow's own."""
+        return self.whole.search
+
+    def inside(self) -> Scope:
+        """A scope for one round or branch."""
+        return Scope(
+            whole=self.whole, registrations=self.registrations.new_child(), submissions=self.submissions.new_child()
+        )
+
+    def take_in(self, rounds: Sequence[Scope]) -> Iterator[Violation]:
+        """Declare here what rounds or branches declared; yields ids that different tasks use."""
+        registered: dict[str, Registration] = {}
+        submitted: dict[str, PlannedSubmission] = {}
+        for scope in rounds:
+            for id_, registration in scope.registrations.maps[0].items():
+                earlier = registered.setdefault(id_, registration)
+                if earlier.document.place != registration.document.place:
+                    yield self.taken(registration.document, earlier.document)
+            for id_, planned in scope.submissions.maps[0].items():
+                known = submitted.get(id_)
+                if known is None:
+                    submitted[id_] = planned
+                elif known.document.place != planned.document.place:
+                    yield self.taken(planned.document, known.document)
+                else:
+                    submitted[id_] = replace(known, keys=known.keys + planned.keys)
+        self.registrations.update(registered)
+        self.submissions.update(submitted)
 
     def numbers(self, count: int) -> int:
         """Reserve numbers for `_ENUM_`; returns the first."""
-        first = self.next_enum
-        self.next_enum += count
+        first = self.whole.next_enum
+        self.whole.next_enum += count
         return first
+
+    def key(self) -> int:
+        """A number for a submission."""
+        self.whole.next_key += 1
+        return self.whole.next_key
+
+    def watch_pods(self, planned: PlannedSubmission) -> None:
+        """A task looks at the pods of a submission, so a run has to follow them from their beginning."""
+        self.whole.watched.update(planned.keys)
 
     def taken(self, document: TaskDocument, earlier: TaskDocument) -> Violation:
         """Two tasks of one type have the same id."""
-        place = earlier.document.where(("tasks", earlier.index, "id"))
-        message = f"the id {document.id!r} is taken by the {earlier.type} task at {place}"
-        return document.document.violation(("tasks", document.index, "id"), message)
+        message = f"the id {document.id!r} is taken by the {earlier.type} task at {earlier.where_id()}"
+        return document.document.violation((*document.place, "id"), message)
 
     def unknown(self, document: TaskDocument, reference: str, wanted: str) -> Violation:
         """A reference that leads nowhere."""
         known = self.registrations if wanted == "RegisterObj" else self.submissions
-        if place := self.later.get((wanted, reference)):
+        if place := self.whole.later.get((wanted, reference)):
             message = f"the {wanted} task {reference!r} comes later, at {place}; move it before this task"
         else:
             message = f"no earlier {wanted} task has the id {reference!r}"

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
 from knavtool.documents.duration import parse_duration
+from knavtool.errors import ExitCode, KnavError
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from knavtool.documents.workflow import TaskDocument
+    from knavtool.documents.workflow import Entry, TaskDocument
     from knavtool.errors import Violation
     from knavtool.events import Step
     from knavtool.helm import Helm
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
+    from knavtool.kube.store import Stores
+    from knavtool.measure.pod_log import PodLog
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.ledger import Ledger
     from knavtool.workflow.scope import Scope
@@ -44,7 +47,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What a task will send: objects per instance and block, and which pods they start; or nodes."""
+    """What a task will send: objects per instance and block, and which pods they start; or nodes.
+
+    `pod_patterns` has one pattern per instance, or none.
+    """
 
     instances: tuple[tuple[Item, ...], ...] = ()
     pod_patterns: tuple[re.Pattern[str], ...] = ()
@@ -64,6 +70,8 @@ class Submitted:
     name: str
     uid: str
     existed: bool = False
+    version: int = 0
+    """The resourceVersion of our last write: what a store shows of an earlier one is out of date."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -86,6 +94,12 @@ class Submission:
     pod_patterns: tuple[re.Pattern[str], ...] = ()
     pod_count: int = 0
 
+    @property
+    def namespace(self) -> str | None:
+        """Where its pods are: the one namespace of its objects; None if they may be in several."""
+        places = {item.namespace for item in self.objects()}
+        return places.pop() if len(places) == 1 else None
+
     def objects(self) -> list[Submitted]:
         """All of them."""
         return [item for blocks in self.instances for item in blocks]
@@ -94,15 +108,53 @@ class Submission:
         """Those of one document of the template."""
         return [blocks[index] for blocks in self.instances if index < len(blocks)]
 
+    @classmethod
+    def together(cls, submissions: Sequence[Submission]) -> Submission:
+        """What the rounds of a loop submitted, as one."""
+        if len(submissions) == 1:
+            return submissions[0]
+        return cls(
+            instances=[blocks for each in submissions for blocks in each.instances],
+            pod_patterns=tuple(pattern for each in submissions for pattern in each.pod_patterns),
+            pod_count=sum(each.pod_count for each in submissions),
+        )
+
+
+class NotSubmitted(KnavError):
+    """A task refers to a SubmitObj that has not run, because it was skipped after a failure that was tolerated."""
+
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class Submissions:
+    """What was submitted in a run, by the ids that one task can see; `kept` is shared by the whole run."""
+
+    def __init__(self, scope: Scope, kept: dict[int, Submission]) -> None:
+        self._scope = scope
+        self._kept = kept
+
+    def __getitem__(self, reference: str) -> Submission:
+        keys = self._scope.submissions[reference].keys
+        found = [self._kept[key] for key in keys if key in self._kept]
+        if not found:
+            raise NotSubmitted(f"the SubmitObj task {reference!r} has submitted nothing")
+        return Submission.together(found)
+
+    def __setitem__(self, id_: str, submission: Submission) -> None:
+        (key,) = self._scope.submissions[id_].keys
+        self._kept[key] = submission
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a task gets to work with; `submissions` is shared by all tasks of a command."""
+    """What a task gets to work with; what is submitted and what is known of the cluster is the whole run's."""
 
     gateway: Gateway
     step: Step
     ledger: Ledger
-    submissions: dict[str, Submission]
+    submissions: Submissions
+    stores: Stores
+    pod_logs: dict[str | None, PodLog]
     rendering: Rendering
     clock: Callable[[], float]
 
@@ -126,6 +178,21 @@ class Task(Protocol):
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
         """Do it. Raises ClusterError when the API refuses."""
+
+
+class Block(Protocol):
+    """A type that holds tasks: one module per type, one line in `tasks.BLOCKS`."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether its branches run at the same time."""
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        """Convert what the schema has passed, or what it has refused; never fails."""
+
+    def branches(self) -> Iterator[tuple[str, Sequence[Entry]]]:
+        """(title, tasks) of each round or branch."""
 
 
 def timeout_of(document: TaskDocument) -> float | None:

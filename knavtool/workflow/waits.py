@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
+    from knavtool.kube.store import Watcher
 
 
 class Known(Protocol):
@@ -39,7 +40,7 @@ class Known(Protocol):
 
 
 async def until_gone(
-    gateway: Gateway,
+    watcher: Watcher,
     objects: Collection[Known],
     *,
     timeout: float | None,
@@ -52,7 +53,7 @@ async def until_gone(
     try:
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
             for (resource, namespace), left in places.items():
-                work = _until_gone(gateway, resource, namespace, left, gone)
+                work = _until_gone(watcher, resource, namespace, left, gone)
                 group.create_task(work, name=f"gone-{resource}-{namespace}")
     except TimeoutError:
         still = [item for left in places.values() for item in left.values()]
@@ -62,7 +63,7 @@ async def until_gone(
 
 
 async def _until_gone(
-    gateway: Gateway,
+    watcher: Watcher,
     resource: Resource,
     namespace: str | None,
     left: dict[tuple[str, str], Known],
@@ -74,7 +75,7 @@ async def _until_gone(
     def tell(key: tuple[str, str]) -> None:
         gone(left.pop(key))
 
-    async with aclosing(gateway.watch(resource, namespace=namespace, field_selector=only)) as events:
+    async with aclosing(watcher.watch(resource, namespace=namespace, field_selector=only)) as events:
         async for event in events:
             if event.synced:
                 for key in left.keys() - seen:

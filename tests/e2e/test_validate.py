@@ -1,7 +1,5 @@
 """`knavtool validate` and `knavtool schema` as a user calls them."""
 
-# ruff: noqa: E501 - a message is one line here, as it is for the user
-
 from __future__ import annotations
 
 import json
@@ -14,6 +12,7 @@ import pytest
 import yaml
 
 from knavtool import resources
+from knavtool.documents.workflow import TASK_TYPES
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -48,10 +47,10 @@ def test_all_faults_of_all_files(knavtool: Callable[..., CompletedProcess[str]],
         "gone.yml: no such file; did you mean 'good.yml'?",
         "v.yaml:2:17: nodes[0].count: -1 is out of range; expected at least 0",
         "v.yaml:3:17: nodes[1].lables: unknown field 'lables'; did you mean 'labels'?",
-        "good.yml: ok",
         "w.yml:2:33: tasks[0].params.timeout: expected a number with a unit, like 300ms, 5s, 1m30s or 2h, got 5",
-        "w.yml:3:11: tasks[1].type: 'Slep' is not one of Configure, RegisterObj, SubmitObj, UpdateObj, CheckObj, CheckPod, CheckConfigmap, DeleteObj, UpdateNodes, Sleep, Pause; did you mean 'Sleep'?",
+        f"w.yml:3:11: tasks[1].type: 'Slep' is not one of {', '.join(TASK_TYPES)}; did you mean 'Sleep'?",
         "broken.yml:2:1: not YAML: while parsing a flow node expected the node content, but found '<stream end>'",
+        "good.yml: ok",
     ]
 
 

@@ -10,11 +10,14 @@ import yaml
 
 from knavtool.documents.workflow import load_workflows
 from knavtool.events import Steps, ignore
+from knavtool.kube.resource import PODS
+from knavtool.kube.store import Stores
 from knavtool.workflow import plan
 from knavtool.workflow.ledger import Ledger
+from knavtool.workflow.pods import essential
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.rendering import RenderedPlan
-from knavtool.workflow.task import NOTHING, Context, Item, Rendering
+from knavtool.workflow.task import NOTHING, Context, Item, Rendering, Submissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.events import Emit
     from knavtool.kube.gateway import Gateway
-    from knavtool.workflow.plan import Plan
+    from knavtool.measure.pod_log import PodLog
+    from knavtool.workflow.plan import Plan, PlannedTask
     from knavtool.workflow.task import Outcome, Submission
 
 JOB = """\
@@ -102,7 +106,7 @@ def item(api_version: str, kind: str, name: str, namespace: str | None = None, *
 def rendered(given: Plan, **renderings: Rendering) -> RenderedPlan:
     """A plan with renderings by task id; tasks that are not named send nothing."""
     return RenderedPlan(
-        plan=given, renderings={id(task): renderings.get(task.document.id, NOTHING) for task in given.tasks()}
+        plan=given, renderings={id(one.task): renderings.get(one.document.id, NOTHING) for one in given.tasks()}
     )
 
 
@@ -113,21 +117,33 @@ class Bench:
         self.gateway = gateway
         self.ledger = Ledger(restores=restores)
         self.steps = Steps(emit)
+        self.submitted: dict[int, Submission] = {}
         self.submissions: dict[str, Submission] = {}
+        self.pod_logs: dict[str | None, PodLog] = {}
 
     async def run(self, given: Plan, id_: str, rendering: Rendering = NOTHING) -> Outcome:
         """Run the task of that id."""
-        found = next(task for task in given.tasks() if task.document.id == id_)
-        with self.steps.step("task", id_) as step:
+        found = next(planned for planned in given.tasks() if planned.document.id == id_)
+        async with Stores(self.gateway, keep={PODS: essential}) as stores:
+            outcome = await self._run(found, stores, rendering)
+        planned = found.scope.submissions.get(id_)
+        if planned is not None:
+            self.submissions[id_] = self.submitted[planned.keys[0]]
+        return outcome
+
+    async def _run(self, planned: PlannedTask, stores: Stores, rendering: Rendering) -> Outcome:
+        with self.steps.step("task", planned.document.id) as step:
             context = Context(
                 gateway=self.gateway,
                 step=step,
                 ledger=self.ledger,
-                submissions=self.submissions,
+                submissions=Submissions(planned.scope, self.submitted),
+                stores=stores,
+                pod_logs=self.pod_logs,
                 rendering=rendering,
                 clock=self.steps.clock,
             )
-            return await found.run(context, given.scope)
+            return await planned.task.run(context, planned.scope)
 
 
 def pod(

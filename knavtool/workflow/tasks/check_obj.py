@@ -77,7 +77,7 @@ class CheckObj:
         try:
             async with (
                 asyncio.timeout(self.timeout),
-                aclosing(context.gateway.watch(resource, namespace=namespace, field_selector=only)) as events,
+                aclosing(context.stores.watch(resource, namespace=namespace)) as events,
             ):
                 async for event in events:
                     synced = synced or event.synced
@@ -125,6 +125,9 @@ class _Sight:
         key = key_of(live)
         item = self.objects.get(key)
         if item is None or live["metadata"]["uid"] != item.uid:
+            return False
+        if item.version and int(live["metadata"]["resourceVersion"]) < item.version:
+            # As it was before our own last write.
             return False
         self._forget(key)
         self._compared[key] = mismatches(self.state, live)

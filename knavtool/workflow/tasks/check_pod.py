@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from knavtool.kube.gateway import Change
-from knavtool.kube.resource import NODES, PODS
+from knavtool.kube.resource import PODS
 from knavtool.workflow.family import Family
-from knavtool.workflow.pods import Expectation, Tally
+from knavtool.workflow.node_labels import node_labels
+from knavtool.workflow.pods import Expectation, Tally, essential
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.kube.gateway import Gateway
     from knavtool.workflow.pods import Census
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Submission
+
+_BETWEEN_SIGNS = 0.1
+"""Seconds between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,9 @@ class CheckPod:
         planned = scope.submissions.get(self.ref)
         if planned is None:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
-        elif planned.registration is not None and planned.registration.formats.pod_name is None:
+            return
+        scope.watch_pods(planned)
+        if planned.registration is not None and planned.registration.formats.pod_name is None:
             registration = planned.registration.document
             message = (
                 f"the RegisterObj task {registration.id!r} ({registration.where()}) has no podNameFormat and podCount, "
@@ -90,13 +95,13 @@ class _Look:
 
     def __init__(self, context: Context, submission: Submission, expected: Expectation) -> None:
         self._gateway = context.gateway
+        self._stores = context.stores
         self._step = context.step
+        self._clock = context.clock
         self._expected = expected
         self._family = Family(submission)
         self._tally = Tally(expected, self._family.has)
-        places = {item.namespace for item in submission.objects()}
-        # An object without a namespace may start pods anywhere.
-        self._namespace = places.pop() if len(places) == 1 else None
+        self._namespace = submission.namespace
 
     @property
     def seen(self) -> Census:
@@ -107,26 +112,26 @@ class _Look:
         """One list decides."""
         await self._read_nodes()
         for pod in await self._gateway.list(PODS, namespace=self._namespace):
-            self._tally.put(pod)
+            self._tally.put(essential(pod))
         await self._decided()
 
     async def watch(self, timeout: float) -> None:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
         synced = False
-        told = -1
+        told = -_BETWEEN_SIGNS
         try:
             async with asyncio.timeout(timeout):
                 await self._read_nodes()
-                async with aclosing(self._gateway.watch(PODS, namespace=self._namespace)) as events:
+                async with aclosing(self._stores.watch(PODS, namespace=self._namespace)) as events:
                     async for event in events:
                         synced = synced or event.synced
                         if event.change is Change.DELETED:
                             self._tally.drop(event.object["metadata"]["uid"])
                         elif not event.synced:
                             self._tally.put(event.object)
-                        if told != self._tally.matching:
-                            told = self._tally.matching
-                            self._step.progress(told, self._expected.count)
+                        if synced and (now := self._clock()) - told >= _BETWEEN_SIGNS:
+                            told = now
+                            self._step.progress(self._tally.matching, self._expected.count, self._tally.phase_text())
                         if synced and await self._decided():
                             return
         except TimeoutError:
@@ -144,12 +149,3 @@ class _Look:
     async def _read_nodes(self) -> None:
         if self._expected.node_labels:
             self._tally.recount(await node_labels(self._gateway))
-
-
-async def node_labels(gateway: Gateway) -> dict[str, Mapping[str, str]]:
-    """The labels of each node."""
-    labels: dict[str, Mapping[str, str]] = {}
-    async for page in gateway.pages(NODES, metadata_only=True):
-        for node in page:
-            labels[node["metadata"]["name"]] = node["metadata"].get("labels", {})
-    return labels

@@ -55,7 +55,7 @@ class Configure:
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
         yield from timeout_violations(self.document, required=True)
-        place = ("tasks", self.document.index, "params", "nodes")
+        place = (*self.document.place, "params", "nodes")
         _, wrong = parse_entries(self.document.document, place, self.document.params.get("nodes"))
         yield from wrong
         for index, given in enumerate(self.restarts):

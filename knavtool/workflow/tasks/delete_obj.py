@@ -66,7 +66,7 @@ class DeleteObj:
             text = f"{len(refused)} of {len(objects)} objects were not deleted: {item}: {first.message}"
             raise type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
         if self.wait:
-            await until_gone(context.gateway, objects, timeout=self.timeout)
+            await until_gone(context.stores, objects, timeout=self.timeout)
         gone = f", {data['gone']} gone already" if data["gone"] else ""
         return Outcome(
             message=f"{counted((item.resource.kind, item) for item in deleted) or 'nothing'} deleted{gone}", data=data

@@ -10,8 +10,9 @@ import orjson
 
 from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, PODS
 from knavtool.kube.waiting import until_established
+from knavtool.measure.pod_log import PodLog
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
@@ -22,7 +23,8 @@ from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import re
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import ClusterError, Violation
@@ -66,6 +68,7 @@ class SubmitObj:
             registration=registration,
             count=self.count,
             first_enum=scope.numbers(self.count) if numbered else 0,
+            keys=(scope.key(),),
         )
         if (earlier := scope.submissions.get(self.document.id)) is not None:
             yield scope.taken(self.document, earlier.document)
@@ -75,14 +78,16 @@ class SubmitObj:
             yield scope.unknown(self.document, self.ref, "RegisterObj")
             return
         if registration.template is not None:
-            yield from self._check_template(registration.template, registration.formats)
+            yield from self._check_template(scope, registration.template, registration.formats)
         yield from self._check_formats(registration)
 
-    def _check_template(self, template: ObjectTemplate, given: Formats) -> Iterator[Violation]:
+    def _check_template(self, scope: Scope, template: ObjectTemplate, given: Formats) -> Iterator[Violation]:
         for name, line in missing_parameters(template, self.params):
-            yield self._violation(
-                f"the template prints {{{{.{name}}}}} ({template.file}:{line}), which is not given", name
-            )
+            message = f"the template prints {{{{.{name}}}}} ({template.file}:{line}), which is not given"
+            if scope.whole.lenient:
+                scope.whole.warnings.append(self._violation(message, name))
+            else:
+                yield self._violation(message, name)
         if given.name is None and (internal := next(filter(None, map(formats.uses_internal, template.blocks)), "")):
             message = (
                 f"{template.file} prints {{{{.{internal}}}}}, but the RegisterObj task {self.ref!r} has no nameFormat"
@@ -127,7 +132,13 @@ class SubmitObj:
             return NOTHING
         registration, template = planned.registration, planned.registration.template
         rendered = await render_objects(
-            helm, template, registration.formats, params=self.params, count=self.count, first_enum=planned.first_enum
+            helm,
+            template,
+            registration.formats,
+            params=self.params,
+            count=self.count,
+            first_enum=planned.first_enum,
+            lenient=scope.whole.lenient,
         )
         wrong = [
             registration.document.violation(fault, "podNameFormat")
@@ -143,11 +154,11 @@ class SubmitObj:
         per_object = evaluate(rendered.pod_count) if registration.formats.pod_count is not None else 0
         return Rendering(
             instances=instances,
-            pod_patterns=tuple(compile_pattern(pattern) for pattern in dict.fromkeys(rendered.pod_patterns)),
+            pod_patterns=tuple(_compiled(rendered.pod_patterns)),
             pod_count=per_object * self.count,
         )
 
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - the rendering has it all
+    async def run(self, context: Context, scope: Scope) -> Outcome:
         rendering = context.rendering
         submission = Submission(
             instances=[[] for _ in rendering.instances],
@@ -159,6 +170,8 @@ class SubmitObj:
             key: await context.gateway.discover(*key)
             for key in dict.fromkeys((item.api_version, item.kind) for blocks in rendering.instances for item in blocks)
         }
+        if scope.submissions[self.document.id].keys[0] in scope.whole.watched:
+            await _follow_pods(context, resources, rendering)
         group = context.ledger.group(f"objects of {self.document.id}")
         total = sum(len(blocks) for blocks in rendering.instances)
         done = 0
@@ -199,7 +212,7 @@ class SubmitObj:
         return Outcome(message=message, data=data)
 
     async def _create(self, context: Context, group: Group, resource: Resource, item: Item) -> Submitted:
-        namespace = (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None
+        namespace = _place(item, resource)
         made = group.intend(resource, namespace, item.name)
         try:
             await group.create(context.gateway, made, item.body)
@@ -216,6 +229,24 @@ class SubmitObj:
                 resource=resource, namespace=namespace, name=item.name, uid=live["metadata"]["uid"], existed=True
             )
         return Submitted(resource=resource, namespace=namespace, name=item.name, uid=made.uid)
+
+
+async def _follow_pods(context: Context, resources: Mapping[tuple[str, str], Resource], rendering: Rendering) -> None:
+    """Follow the pods from before there are any, so that nothing in their lives is missed."""
+    places = {_place(item, resources[item.api_version, item.kind]) for blocks in rendering.instances for item in blocks}
+    namespace = places.pop() if len(places) == 1 else None
+    if namespace not in context.pod_logs:
+        log = context.pod_logs[namespace] = PodLog(context.clock)
+        await context.stores.follow(PODS, namespace, log)
+
+
+def _place(item: Item, resource: Resource) -> str | None:
+    return (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None
+
+
+def _compiled(patterns: Sequence[str]) -> Iterator[re.Pattern[str]]:
+    known = {text: compile_pattern(text) for text in dict.fromkeys(patterns)}
+    return (known[text] for text in patterns)
 
 
 def _item(manifest: Manifest) -> Item:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 
 import pytest
 
-from knavtool import resources
 from knavtool.documents.duration import is_duration, parse_duration
+from knavtool.documents.schema import checked
 from knavtool.errors import UsageError
 
 
@@ -62,8 +61,7 @@ def test_sums_of_parts() -> None:
 
 
 def test_the_schema_and_the_code_mean_the_same_text() -> None:
-    workflow = json.loads(resources.schema("workflow").read_text())
-    pattern = re.compile(workflow["$defs"]["duration"]["pattern"])
+    pattern = re.compile(checked("workflow")["$defs"]["duration"]["pattern"])
     chance = random.Random(4)
     seen = {True: 0, False: 0}
     for _ in range(20_000):

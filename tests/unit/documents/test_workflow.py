@@ -11,7 +11,7 @@ import pytest
 
 from knavtool import resources
 from knavtool.documents.values import NodeEntry, parse_entries
-from knavtool.documents.workflow import TASK_TYPES, TaskDocument, WorkflowDocument, load_workflow, load_workflows
+from knavtool.documents.workflow import TASK_TYPES, TaskDocument, WorkflowDocument, load_workflows
 from knavtool.errors import ExitCode, InvalidDocument
 
 ALL = """\
@@ -102,6 +102,20 @@ tasks:
   params: {timeout: 1s}
 - id: pause
   type: Pause
+- id: placement
+  type: CheckPlacement
+  params: {refTaskId: 7, allOrNothing: true, within: 500ms, topologyKey: rack, nodes: [n1, 2], timeout: 5s}
+- id: both
+  type: Parallel
+  params:
+    tasks:
+    - {id: one, type: Pause}
+    - {id: other, type: Sleep, params: {timeout: 1s}}
+- id: rounds
+  type: Repeat
+  params:
+    count: 3
+    tasks: [{id: one, type: Pause}]
 """
 
 
@@ -113,11 +127,16 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def loaded(text: str) -> WorkflowDocument:
     file = Path("w.yml")
     file.write_text(text)
-    return load_workflow(file)
+    (workflow,) = load_workflows([file])
+    if workflow.faults:
+        raise InvalidDocument(workflow.faults)
+    return workflow
 
 
 def task(text: str) -> TaskDocument:
-    return loaded(f"tasks:\n- {text}").tasks[0]
+    (found,) = loaded(f"tasks:\n- {text}").tasks
+    assert isinstance(found, TaskDocument)
+    return found
 
 
 def faults(text: str) -> list[str]:
@@ -134,9 +153,9 @@ def test_every_task_type_is_read() -> None:
         "one task of each type",
         Path("w.yml"),
     )
-    assert [task.index for task in workflow.tasks] == list(range(11))
+    assert [task.place for task in workflow.tasks] == [("tasks", index) for index in range(len(TASK_TYPES))]
     assert tuple(task.type for task in workflow.tasks) == TASK_TYPES
-    prepare, register, submit, update, check, pods, config, delete, cordon, sleep, pause = workflow.tasks
+    prepare, register, submit, update, check, pods, config, delete, cordon, sleep, pause, *_ = workflow.tasks
     assert prepare.params["configmaps"][0]["data"] == {"file.conf": "a: b\n", "number": "8", "empty": ""}
     assert prepare.params["nodes"][0]["labels"] == {"node-id": "n1", "optimal": "true", "rack": "8"}
     assert prepare.params["priorityClasses"][1] == {"name": "zero", "value": 0, "op": "create"}
@@ -156,13 +175,12 @@ def test_every_task_type_is_read() -> None:
 
 def test_the_nodes_of_a_task_are_those_of_a_values_file() -> None:
     prepare = loaded(ALL).tasks[0]
-    entries, wrong = parse_entries(prepare.document, ("tasks", 0, "params", "nodes"))
+    entries, wrong = parse_entries(prepare.document, (), prepare.params["nodes"])
     assert wrong == []
     assert entries == [
         NodeEntry(type="dgxa100.80g", count=1, labels={"node-id": "n1", "optimal": "true", "rack": "8"}),
         NodeEntry(type="own", count=2, resources={"cpu": "48", "memory": "1Ti"}),
     ]
-    assert parse_entries(prepare.document, (), prepare.params["nodes"]) == (entries, [])
 
 
 def test_places_of_a_task() -> None:
@@ -440,7 +458,7 @@ SHIPPED = sorted((resources.data_directory() / "workflows").glob("*/*.y*ml"))
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_shipped_workflows_are_valid(file: Path) -> None:
-    workflow = load_workflow(file)
+    (workflow,) = load_workflows([file], settings={})
     assert workflow.name
     assert workflow.description
     for given in workflow.tasks:

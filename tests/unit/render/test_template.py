@@ -195,9 +195,9 @@ async def test_many_objects_cost_one_call_of_helm_and_one_reading_of_yaml(
     calls: list[str] = []
     read = templates.parse
 
-    def parse(body: str, where: str) -> Any:
+    def parse(body: str, where: str, **options: Any) -> Any:
         calls.append("parse")
-        return read(body, where)
+        return read(body, where, **options)
 
     async def template(self: Helm, *args: Any, **options: Any) -> str:
         calls.append("helm")

@@ -86,7 +86,7 @@ async def test_owners_in_between_lead_to_our_objects(cluster: _Cluster) -> None:
     memory, bench = cluster.memory, cluster.bench
     made = await memory.create(JOB_SETS, {"metadata": {"name": "a"}}, namespace="default")
     other = await memory.create(JOB_SETS, {"metadata": {"name": "b"}}, namespace="default")
-    bench.submissions["job"] = Submission(
+    bench.submitted[1] = Submission(
         instances=[[Submitted(resource=JOB_SETS, namespace="default", name="a", uid=made["metadata"]["uid"])]],
         pod_patterns=jobs("a").pod_patterns,
         pod_count=1,

@@ -135,11 +135,11 @@ class _Slow(Memory):
 async def test_renders_with_one_counter_for_all_tasks(tmp_path: Path) -> None:
     built = planned(tmp_path, register(), submit(count=2), submit("more", count=2))
     rendered = await rendering.render(built, Helm(program("helm")))
-    names = [[blocks[0].name for blocks in rendered.of(task).instances] for task in built.tasks()]
+    names = [[blocks[0].name for blocks in rendered.of(planned.task).instances] for planned in built.tasks()]
     assert names == [[], ["job1", "job2"], ["job3", "job4"]]
-    patterns = rendered.of(list(built.tasks())[2]).pod_patterns
+    patterns = rendered.of(list(built.tasks())[2].task).pod_patterns
     assert [pattern.pattern for pattern in patterns] == ["job3-.*", "job4-.*"]
-    assert rendered.of(list(built.tasks())[1]).pod_count == 4
+    assert rendered.of(list(built.tasks())[1].task).pod_count == 4
     assert rendered.kinds() == {("batch/v1", "Job")}
 
 
@@ -157,7 +157,7 @@ async def test_generated_names_are_known_before_they_are_sent(tmp_path: Path) ->
     built = planned(
         tmp_path, register(nameFormat=None, podNameFormat=None, podCount=None), submit(count=3), template=template
     )
-    instances = (await rendering.render(built, Helm(program("helm")))).of(list(built.tasks())[1]).instances
+    instances = (await rendering.render(built, Helm(program("helm")))).of(list(built.tasks())[1].task).instances
     assert len({blocks[0].name for blocks in instances}) == 3
 
 

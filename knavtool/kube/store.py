@@ -1,0 +1,166 @@
+"""What a run knows of the cluster: one list and watch per kind and namespace, however many tasks read it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
+
+from knavtool.kube.gateway import SYNCED, Change, WatchEvent
+from knavtool.kube.watching import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Manifest, Resource
+
+    Key = tuple[str, str]
+    Keep = Callable[[Manifest], Manifest]
+
+
+_AT_ONCE = 64
+"""Events taken in before other work gets a turn."""
+
+
+class Watcher(Protocol):
+    """What waiting needs: a gateway, or the stores of a run."""
+
+    def watch(
+        self, resource: Resource, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncGenerator[WatchEvent]:
+        """See `Gateway.watch`."""
+
+
+class Stores:
+    """The stores of a run; each begins when it is first asked for and follows its kind until the run ends.
+
+    `keep` says per kind which part of an object is kept, because tens of thousands of pods may be followed; of other
+    kinds everything is kept but the bookkeeping of field managers.
+    """
+
+    def __init__(self, gateway: Gateway, *, keep: Mapping[Resource, Keep] | None = None) -> None:
+        self._gateway = gateway
+        self._keep = keep or {}
+        self._stores: dict[tuple[Resource, str | None], _Store] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop following."""
+        tasks = [store.task for store in self._stores.values() if store.task is not None]
+        self._stores.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def follow(
+        self, resource: Resource, namespace: str | None, listener: Callable[[WatchEvent], None] | None = None
+    ) -> None:
+        """Return once everything that is there now is known; `listener` is told of it and of all that comes."""
+        store = self._store(resource, namespace)
+        if listener is not None:
+            for item in store.objects.values():
+                listener(WatchEvent(Change.ADDED, item))
+            store.listeners.append(listener)
+        await store.known()
+
+    async def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",  # noqa: ARG002 - what is followed is never less than what is asked for
+        field_selector: str = "",  # noqa: ARG002 - see above
+    ) -> AsyncGenerator[WatchEvent]:
+        """Like `Gateway.watch`, with what is known already; it may tell of more objects than the selectors choose."""
+        store = self._store(resource, namespace)
+        events: asyncio.Queue[WatchEvent | None] = asyncio.Queue()
+        told = list(store.objects.values())
+        synced = store.synced
+        store.listeners.append(events.put_nowait)
+        store.enders.append(events)
+        try:
+            for item in told:
+                yield WatchEvent(Change.ADDED, item)
+            if synced:
+                yield SYNCED
+            while (event := await events.get()) is not None:
+                yield event
+            store.raise_failure()
+        finally:
+            store.listeners.remove(events.put_nowait)
+            store.enders.remove(events)
+
+    def _store(self, resource: Resource, namespace: str | None) -> _Store:
+        store = self._stores.get((resource, namespace))
+        if store is None or store.ended():
+            store = _Store(keep=self._keep.get(resource, _without_managers))
+            self._stores[resource, namespace] = store
+            store.task = asyncio.create_task(
+                store.follow(self._gateway, resource, namespace), name=f"store-{resource}-{namespace}"
+            )
+        return store
+
+
+@dataclass(slots=True, kw_only=True)
+class _Store:
+    """The last-seen state of one kind in one namespace."""
+
+    keep: Keep
+    objects: dict[Key, Manifest] = field(default_factory=dict)
+    synced: bool = False
+    task: asyncio.Task[None] | None = None
+    listeners: list[Callable[[WatchEvent], None]] = field(default_factory=list)
+    enders: list[asyncio.Queue[WatchEvent | None]] = field(default_factory=list)
+    _known: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ended(self) -> bool:
+        """Whether it follows no longer, because the server refused to go on; those who read it have been told."""
+        return self.task is not None and self.task.done() and (self.task.cancelled() or bool(self.task.exception()))
+
+    async def follow(self, gateway: Gateway, resource: Resource, namespace: str | None) -> None:
+        """Take in events for ever; raises ClusterError when the server does not give them."""
+        taken = 0
+        try:
+            async for event in gateway.watch(resource, namespace=namespace):
+                self._take(event)
+                taken += 1
+                if taken % _AT_ONCE == 0:
+                    # A backlog is read without a pause; those who wait for an event must not wait for its end.
+                    await asyncio.sleep(0)
+        finally:
+            self._known.set()
+            for queue in self.enders:
+                queue.put_nowait(None)
+
+    def _take(self, event: WatchEvent) -> None:
+        if event.synced:
+            self.synced = True
+            self._known.set()
+        elif event.change is Change.DELETED:
+            self.objects.pop(key_of(event.object), None)
+        else:
+            event = WatchEvent(event.change, self.keep(event.object))
+            self.objects[key_of(event.object)] = event.object
+        for listener in self.listeners:
+            listener(event)
+
+    async def known(self) -> None:
+        """Wait for the end of the first list. Raises ClusterError."""
+        await self._known.wait()
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise what ended the following."""
+        if self.task is not None and self.task.done():
+            self.task.result()
+
+
+def _without_managers(item: Manifest) -> Manifest:
+    item["metadata"].pop("managedFields", None)
+    return item

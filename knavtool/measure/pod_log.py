@@ -1,0 +1,109 @@
+"""When pods were seen to be bound, to run, to end and to go: a fold of the watch stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knavtool.kube.gateway import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from knavtool.kube.gateway import WatchEvent
+    from knavtool.kube.resource import Manifest
+
+_ENDED = ("Succeeded", "Failed")
+
+
+@dataclass(slots=True, kw_only=True)
+class PodTimes:
+    """One pod as it was seen last, and the moments of its life in seconds of the log's clock; None: not yet."""
+
+    pod: Manifest
+    created: float
+    bound: float | None = None
+    running: float | None = None
+    ended: float | None = None
+    gone: float | None = None
+
+    @property
+    def node(self) -> str:
+        """The node's name, empty while the pod has none."""
+        return str(self.pod.get("spec", {}).get("nodeName") or "")
+
+    @property
+    def holds(self) -> bool:
+        """Whether the pod has its place: it is bound, or has come to its end there."""
+        return self.bound is not None and (self.gone is None or self.ended is not None)
+
+
+class PodLog:
+    """Listens to a store of pods. Moments are those at which the watch told of them, in the order of the server.
+
+    The conditions of a pod have whole seconds; the stream tells milliseconds apart.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.pods: dict[str, PodTimes] = {}
+        self.bindings = 0
+        """How many pods were seen to get a node, those that are gone again included."""
+
+    def __call__(self, event: WatchEvent) -> None:
+        """Take one event in."""
+        if event.synced:
+            return
+        now = self._clock()
+        pod = event.object
+        uid = pod["metadata"]["uid"]
+        times = self.pods.get(uid)
+        if event.change is Change.DELETED:
+            if times is not None:
+                times.gone = now
+            return
+        if times is None:
+            times = self.pods[uid] = PodTimes(pod=pod, created=now)
+        times.pod = pod
+        phase = pod.get("status", {}).get("phase")
+        if times.bound is None and pod.get("spec", {}).get("nodeName"):
+            times.bound = now
+            self.bindings += 1
+        if times.running is None and phase == "Running":
+            times.running = now
+        if times.ended is None and phase in _ENDED:
+            times.ended = now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partial:
+    """A gang was bound in part, `most` of its pods at a time, for `seconds` from the moment `since`."""
+
+    since: float
+    seconds: float
+    most: int
+
+
+def partial_times(pods: list[PodTimes], size: int, *, now: float) -> Iterator[Partial]:
+    """The times during which some pods of a gang had a place, but fewer than `size`.
+
+    A pod that has ended keeps its place: a gang is not partial because some of its pods are done earlier.
+    """
+    changes = []
+    for times in pods:
+        if times.bound is not None:
+            changes.append((times.bound, 1))
+            if times.gone is not None and times.ended is None:
+                changes.append((times.gone, -1))
+    count = most = 0
+    since: float | None = None
+    for at, change in sorted(changes):
+        count += change
+        if 0 < count < size:
+            since = at if since is None else since
+            most = max(most, count)
+        elif since is not None:
+            yield Partial(since=since, seconds=at - since, most=most)
+            since, most = None, 0
+    if since is not None:
+        yield Partial(since=since, seconds=now - since, most=most)

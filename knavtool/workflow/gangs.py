@@ -1,0 +1,83 @@
+"""Which pods belong to which object of a SubmitObj: every object is a gang."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from knavtool.workflow.family import Family
+from knavtool.workflow.task import Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from knavtool.kube.gateway import Gateway
+    from knavtool.measure.pod_log import PodTimes
+
+
+@dataclass(slots=True, kw_only=True)
+class Gang:
+    """The pods of one submitted object, of which `size` are expected."""
+
+    title: str
+    size: int
+    family: Family = field(repr=False)
+    pods: list[PodTimes] = field(default_factory=list)
+
+    @property
+    def placed(self) -> list[PodTimes]:
+        """The pods that have a place now, or had one until they ended."""
+        return [times for times in self.pods if times.holds]
+
+
+class Gangs:
+    """The gangs of a submission."""
+
+    def __init__(self, submission: Submission) -> None:
+        patterns = submission.pod_patterns
+        instances = submission.instances
+        alone = len(patterns) == len(instances)
+        self.all = [
+            Gang(
+                title=str(blocks[-1]),
+                size=submission.pod_count // len(instances),
+                family=Family(Submission(instances=[blocks], pod_patterns=(patterns[number],) if alone else patterns)),
+            )
+            for number, blocks in enumerate(instances)
+            if blocks
+        ]
+        self._owners = {
+            item.uid: gang for gang, blocks in zip(self.all, filter(None, instances), strict=True) for item in blocks
+        }
+
+    async def sort(self, gateway: Gateway, pods: Iterable[PodTimes]) -> None:
+        """Give each pod to the gang that it belongs to."""
+        for gang in self.all:
+            gang.pods.clear()
+        unclear = []
+        for times in pods:
+            gang_ = self._direct(times)
+            if gang_ is None:
+                unclear.append(times)
+            else:
+                gang_.pods.append(times)
+        for gang in self.all if unclear else ():
+            mine = await _members(gang, unclear, gateway)
+            gang.pods += mine
+            taken = {id(times) for times in mine}
+            unclear = [times for times in unclear if id(times) not in taken]
+
+    def _direct(self, times: PodTimes) -> Gang | None:
+        metadata = times.pod["metadata"]
+        if (gang := self._owners.get(metadata["uid"])) is not None:
+            return gang
+        owners = metadata.get("ownerReferences", ())
+        return next((found for owner in owners if (found := self._owners.get(owner["uid"])) is not None), None)
+
+
+async def _members(gang: Gang, candidates: Sequence[PodTimes], gateway: Gateway) -> list[PodTimes]:
+    """The pods that belong to a gang through owners in between, or by their names."""
+    while True:
+        mine = [times for times in candidates if gang.family.has(times.pod)]
+        if not await gang.family.verify(gateway):
+            return mine

@@ -1,0 +1,245 @@
+"""CheckPlacement: the pods of a SubmitObj are placed as a scheduler of gangs should place them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from knavtool.documents.duration import parse_duration
+from knavtool.documents.schema import nearest
+from knavtool.kube.resource import PODS
+from knavtool.measure.pod_log import partial_times
+from knavtool.workflow.gangs import Gangs
+from knavtool.workflow.node_labels import node_labels
+from knavtool.workflow.pods import why
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.measure.pod_log import PodTimes
+    from knavtool.workflow.gangs import Gang
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering
+
+_WITHIN = 1.0
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlacement:
+    """Every object is a gang. Pods are judged by all that was seen since they were submitted, not by one look."""
+
+    document: TaskDocument
+    ref: str
+    all_or_nothing: bool
+    within: float
+    topology_key: str
+    nodes: Sequence[str]
+    waiting: float | None
+    timeout: float | None
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            ref=params["refTaskId"],
+            all_or_nothing=bool(params.get("allOrNothing")),
+            within=_seconds(params.get("within")) or _WITHIN,
+            topology_key=params.get("topologyKey", ""),
+            nodes=params.get("nodes", ()),
+            waiting=_seconds(params.get("waiting")),
+            timeout=timeout_of(document),
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        yield from timeout_violations(self.document)
+        for name, seconds in (("within", self.within), ("waiting", self.waiting)):
+            if seconds is not None and seconds < 0:
+                yield self.document.violation("must not be negative", name)
+        if self.waiting is not None and (self.all_or_nothing or self.topology_key or self.nodes):
+            yield self.document.violation("pods that wait are on no node; nothing else can be expected", "waiting")
+        if self.waiting is None and not (self.all_or_nothing or self.topology_key or self.nodes):
+            yield self.document.violation("expected at least one of allOrNothing, topologyKey, nodes and waiting")
+        known = scope.whole.node_labels
+        if self.topology_key and known is not None and self.topology_key not in known:
+            listed = nearest(self.topology_key, known) or f"; there are: {', '.join(sorted(known))}"
+            message = f"no node of the workflow has the label {self.topology_key!r}{listed}"
+            yield self.document.violation(message, "topologyKey")
+        planned = scope.submissions.get(self.ref)
+        if planned is None:
+            yield scope.unknown(self.document, self.ref, "SubmitObj")
+            return
+        scope.watch_pods(planned)
+        if planned.registration is not None and planned.registration.formats.pod_name is None:
+            registration = planned.registration.document
+            message = (
+                f"the RegisterObj task {registration.id!r} ({registration.where()}) has no podNameFormat and podCount, "
+                f"so nobody knows which pods to check"
+            )
+            yield self.document.violation(message, "refTaskId")
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+        submission = context.submissions[self.ref]
+        look = _Look(context, Gangs(submission), submission.namespace)
+        if self.waiting is not None:
+            await look.until(bound=1, timeout=self.waiting)
+            return self._waited(look)
+        enough = await look.until(bound=submission.pod_count, timeout=self.timeout or 0.0)
+        if not enough:
+            return self._unbound(look)
+        faults = [*self._partial(look), *await self._misplaced(context, look)]
+        data = look.data()
+        if faults:
+            data["problems"] = faults
+            more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+            return Outcome(passed=False, message="\n".join([*faults[:_SHOWN], *more]), data=data)
+        return Outcome(message=look.words(), data=data)
+
+    def _waited(self, look: _Look) -> Outcome:
+        early = [times for gang in look.gangs for times in gang.placed]
+        if not early:
+            total = sum(gang.size for gang in look.gangs)
+            return Outcome(message=f"none of {total} pods got a node in {self.waiting:g} s", data=look.data())
+        names = ", ".join(f"{_name(times)} on {times.node}" for times in early[:_SHOWN])
+        message = f"{len(early)} pods have a node, expected none for {self.waiting:g} s: {names}"
+        return Outcome(passed=False, message=message, data=look.data())
+
+    def _unbound(self, look: _Look) -> Outcome:
+        after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+        lines = []
+        reasons: dict[str, list[str]] = {}
+        for gang in look.gangs:
+            if len(gang.placed) < gang.size:
+                lines.append(f"{gang.title}: {len(gang.placed)} of {gang.size} pods have a node")
+            for times in gang.pods:
+                if times.bound is None:
+                    reasons.setdefault(why(times.pod) or "no reason is known", []).append(_name(times))
+        head = f"{len(lines)} of {len(look.gangs)} gangs are not placed whole{after}"
+        shown = [f"  {line}" for line in lines[:_SHOWN]]
+        shown += [f"  {len(names)} pods ({names[0]}, …): {reason}" for reason, names in list(reasons.items())[:_SHOWN]]
+        data = {**look.data(), "problems": [*lines, *reasons]}
+        return Outcome(passed=False, message="\n".join([head, *shown]), data=data)
+
+    def _partial(self, look: _Look) -> Iterator[str]:
+        for gang in look.gangs if self.all_or_nothing else ():
+            for partial in partial_times(gang.pods, gang.size, now=look.now):
+                if partial.seconds > self.within:
+                    yield (
+                        f"{gang.title}: was bound in part for {partial.seconds:.3g} s, at most {partial.most} of "
+                        f"{gang.size} pods; expected all within {self.within:g} s"
+                    )
+
+    async def _misplaced(self, context: Context, look: _Look) -> Iterator[str]:
+        if not self.topology_key and not self.nodes:
+            return iter(())
+        labels = await node_labels(context.gateway) if self.topology_key else {}
+        return iter([*self._scattered(look, labels), *self._elsewhere(look)])
+
+    def _scattered(self, look: _Look, labels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+        for gang in look.gangs if self.topology_key else ():
+            domains: dict[str, int] = {}
+            for times in gang.placed:
+                domain = labels.get(times.node, {}).get(self.topology_key, "(no label)")
+                domains[domain] = domains.get(domain, 0) + 1
+            if len(domains) != 1 or "(no label)" in domains:
+                spread = ", ".join(f"{domain}: {count}" for domain, count in sorted(domains.items()))
+                yield f"{gang.title}: expected one domain of {self.topology_key}, actual {len(domains)} ({spread})"
+
+    def _elsewhere(self, look: _Look) -> Iterator[str]:
+        if not self.nodes:
+            return
+        actual = {times.node for gang in look.gangs for times in gang.placed}
+        if actual != set(self.nodes):
+            yield f"nodes: expected {', '.join(sorted(self.nodes))}, actual {', '.join(sorted(actual)) or 'none'}"
+
+
+class _Look:
+    """The gangs, sorted anew whenever enough pods may have a node."""
+
+    def __init__(self, context: Context, gangs: Gangs, namespace: str | None) -> None:
+        self._context = context
+        self._gangs = gangs
+        self._namespace = namespace
+        self.now = context.clock()
+
+    @property
+    def gangs(self) -> Sequence[Gang]:
+        """The gangs with their pods."""
+        return self._gangs.all
+
+    async def until(self, *, bound: int, timeout: float) -> bool:
+        """Wait until that many pods have a node, and every gang its own; whether it came to that in time."""
+        log = self._context.pod_logs[self._namespace]
+        reached = False
+        # So many pods have to get a node before it is worth looking again.
+        due = 0
+        try:
+            async with (
+                asyncio.timeout(timeout or None),
+                aclosing(self._context.stores.watch(PODS, namespace=self._namespace)) as events,
+            ):
+                synced = False
+                async for event in events:
+                    synced = synced or event.synced
+                    if synced and log.bindings >= due:
+                        seen = log.bindings
+                        missing = await self._missing(bound)
+                        reached, due = not missing, seen + missing
+                    if reached or (synced and not timeout):
+                        break
+        except TimeoutError:
+            pass
+        self.now = self._context.clock()
+        return reached or not await self._missing(bound)
+
+    async def _missing(self, bound: int) -> int:
+        """How many pods have to get a node yet."""
+        await self._gangs.sort(self._context.gateway, self._context.pod_logs[self._namespace].pods.values())
+        placed = [(len(gang.placed), gang.size) for gang in self.gangs]
+        self._context.step.progress(sum(count for count, _ in placed), sum(size for _, size in placed))
+        if bound == 1:
+            return max(1 - sum(count for count, _ in placed), 0)
+        return sum(max(size - count, 0) for count, size in placed)
+
+    def skews(self) -> list[float]:
+        """Per gang, seconds from the first bound pod of those that have a place to the last."""
+        moments = [[times.bound for times in gang.placed if times.bound is not None] for gang in self.gangs]
+        return [max(each) - min(each) for each in moments if each]
+
+    def data(self) -> dict[str, object]:
+        """For machines."""
+        skews = self.skews()
+        return {
+            "gangs": len(self.gangs),
+            "pods": sum(gang.size for gang in self.gangs),
+            "bound": sum(len(gang.placed) for gang in self.gangs),
+            "nodes": sorted({times.node for gang in self.gangs for times in gang.placed}),
+            "longestSkew": round(max(skews, default=0.0), 4),
+        }
+
+    def words(self) -> str:
+        """`4 gangs, 32 pods on 32 nodes, each gang bound within 12 ms`."""
+        data = self.data()
+        nodes = len({times.node for gang in self.gangs for times in gang.placed})
+        longest = max(self.skews(), default=0.0)
+        several = "s" if len(self.gangs) != 1 else ""
+        return f"{len(self.gangs)} gang{several}, {data['pods']} pods on {nodes} nodes, bound within {longest:.3g} s"
+
+
+def _seconds(given: str | None) -> float | None:
+    return parse_duration(given) if given is not None else None
+
+
+def _name(times: PodTimes) -> str:
+    metadata = times.pod["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}"
