@@ -1,0 +1,237 @@
+"""CheckPlacement: gangs, domains and nodes, judged by the whole history of the pods."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knavtool.kube.gateway import Change, WatchEvent
+from knavtool.kube.memory import Memory
+from knavtool.kube.resource import JOBS, NODES, PODS
+from knavtool.measure.pod_log import PodLog, PodTimes, partial_times
+from knavtool.workflow.task import Outcome
+from support.runs import Clock
+from support.workflows import Bench, faults, jobs, planned, pod, register, submit, task
+
+
+class _Cluster:
+    """Jobs in memory whose pods are bound by hand, at moments of a clock that stands still."""
+
+    def __init__(self, directory: Path, *names: str, pods: int = 2) -> None:
+        self.memory = Memory()
+        self.clock = Clock()
+        self.bench = Bench(self.memory)
+        self.names = names
+        self.pods = pods
+        self.directory = directory
+        self.log = PodLog(self.clock)
+        self.bench.pod_logs["default"] = self.log
+
+    async def submit(self) -> None:
+        built = planned(self.directory, register(), submit(count=len(self.names)))
+        await self.bench.run(built, "job", jobs(*self.names, pods=self.pods))
+        self.jobs = {
+            name: await self.memory.get(JOBS, name, namespace="default") | {"apiVersion": "batch/v1", "kind": "Job"}
+            for name in self.names
+        }
+
+    def put(self, job: str, number: int, node: str = "", *, phase: str = "Running") -> None:
+        """A pod of a Job as the API shows it now."""
+        one = pod(f"{job}-{number}", self.jobs[job], phase=phase if node else "Pending", node=node)
+        key = ("default", one["metadata"]["name"])
+        known = key in self.memory._all(PODS)
+        change = Change.MODIFIED if known else Change.ADDED
+        self.memory._store(PODS, key, one, change)
+        self.log(WatchEvent(change, one))
+
+    def remove(self, job: str, number: int) -> None:
+        one = self.memory._all(PODS)[("default", f"{job}-{number}")]
+        self.memory._remove(PODS, ("default", f"{job}-{number}"))
+        self.log(WatchEvent(Change.DELETED, one))
+
+    async def node(self, name: str, **labels: str) -> None:
+        await self.memory.create(NODES, {"metadata": {"name": name, "labels": labels}})
+
+    async def check(self, **params: Any) -> Outcome:
+        built = planned(
+            self.directory, register(), submit(), task("CheckPlacement", "check", refTaskId="job", **params)
+        )
+        return await self.bench.run(built, "check")
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> _Cluster:
+    made = _Cluster(tmp_path, "a", "b")
+    await made.submit()
+    return made
+
+
+def bind(cluster: _Cluster, job: str, *nodes: str, seconds: float = 0.1) -> None:
+    for number, node in enumerate(nodes):
+        cluster.put(job, number, node)
+        cluster.clock.now += seconds
+
+
+async def test_gangs_that_start_whole(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3", "n4", seconds=0.5)
+    outcome = await cluster.check(allOrNothing=True)
+    assert outcome.passed, outcome.message
+    assert outcome.message == "2 gangs, 4 pods on 4 nodes, bound within 0.5 s"
+    assert outcome.data == {
+        "gangs": 2,
+        "pods": 4,
+        "bound": 4,
+        "nodes": ["n1", "n2", "n3", "n4"],
+        "longestSkew": 0.5,
+    }
+
+
+async def test_a_gang_that_was_bound_in_part_for_too_long(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3", "n4", seconds=3)
+    outcome = await cluster.check(allOrNothing=True)
+    assert not outcome.passed
+    assert outcome.message == ("Job default/b: was bound in part for 3 s, at most 1 of 2 pods; expected all within 1 s")
+    assert (await cluster.check(allOrNothing=True, within="4s")).passed
+
+
+async def test_a_gang_that_lost_a_pod_is_partial_and_one_whose_pod_has_ended_is_not(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3", "n4")
+    cluster.put("a", 0, "n1", phase="Succeeded")
+    cluster.remove("a", 0)
+    cluster.remove("b", 0)
+    cluster.clock.now += 5
+    cluster.put("b", 2, "n3")
+    cluster.clock.now += 5
+    outcome = await cluster.check(allOrNothing=True)
+    assert outcome.message == ("Job default/b: was bound in part for 5 s, at most 1 of 2 pods; expected all within 1 s")
+
+
+async def test_waits_until_every_gang_is_placed(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    cluster.put("b", 0)
+    checking = asyncio.create_task(cluster.check(allOrNothing=True, timeout="60s"))
+    # A pod too many of one gang does not stand for one that another lacks.
+    cluster.put("a", 2, "n9")
+    cluster.put("b", 0, "n3")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not checking.done()
+    cluster.put("b", 1, "n4")
+    assert (await checking).passed
+
+
+async def test_what_is_said_of_gangs_that_are_not_placed(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    for number in range(2):
+        cluster.put("b", number)
+        waiting = cluster.memory._all(PODS)[("default", f"b-{number}")]
+        waiting["status"]["conditions"] = [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes"}
+        ]
+        cluster.log(WatchEvent(Change.MODIFIED, waiting))
+    outcome = await cluster.check(allOrNothing=True, timeout="10ms")
+    assert outcome.message.splitlines() == [
+        "1 of 2 gangs are not placed whole after 0.01 s",
+        "  Job default/b: 0 of 2 pods have a node",
+        "  2 pods (default/b-0, …): Unschedulable: 0/2 nodes",
+    ]
+
+
+async def test_one_domain_per_gang(cluster: _Cluster) -> None:
+    for name, rack in (("n1", "r1"), ("n2", "r1"), ("n3", "r2")):
+        await cluster.node(name, rack=rack)
+    await cluster.node("n4")
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3", "n1")
+    outcome = await cluster.check(topologyKey="rack")
+    assert outcome.message == "Job default/b: expected one domain of rack, actual 2 (r1: 1, r2: 1)"
+    cluster.put("b", 0, "n4")
+    cluster.put("b", 1, "n4")
+    outcome = await cluster.check(topologyKey="rack")
+    assert outcome.message == "Job default/b: expected one domain of rack, actual 1 ((no label): 2)"
+    cluster.put("b", 0, "n3")
+    cluster.put("b", 1, "n3")
+    assert (await cluster.check(topologyKey="rack")).passed
+
+
+async def test_exactly_these_nodes(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n1", "n3")
+    assert (await cluster.check(nodes=["n3", "n1", "n2"])).passed
+    outcome = await cluster.check(nodes=["n1", "n2"])
+    assert outcome.message == "nodes: expected n1, n2, actual n1, n2, n3"
+
+
+async def test_pods_that_must_wait(cluster: _Cluster) -> None:
+    cluster.put("a", 0)
+    outcome = await cluster.check(waiting="10ms")
+    assert (outcome.passed, outcome.message) == (True, "none of 4 pods got a node in 0.01 s")
+    checking = asyncio.create_task(cluster.check(waiting="60s"))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    cluster.put("a", 0, "n1")
+    outcome = await checking
+    assert not outcome.passed
+    assert outcome.message == "1 pods have a node, expected none for 60 s: default/a-0 on n1"
+
+
+async def test_pods_of_others_do_not_count(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n1", "n2")
+    stranger = pod("else", node="n7")
+    cluster.memory._store(PODS, ("default", "else"), stranger, Change.ADDED)
+    cluster.log(WatchEvent(Change.ADDED, stranger))
+    assert (await cluster.check(nodes=["n1", "n2"])).passed
+
+
+CHECK = {"refTaskId": "job", "topologyKey": "rack"}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"refTaskId": "job"}, "expected at least one of allOrNothing, topologyKey, nodes and waiting"),
+        ({"refTaskId": "job", "allOrNothing": False}, "expected at least one of allOrNothing"),
+        ({"refTaskId": "job", "waiting": "3s", "nodes": ["n1"]}, "pods that wait are on no node"),
+        ({"refTaskId": "nothing", "nodes": ["n1"]}, "no earlier SubmitObj task has the id 'nothing'"),
+        ({"refTaskId": "job", "topologyKey": "a b"}, "'a b' is not valid"),
+        ({"refTaskId": "job", "allOrNothing": True, "within": "-1s"}, "must not be negative"),
+    ],
+)
+def test_faults(tmp_path: Path, params: dict[str, Any], message: str) -> None:
+    found = [str(fault) for fault in faults(tmp_path, register(), submit(), task("CheckPlacement", **params))]
+    assert any(message in fault for fault in found), found
+
+
+def test_the_topology_key_must_be_a_label_of_the_nodes_that_the_workflow_makes(tmp_path: Path) -> None:
+    nodes = [{"type": "dgxa100.80g", "count": 1, "labels": {"racks": "r1"}}]
+    prepare = task("Configure", timeout="1m", nodes=nodes)
+    (fault,) = faults(tmp_path, register(), prepare, submit(), task("CheckPlacement", **CHECK))
+    assert "no node of the workflow has the label 'rack'; did you mean 'racks'?" in str(fault)
+    # Nodes that exist already may have any label.
+    assert faults(tmp_path, register(), submit(), task("CheckPlacement", **CHECK)) == []
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ([(0.0, None, None), (1.0, None, None)], [(0.0, 1.0, 1)]),
+        ([(0.0, None, None), (0.0, None, None)], [(0.0, 0.0, 1)]),
+        ([(0.0, None, None)], [(0.0, 10.0, 1)]),
+        ([(0.0, 4.0, None), (1.0, 6.0, None)], [(0.0, 1.0, 1), (4.0, 2.0, 1)]),
+        ([(0.0, 4.0, 3.0), (0.0, None, None)], [(0.0, 0.0, 1)]),
+        ([], []),
+    ],
+)
+def test_partial_times(
+    moments: list[tuple[float, float | None, float | None]], expected: list[tuple[float, float, int]]
+) -> None:
+    pods = [PodTimes(pod={}, created=0, bound=bound, gone=gone, ended=ended) for bound, gone, ended in moments]
+    found = [(one.since, one.seconds, one.most) for one in partial_times(pods, 2, now=10.0)]
+    assert found == expected
