@@ -28,10 +28,11 @@ _TASK = {"$ref": "#/$defs/task"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is wrong with a document; `unknown` are fields that nothing reads."""
+    """What is wrong with a document; `unknown` are fields that nothing reads, and if it `fits`, they are all."""
 
     wrong: list[Violation]
     unknown: list[Violation]
+    fits: bool
 
 
 @cache
@@ -87,12 +88,15 @@ def find(document: Document, name: str, data: Any, *, part: str = "", at: Locati
     written = _Below(document.positions, at)
     unknown: dict[Complaint, None] = {}
     wrong: dict[Complaint, None] = {}
+    fits = True
     for error in _validator(name, part).iter_errors(data):
-        target = unknown if error.validator == "additionalProperties" else wrong
-        target.update(dict.fromkeys(complaints(error, written)))
+        ignorable = error.validator == "additionalProperties"
+        fits = fits and ignorable
+        (unknown if ignorable else wrong).update(dict.fromkeys(complaints(error, written)))
     return Found(
         wrong=sorted(document.violation((*at, *path), message) for path, message in wrong),
         unknown=sorted(document.violation((*at, *path), message) for path, message in unknown),
+        fits=fits,
     )
 
 

@@ -153,12 +153,12 @@ class _Reader:
         self.warnings: list[Violation] = []
 
     def take(self, data: Any, part: str, at: Location) -> bool:
-        """Check data against the schema; whether it fits."""
+        """Check data against the schema; whether it fits, but for fields that nothing reads."""
         found = find(self._document, "workflow", data, part=part, at=at)
         self.faults += found.wrong
         target = self.warnings if self._lenient else self.faults
         target += found.unknown
-        return not found.wrong and (self._lenient or not found.unknown)
+        return found.fits
 
     def tasks(self, given: Any, at: Location, values: Mapping[str, Any]) -> Iterator[Entry]:
         """Tasks of a list; what is no task has been told by the schema."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import subprocess
-import uuid
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
 import pytest
@@ -17,10 +13,9 @@ import yaml
 from junitparser import JUnitXml
 
 from knavtool import resources
-from knavtool.kube.client import Client, connect
-from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, PRIORITY_CLASSES
+from knavtool.kube.resource import CONFIG_MAPS, PRIORITY_CLASSES
 from support.cli import SCRIPT
-from support.programs import program
+from support.run_cluster import RunCluster
 from support.workflows import register, submit, task, write
 
 pytestmark = pytest.mark.cluster
@@ -28,84 +23,10 @@ pytestmark = pytest.mark.cluster
 T = TypeVar("T")
 WORKFLOWS = resources.data_directory() / "workflows" / "k8s"
 JOB = (WORKFLOWS / "templates" / "job.yml").read_text()
-GPU_NODES = [{"type": "dgxa100.80g", "count": 2, "labels": {"nvidia.com/gpu.count": "8"}}]
 
 
-class Cluster:
-    """A control plane, a namespace name that is free, and the command line for both."""
-
-    def __init__(self, plane: Any, cli: Callable[..., CompletedProcess[str]], directory: Path) -> None:
-        self._plane = plane
-        self.run = cli
-        self.directory = directory
-        self.namespace = f"run-{uuid.uuid4().hex[:8]}"
-
-    def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
-        """Ask the API server itself."""
-
-        async def asked() -> T:
-            async with connect(kubeconfig=self._plane.kubeconfig, context=self._plane.context) as client:
-                return await question(client)
-
-        return asyncio.run(asked())
-
-    def left(self) -> dict[str, int]:
-        """What there is of the kinds that runs make, where they make it."""
-
-        async def count(client: Client) -> dict[str, int]:
-            found = {"nodes": len(await client.list(NODES))}
-            for kind in (JOBS, PODS, CONFIG_MAPS):
-                items = await client.list(kind, namespace=self.namespace)
-                found[kind.plural] = sum(item["metadata"]["name"] != "kube-root-ca.crt" for item in items)
-            names = [item["metadata"]["name"] for item in await client.list(NAMESPACES)]
-            found["namespaces"] = names.count(self.namespace)
-            return {kind: number for kind, number in found.items() if number}
-
-        return self.ask(count)
-
-    def write(self, *tasks: dict[str, Any]) -> Path:
-        """A workflow that begins by making its namespace and two nodes, with the Job template beside it."""
-        namespace = {"name": self.namespace, "op": "create"}
-        configure = task("Configure", timeout="60s", nodes=GPU_NODES, namespaces=[namespace])
-        return write(self.directory, configure, register(podNameFormat="{{._NAME_}}-.*"), *tasks, template=JOB)
-
-    def submit(self, *, count: int = 1, pods: int = 1, gpu: int = 8, run: str = "1h") -> dict[str, Any]:
-        """A SubmitObj of Jobs whose pods run that long."""
-        params = {
-            "namespace": self.namespace,
-            "parallelism": pods,
-            "completions": pods,
-            "backoffLimit": 0,
-            "completionMode": "Indexed",
-            "image": "none",
-            "cpu": "100m",
-            "memory": "1M",
-            "gpu": gpu,
-            "ttl": run,
-        }
-        return submit(count=count, params=params)
-
-
-@pytest.fixture
-def cluster(
-    control_plane: Any,
-    knavtool: Callable[..., CompletedProcess[str]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Cluster]:
-    monkeypatch.setenv("KNAVTOOL_HELM_BINARY", str(program("helm")))
-    monkeypatch.setenv("KNAVTOOL_KUBECONFIG", str(control_plane.kubeconfig))
-    if control_plane.context:
-        monkeypatch.setenv("KNAVTOOL_CONTEXT", control_plane.context)
-    made = Cluster(control_plane, knavtool, tmp_path)
-    yield made
-    made.run("nodes", "delete", "--all")
-    control_plane.forget_leases()
-    made.ask(lambda client: client.delete(NAMESPACES, made.namespace))
-
-
-def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(cluster: Cluster, tmp_path: Path) -> None:
-    done = cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", tmp_path / "report")
+def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(run_cluster: RunCluster, tmp_path: Path) -> None:
+    done = run_cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", tmp_path / "report")
     assert "5 tasks: 5 ok" in done.stderr
     assert done.stdout == ""
     suites = list(JUnitXml.fromfile(str(tmp_path / "report" / "junit.xml")))
@@ -117,104 +38,108 @@ def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(cluster: Clus
     assert (report["result"], report["counts"]["tasks"]["ok"]) == ("ok", 5)
     check = report["run"]["steps"][0]["steps"][3]
     assert check["data"]["phases"] == {"Running": 2}
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
 
 
-def test_a_job_that_must_fail_does(cluster: Cluster) -> None:
-    done = cluster.run("run", WORKFLOWS / "test-failed-job.yml", "--cleanup")
+def test_a_job_that_must_fail_does(run_cluster: RunCluster) -> None:
+    done = run_cluster.run("run", WORKFLOWS / "test-failed-job.yml", "--cleanup")
     assert "2 of 2 pods are Failed" in done.stderr
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
 
 
-def test_a_failed_check_tells_the_schedulers_reason_and_cleans_up(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_failed_check_tells_the_schedulers_reason_and_cleans_up(run_cluster: RunCluster, tmp_path: Path) -> None:
     check = task("CheckPod", "check", refTaskId="job", status="Running", timeout="3s")
-    workflow = cluster.write(cluster.submit(pods=4), check, task("Sleep", timeout="1h"))
-    done = cluster.run("run", workflow, "--cleanup", "--junit", tmp_path / "j.xml", check=1)
+    workflow = run_cluster.write(run_cluster.submit(pods=4), check, task("Sleep", timeout="1h"))
+    done = run_cluster.run("run", workflow, "--cleanup", "--junit", tmp_path / "j.xml", check=1)
     assert "2 of 4 pods are Running after 3 s (2 " in done.stderr
     assert "Pending: Unschedulable: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu" in done.stderr
     (suite, _) = JUnitXml.fromfile(str(tmp_path / "j.xml"))
     assert (suite.tests, suite.failures, suite.skipped) == (5, 1, 1)
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
 
 
-def test_a_failed_object_check_tells_paths(cluster: Cluster) -> None:
+def test_a_failed_object_check_tells_paths(run_cluster: RunCluster) -> None:
     state = {"status": {"succeeded": 1}, "spec": {"parallelism": 1}}
-    workflow = cluster.write(cluster.submit(), task("CheckObj", "check", refTaskId="job", state=state, timeout="1s"))
-    done = cluster.run("run", workflow, "--cleanup", check=1)
-    assert f"Job {cluster.namespace}/job1:\n    status.succeeded: expected 1, actual absent" in done.stderr
+    workflow = run_cluster.write(
+        run_cluster.submit(), task("CheckObj", "check", refTaskId="job", state=state, timeout="1s")
+    )
+    done = run_cluster.run("run", workflow, "--cleanup", check=1)
+    assert f"Job {run_cluster.namespace}/job1:\n    status.succeeded: expected 1, actual absent" in done.stderr
     assert "parallelism" not in done.stderr
 
 
-def test_two_hundred_objects(cluster: Cluster, tmp_path: Path) -> None:
+def test_two_hundred_objects(run_cluster: RunCluster, tmp_path: Path) -> None:
     check = task("CheckPod", "check", refTaskId="job", status="Succeeded", timeout="100s")
     delete = task("DeleteObj", refTaskId="job", wait=True)
-    workflow = cluster.write(cluster.submit(count=200, gpu=0, run="1s"), check, delete)
-    cluster.run("run", workflow, "--cleanup", "--json", tmp_path / "r.json")
+    workflow = run_cluster.write(run_cluster.submit(count=200, gpu=0, run="1s"), check, delete)
+    run_cluster.run("run", workflow, "--cleanup", "--json", tmp_path / "r.json")
     tasks = json.loads((tmp_path / "r.json").read_text())["run"]["steps"][0]["steps"]
     created, checked, deleted = (step["data"] for step in tasks[2:])
     assert (created["created"], checked["matching"], deleted["deleted"]) == (200, 200, 200)
-    assert len(created["objects"]["Job"][cluster.namespace]) == 200
-    assert cluster.left() == {}
+    assert len(created["objects"]["Job"][run_cluster.namespace]) == 200
+    assert run_cluster.left() == {}
 
 
-def test_settings_are_made_and_undone(cluster: Cluster) -> None:
-    priority = f"high-{cluster.namespace}"
+def test_settings_are_made_and_undone(run_cluster: RunCluster) -> None:
+    priority = f"high-{run_cluster.namespace}"
     configure = task(
         "Configure",
         "settings",
         timeout="60s",
         priorityClasses=[{"name": priority, "op": "create", "value": 90}],
-        configmaps=[{"name": "c", "namespace": cluster.namespace, "op": "create", "data": {"a": "1"}}],
+        configmaps=[{"name": "c", "namespace": run_cluster.namespace, "op": "create", "data": {"a": "1"}}],
     )
-    workflow = cluster.write(configure)
-    cluster.run("run", workflow)
-    assert cluster.left() == {"nodes": 2, "configmaps": 1, "namespaces": 1}
+    workflow = run_cluster.write(configure)
+    run_cluster.run("run", workflow)
+    assert run_cluster.left() == {"nodes": 2, "configmaps": 1, "namespaces": 1}
     changed = yaml.safe_load(workflow.read_text().replace("value: 90", "value: 30").replace("a: '1'", "b: '2'"))
     workflow.write_text(yaml.safe_dump(changed))
-    done = cluster.run("run", workflow, "--cleanup")
+    done = run_cluster.run("run", workflow, "--cleanup")
     assert f"priority class {priority} replaced" in done.stderr
-    assert f"config map {cluster.namespace}/c changed" in done.stderr
+    assert f"config map {run_cluster.namespace}/c changed" in done.stderr
     # What the first run made existed before the second one, so it is as it was.
-    assert cluster.left() == {"nodes": 2, "configmaps": 1, "namespaces": 1}
-    assert cluster.ask(lambda client: client.get(PRIORITY_CLASSES, priority))["value"] == 90
-    data = cluster.ask(lambda client: client.get(CONFIG_MAPS, "c", namespace=cluster.namespace))["data"]
+    assert run_cluster.left() == {"nodes": 2, "configmaps": 1, "namespaces": 1}
+    assert run_cluster.ask(lambda client: client.get(PRIORITY_CLASSES, priority))["value"] == 90
+    data = run_cluster.ask(lambda client: client.get(CONFIG_MAPS, "c", namespace=run_cluster.namespace))["data"]
     assert data == {"a": "1"}
-    cluster.ask(lambda client: client.delete(PRIORITY_CLASSES, priority))
+    run_cluster.ask(lambda client: client.delete(PRIORITY_CLASSES, priority))
 
 
-def test_an_object_that_exists_stops_the_run_unless_it_may(cluster: Cluster) -> None:
-    workflow = cluster.write(cluster.submit())
-    cluster.run("run", workflow)
-    done = cluster.run("run", workflow, "--cleanup", check=5)
-    assert f"error: Job {cluster.namespace}/job1 exists already" in done.stderr
+def test_an_object_that_exists_stops_the_run_unless_it_may(run_cluster: RunCluster) -> None:
+    workflow = run_cluster.write(run_cluster.submit())
+    run_cluster.run("run", workflow)
+    done = run_cluster.run("run", workflow, "--cleanup", check=5)
+    assert f"error: Job {run_cluster.namespace}/job1 exists already" in done.stderr
     assert "try: delete it, or set canExist: true" in done.stderr
     spec = yaml.safe_load(workflow.read_text())
     spec["tasks"][2]["params"]["canExist"] = True
     workflow.write_text(yaml.safe_dump(spec))
-    done = cluster.run("run", workflow, "--cleanup")
+    done = run_cluster.run("run", workflow, "--cleanup")
     assert "nothing created, 1 existed" in done.stderr
-    assert cluster.left()["jobs"] == 1
+    assert run_cluster.left()["jobs"] == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["job (SubmitObj)", "configure (Configure)"])
-def test_an_interrupted_run_cleans_up(cluster: Cluster, number: signal.Signals, moment: str, tmp_path: Path) -> None:
-    workflow = cluster.write(cluster.submit(count=100), task("Sleep", timeout="1h"))
+def test_an_interrupted_run_cleans_up(
+    run_cluster: RunCluster, number: signal.Signals, moment: str, tmp_path: Path
+) -> None:
+    workflow = run_cluster.write(run_cluster.submit(count=100), task("Sleep", timeout="1h"))
     code, said = _interrupt(workflow, number, moment, "--cleanup", "--report", tmp_path / "report")
     assert code == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["result"] == "cancelled"
 
 
-def test_an_interruption_without_cleanup_says_what_is_left(cluster: Cluster) -> None:
-    workflow = cluster.write(cluster.submit(count=3), task("Sleep", timeout="1h"))
+def test_an_interruption_without_cleanup_says_what_is_left(run_cluster: RunCluster) -> None:
+    workflow = run_cluster.write(run_cluster.submit(count=3), task("Sleep", timeout="1h"))
     code, said = _interrupt(workflow, signal.SIGTERM, "job (SubmitObj)")
     assert code == 130, said
     assert "interrupted without --cleanup; left behind: 1 Namespace, 3 Jobs, 2 Nodes" in said
-    assert cluster.left()["jobs"] == 3
+    assert run_cluster.left()["jobs"] == 3
 
 
 def _interrupt(workflow: Path, number: signal.Signals, moment: str, *options: str | Path) -> tuple[int, str]:
@@ -233,12 +158,12 @@ def _interrupt(workflow: Path, number: signal.Signals, moment: str, *options: st
             process.kill()
 
 
-def test_a_kind_that_is_not_served_stops_the_run_before_it_begins(cluster: Cluster) -> None:
-    workflow = cluster.write(cluster.submit())
+def test_a_kind_that_is_not_served_stops_the_run_before_it_begins(run_cluster: RunCluster) -> None:
+    workflow = run_cluster.write(run_cluster.submit())
     (workflow.parent / "job.yml").write_text(JOB.replace("apiVersion: batch/v1", "apiVersion: batch.example.com/v1"))
-    done = cluster.run("run", workflow, check=5)
+    done = run_cluster.run("run", workflow, check=5)
     assert "does not serve batch.example.com/v1" in done.stderr
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
 
 
 @pytest.mark.parametrize(
@@ -252,24 +177,24 @@ def test_a_kind_that_is_not_served_stops_the_run_before_it_begins(cluster: Clust
     ],
 )
 def test_a_bad_workflow_changes_nothing(
-    cluster: Cluster, template: str, spoil: dict[str, Any], code: int, said: str
+    run_cluster: RunCluster, template: str, spoil: dict[str, Any], code: int, said: str
 ) -> None:
-    submission = cluster.submit()
+    submission = run_cluster.submit()
     submission["params"].update(spoil)
-    workflow = cluster.write(submission)
+    workflow = run_cluster.write(submission)
     (workflow.parent / "job.yml").write_text(template)
-    done = cluster.run("run", workflow, check=code)
+    done = run_cluster.run("run", workflow, check=code)
     assert said in done.stderr
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
 
 
-def test_a_dry_run_prints_what_would_be_sent(cluster: Cluster) -> None:
-    workflow = cluster.write(cluster.submit(count=2))
-    done = cluster.run("run", workflow, "--dry-run")
+def test_a_dry_run_prints_what_would_be_sent(run_cluster: RunCluster) -> None:
+    workflow = run_cluster.write(run_cluster.submit(count=2))
+    done = run_cluster.run("run", workflow, "--dry-run")
     kinds = [document["kind"] for document in yaml.safe_load_all(done.stdout)]
     assert kinds == ["Node", "Node", "Job", "Job"]
     assert "# 3. job (SubmitObj): 2 Jobs" in done.stdout
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}
 
 
 CRD = """\
@@ -289,8 +214,8 @@ spec:
 """
 
 
-def test_a_run_may_define_the_kind_that_it_submits_next(cluster: Cluster, tmp_path: Path) -> None:
-    kind = f"K{cluster.namespace.removeprefix('run-')}"
+def test_a_run_may_define_the_kind_that_it_submits_next(run_cluster: RunCluster, tmp_path: Path) -> None:
+    kind = f"K{run_cluster.namespace.removeprefix('run-')}"
     params = {"kind": kind, "plural": f"{kind.lower()}s"}
     none = {"nameFormat": None, "podNameFormat": None, "podCount": None}
     (tmp_path / "crd.yml").write_text(CRD)
@@ -303,6 +228,6 @@ def test_a_run_may_define_the_kind_that_it_submits_next(cluster: Cluster, tmp_pa
         submit("own", refTaskId="objects", params=params),
         task("CheckObj", refTaskId="own", state={"top": 1}),
     )
-    done = cluster.run("run", workflow, "--cleanup")
+    done = run_cluster.run("run", workflow, "--cleanup")
     assert f"1 CustomResourceDefinition, 1 {kind} removed" in done.stderr
-    assert cluster.left() == {}
+    assert run_cluster.left() == {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
+from knavtool.kube.resource import NAMESPACES
 from support.control_plane import LocalCluster
+from support.programs import program
+from support.run_cluster import RunCluster
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +52,22 @@ def own(tmp_path: Path) -> Iterator[LocalCluster]:
     cluster.down()
     assert cluster.processes() == {}
     assert not cluster.files.directory.exists()
+
+
+@pytest.fixture
+def run_cluster(
+    control_plane: LocalCluster,
+    knavtool: Callable[..., CompletedProcess[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[RunCluster]:
+    monkeypatch.setenv("KNAVTOOL_HELM_BINARY", str(program("helm")))
+    monkeypatch.setenv("KNAVTOOL_KUBECONFIG", str(control_plane.kubeconfig))
+    if control_plane.context:
+        monkeypatch.setenv("KNAVTOOL_CONTEXT", control_plane.context)
+    """The shared control plane for workflows; what a test made is gone afterwards."""
+    made = RunCluster(control_plane, knavtool, tmp_path)
+    yield made
+    made.run("nodes", "delete", "--all")
+    control_plane.forget_leases()
+    made.ask(lambda client: client.delete(NAMESPACES, made.namespace))

@@ -63,11 +63,13 @@ def submit(id_: str = "job", **params: Any) -> dict[str, Any]:
     return task("SubmitObj", id_, **given)
 
 
-def write(directory: Path, *tasks: Mapping[str, Any], name: str = "wf.yml", template: str = JOB) -> Path:
+def write(
+    directory: Path, *tasks: Mapping[str, Any], name: str = "wf.yml", template: str = JOB, **envelope: Any
+) -> Path:
     """Write a workflow file, and its template beside it."""
     (directory / "job.yml").write_text(template)
     path = directory / name
-    path.write_text(yaml.safe_dump({"name": path.stem, "tasks": list(tasks)}, sort_keys=False))
+    path.write_text(yaml.safe_dump({"name": path.stem, **envelope, "tasks": list(tasks)}, sort_keys=False))
     return path
 
 

@@ -207,9 +207,9 @@ def test_faults_of_blocks(tmp_path: Path, tasks: list[dict[str, Any]], message: 
 
 
 def test_a_fault_does_not_lead_to_others(tmp_path: Path) -> None:
-    broken = task("SubmitObj", "job", refTaskId="register", cuont=3)
+    broken = submit(count="three")
     (fault,) = faults(tmp_path, register(), repeat(2, broken, delete()), delete("again"))
-    assert "unknown field 'cuont'" in str(fault)
+    assert "expected a whole number, got text 'three'" in str(fault)
 
 
 def test_faults_of_the_shape_and_of_the_plan_are_told_together(tmp_path: Path) -> None:
