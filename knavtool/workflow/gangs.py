@@ -34,21 +34,23 @@ class Gangs:
     """The gangs of a submission."""
 
     def __init__(self, submission: Submission) -> None:
-        patterns = submission.pod_patterns
-        instances = submission.instances
-        alone = len(patterns) == len(instances)
-        self.all = [
-            Gang(
-                title=str(blocks[-1]),
-                size=submission.pod_count // len(instances),
-                family=Family(Submission(instances=[blocks], pod_patterns=(patterns[number],) if alone else patterns)),
-            )
-            for number, blocks in enumerate(instances)
-            if blocks
-        ]
-        self._owners = {
-            item.uid: gang for gang, blocks in zip(self.all, filter(None, instances), strict=True) for item in blocks
-        }
+        self.all: list[Gang] = []
+        self._owners: dict[str, Gang] = {}
+        for part in submission.parts or (submission,):
+            for number, blocks in enumerate(part.instances):
+                if blocks:
+                    self._add(part, number)
+
+    def _add(self, part: Submission, number: int) -> None:
+        blocks, patterns = part.instances[number], part.pod_patterns
+        own = (patterns[number],) if len(patterns) == len(part.instances) else patterns
+        gang = Gang(
+            title=str(blocks[-1]),
+            size=part.pod_count // len(part.instances),
+            family=Family(Submission(instances=[blocks], pod_patterns=own)),
+        )
+        self.all.append(gang)
+        self._owners.update((item.uid, gang) for item in blocks)
 
     async def sort(self, gateway: Gateway, pods: Iterable[PodTimes]) -> None:
         """Give each pod to the gang that it belongs to."""

@@ -88,11 +88,12 @@ class Submitted:
 
 @dataclass(slots=True, kw_only=True)
 class Submission:
-    """The objects of one SubmitObj, per instance and block of the template."""
+    """The objects of one SubmitObj, per instance and block of the template; `parts` are the rounds of a loop."""
 
     instances: list[list[Submitted]]
     pod_patterns: tuple[re.Pattern[str], ...] = ()
     pod_count: int = 0
+    parts: tuple[Submission, ...] = ()
 
     @property
     def namespace(self) -> str | None:
@@ -117,6 +118,7 @@ class Submission:
             instances=[blocks for each in submissions for blocks in each.instances],
             pod_patterns=tuple(pattern for each in submissions for pattern in each.pod_patterns),
             pod_count=sum(each.pod_count for each in submissions),
+            parts=tuple(submissions),
         )
 
 
