@@ -33,6 +33,12 @@ NATIVE_GANG = {
 }
 # Every other component comes with a controller, which these tests do not start.
 ON_KUBERNETES = [*sorted(WORKFLOWS.glob("k8s/*.yml")), *sorted(WORKFLOWS.glob("custom-resource/*.yml"))]
+# Nodes, jobs and pods of the benchmarks by what runs; the gangs fill the nodes nine times.
+LOADS = {
+    "benchmarks/gang-scheduling/run-test.yml": (32, 53, 9 * 32),
+    "benchmarks/scaling/run-many-jobs.yml": (700, 700, 700),
+    "benchmarks/scaling/run-one-job.yml": (700, 1, 700),
+}
 ON_NATIVE_GANG = sorted(WORKFLOWS.glob("native-gang/*.yml"))
 
 
@@ -85,7 +91,7 @@ def cli(knavtool: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 def test_every_file_is_tested() -> None:
     assert {file for files in [*alone(), *combined()] for file in files} == set(ALL)
-    assert {file for files in alone() for file in files} >= {*ON_KUBERNETES, *ON_NATIVE_GANG}
+    assert {str(files[-1].relative_to(WORKFLOWS)) for files in combined()} >= LOADS.keys()
 
 
 @pytest.mark.parametrize("file", ALL, ids=called)
@@ -124,24 +130,20 @@ def test_a_workflow_plans_and_renders(cli: Cli, files: Combination) -> None:
     objects = manifests(cli("run", "--dry-run", argument(files)).stdout)
     assert objects
     assert "<no value>" not in str(objects)
+    if (expected := LOADS.get(str(files[-1].relative_to(WORKFLOWS)))) is not None:
+        nodes = sum(item["kind"] == "Node" for item in objects)
+        sizes = sizes_of_jobs(objects)
+        assert (nodes, len(sizes), sum(sizes)) == expected
 
 
-@pytest.mark.parametrize("files", combined("gang-scheduling"), ids=called)
-def test_the_gangs_of_the_benchmark(cli: Cli, files: Combination) -> None:
-    objects = manifests(cli("run", "--dry-run", argument(files)).stdout)
-    sizes = sizes_of_jobs(objects)
-    assert (len(sizes), sum(sizes), max(sizes)) == (53, 288, 32)
-    assert sum(item["kind"] == "Node" for item in objects) == 32
-    # Packed without gaps: nine rounds.
-    assert sum(sizes) == 9 * 32
-
-
-@pytest.mark.parametrize("files", combined("scaling"), ids=called)
-def test_the_jobs_of_the_scaling_benchmark(cli: Cli, files: Combination) -> None:
-    objects = manifests(cli("run", "--dry-run", argument(files)).stdout)
-    sizes = sizes_of_jobs(objects)
-    assert sizes == ([1] * 700 if files[-1].stem == "run-many-jobs" else [700])
-    assert sum(item["kind"] == "Node" for item in objects) == 700
+def test_variables_make_a_benchmark_smaller(cli: Cli) -> None:
+    settings = {"nodes": 4, "jobs": 3, "ttl": "7s"}
+    files = BENCHMARKS / "scaling" / "{config-nodes,config-k8s,run-many-jobs}.yml"
+    chosen = itertools.chain(*(("--set", f"{name}={value}") for name, value in settings.items()))
+    done = cli("run", "--dry-run", files, *chosen)
+    kinds = Counter(item["kind"] for item in manifests(done.stdout))
+    assert kinds == {"Node": 4, "Job": 3}
+    assert done.stdout.count("pod-complete.stage.kwok.x-k8s.io/delay: 7s") == 3
 
 
 @pytest.fixture(scope="module")
