@@ -24,6 +24,7 @@ class Record:
     """
 
     feature_gates: str = ""
+    runtime_config: str = ""
     tuning: str = "all"
     ports: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -42,6 +42,14 @@ def up(
             help="Kubernetes feature gates of all processes: GenericWorkload=true,...",
         ),
     ] = None,
+    runtime_config: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--runtime-config",
+            envvar="KNAVTOOL_RUNTIME_CONFIG",
+            help="APIs that the API server serves or not: scheduling.k8s.io/v1beta1=true,...",
+        ),
+    ] = None,
     port: Annotated[
         Optional[int],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -92,6 +100,7 @@ def up(
     wanted = Wanted(
         kubeconfig=chosen_file(target.kubeconfig, target.environment),
         feature_gates=feature_gates,
+        runtime_config=runtime_config,
         api_server_port=port,
         prometheus=prometheus,
         tuning=tuning,

@@ -67,10 +67,11 @@ def test_nothing_is_there(files: ClusterFiles, wanted: Wanted) -> None:
     assert not plan.nothing
     assert plan.record is None
     assert [one.name for one in plan.starting] == ["kwok", "prometheus"]
-    lines = list(describe(files, replace(wanted, feature_gates="A=true"), plan, VERSIONS))
+    chosen = replace(wanted, feature_gates="A=true", runtime_config="a/v1=true")
+    lines = list(describe(files, chosen, plan, VERSIONS))
     assert lines[0] == f"create cluster test in {files.directory}"
     assert lines[1:5] == [f"start {name} 1.2.3 on 127.0.0.1" for name in kwokctl.PROCESSES]
-    assert lines[5] == "set feature gates A=true"
+    assert lines[5:7] == ["set feature gates A=true", "serve a/v1=true"]
     assert "override it with charts/overrides/kwok/pod-complete.yaml" in lines
     assert lines[-2].startswith("start prometheus ")
     assert lines[-1] == f"add context knavtool-test to {wanted.kubeconfig} and make it current"
@@ -132,10 +133,11 @@ def test_a_running_cluster_keeps_its_settings(
     files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
 ) -> None:
     port = known.ports[kwokctl.API_SERVER_PORT]
-    same = replace(wanted, feature_gates="", api_server_port=port, tuning="all")
+    same = replace(wanted, feature_gates="", runtime_config="", api_server_port=port, tuning="all")
     assert make_plan(files, same).nothing
     for other, said in (
         (replace(wanted, feature_gates="A=true"), "with --feature-gates none, not A=true"),
+        (replace(wanted, runtime_config="a/v1=true"), "with --runtime-config none, not a/v1=true"),
         (replace(wanted, api_server_port=port + 1), f"with --port {port}, not {port + 1}"),
         (replace(wanted, tuning="none"), "with --tuning all, not none"),
     ):
@@ -189,11 +191,14 @@ def test_a_damaged_record_of_kwokctl(
 def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     programs = {name: tmp_path / name for name in kwokctl.PROGRAMS}
     ports = kwokctl.choose_ports(None)
-    text = kwokctl.configuration(programs, ports, feature_gates="A=true", groups=settings.chosen("all"))
+    text = kwokctl.configuration(
+        programs, ports, feature_gates="A=true", runtime_config="a/v1=true", groups=settings.chosen("all")
+    )
     document = yaml.safe_load(text)
     options = document["options"]
     assert options["bindAddress"] == "127.0.0.1"
     assert options["kubeFeatureGates"] == "A=true"
+    assert options["kubeRuntimeConfig"] == "a/v1=true"
     assert options["kubeApiserverPort"] == ports[kwokctl.API_SERVER_PORT]
     assert {options[key] for key in options if key.endswith("Port")} == set(ports.values())
     assert options["etcdBinary"] == str(tmp_path / "etcd")
@@ -205,7 +210,8 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         for name, environment in group.environment.items():
             variables = {one["name"]: one["value"] for one in patches[name]["extraEnvs"]}
             assert environment.items() <= variables.items()
-    bare = yaml.safe_load(kwokctl.configuration(programs, ports, feature_gates="", groups=settings.chosen("none")))
+    text = kwokctl.configuration(programs, ports, feature_gates="", runtime_config="", groups=settings.chosen("none"))
+    bare = yaml.safe_load(text)
     assert all(not patch["extraArgs"] and not patch["extraEnvs"] for patch in bare["componentsPatches"])
 
 

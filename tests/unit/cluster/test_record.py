@@ -13,6 +13,7 @@ from knavtool.errors import EngineError
 
 FULL = Record(
     feature_gates="A=true",
+    runtime_config="a/v1=true",
     tuning="none",
     ports={"etcd/http": 1},
     versions={"etcd": "1.2.3"},

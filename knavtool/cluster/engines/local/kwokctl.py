@@ -56,6 +56,7 @@ def configuration(
     ports: Mapping[str, int],
     *,
     feature_gates: str,
+    runtime_config: str,
     groups: Iterable[Group],
 ) -> str:
     """kwokctl's configuration file; `groups` are the settings that differ from its defaults."""
@@ -85,6 +86,7 @@ def configuration(
             "kubeAuthorization": True,
             "kubeAdmission": True,
             "kubeFeatureGates": feature_gates,
+            "kubeRuntimeConfig": runtime_config,
             "etcdBinary": str(programs["etcd"]),
             "kubeApiserverBinary": str(programs["kube-apiserver"]),
             "kubeControllerManagerBinary": str(programs["kube-controller-manager"]),

@@ -31,6 +31,7 @@ class Wanted:
 
     kubeconfig: Path
     feature_gates: str | None = None
+    runtime_config: str | None = None
     api_server_port: int | None = None
     prometheus: bool = True
     tuning: str | None = None
@@ -89,11 +90,13 @@ def _require_same(files: ClusterFiles, before: Record, wanted: Wanted) -> None:
     hint = f"`knavtool cluster down --name {files.name}` first, or give the new cluster another --name"
     if wanted.tuning is not None and wanted.tuning != before.tuning:
         raise UsageError(f"cluster {files.name} exists with --tuning {before.tuning}, not {wanted.tuning}", hint=hint)
-    if wanted.feature_gates is not None and wanted.feature_gates != before.feature_gates:
-        runs = before.feature_gates or "none"
-        raise UsageError(
-            f"cluster {files.name} exists with --feature-gates {runs}, not {wanted.feature_gates}", hint=hint
-        )
+    for option, asked, runs in (
+        ("--feature-gates", wanted.feature_gates, before.feature_gates),
+        ("--runtime-config", wanted.runtime_config, before.runtime_config),
+    ):
+        if asked is not None and asked != runs:
+            message = f"cluster {files.name} exists with {option} {runs or 'none'}, not {asked or 'none'}"
+            raise UsageError(message, hint=hint)
     port = before.ports[kwokctl.API_SERVER_PORT]
     if wanted.api_server_port and wanted.api_server_port != port:
         raise UsageError(f"cluster {files.name} exists with --port {port}, not {wanted.api_server_port}", hint=hint)
@@ -115,6 +118,8 @@ def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[
             yield f"start {name} {versions[name]} on {LOOPBACK}"
         if wanted.feature_gates:
             yield f"set feature gates {wanted.feature_gates}"
+        if wanted.runtime_config:
+            yield f"serve {wanted.runtime_config}"
     for one in plan.starting:
         yield from _install(one)
     for name in plan.dead:

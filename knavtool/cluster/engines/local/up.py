@@ -88,6 +88,7 @@ class _Work:
         uses = component_ports(self.plan.starting)
         known = Record(
             feature_gates=self.wanted.feature_gates or "",
+            runtime_config=self.wanted.runtime_config or "",
             tuning=self.wanted.tuning or "all",
             ports=ports | dict(zip(uses, free_ports(len(uses), besides=ports.values()), strict=True)),
             versions={name: self.toolchain.program(name).version for name in self.programs},
@@ -99,6 +100,7 @@ class _Work:
                 self.programs,
                 known.ports,
                 feature_gates=known.feature_gates,
+                runtime_config=known.runtime_config,
                 groups=chosen(known.tuning),
             )
             with self.steps.step("cluster", "control plane") as step:

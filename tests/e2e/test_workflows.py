@@ -1,0 +1,195 @@
+"""The workflows that ship: each of them plans and renders, and those that need nothing but Kubernetes run."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import yaml
+
+from knavtool import resources
+from knavtool.kube.client import Client
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS, NODES, PODS
+from knavtool.workflow.templates import find_template
+from support.control_plane import LocalCluster
+from support.programs import program
+
+Cli = Callable[..., CompletedProcess[str]]
+Combination = tuple[Path, ...]
+
+WORKFLOWS = resources.data_directory() / "workflows"
+BENCHMARKS = WORKFLOWS / "benchmarks"
+ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
+TEMPLATES = sorted(WORKFLOWS.rglob("templates/*.yml"))
+NATIVE_GANG = {
+    "--feature-gates": "GenericWorkload=true,TopologyAwareWorkloadScheduling=true,WorkloadWithJob=true",
+    "--runtime-config": "scheduling.k8s.io/v1beta1=true",
+}
+# Every other component comes with a controller, which these tests do not start.
+ON_KUBERNETES = [*sorted(WORKFLOWS.glob("k8s/*.yml")), *sorted(WORKFLOWS.glob("custom-resource/*.yml"))]
+# Nodes, jobs and pods of the benchmarks by what runs; the gangs fill the nodes nine times.
+LOADS = {
+    "benchmarks/gang-scheduling/run-test.yml": (32, 53, 9 * 32),
+    "benchmarks/scaling/run-many-jobs.yml": (700, 700, 700),
+    "benchmarks/scaling/run-one-job.yml": (700, 1, 700),
+}
+ON_NATIVE_GANG = sorted(WORKFLOWS.glob("native-gang/*.yml"))
+
+
+def alone() -> list[Combination]:
+    """Workflows that need no other file."""
+    return [(file,) for file in ALL if BENCHMARKS not in file.parents]
+
+
+def combined(benchmark: str = "*") -> list[Combination]:
+    """The nodes of a benchmark, one configuration, one run."""
+    found: list[Combination] = []
+    for directory in sorted(BENCHMARKS.glob(benchmark)):
+        nodes = directory / "config-nodes.yml"
+        configurations = [file for file in sorted(directory.glob("config-*.yml")) if file != nodes]
+        found += itertools.product([nodes], configurations, sorted(directory.glob("run-*.yml")))
+    return found
+
+
+def argument(files: Combination) -> str:
+    """The files as a user names them, with braces."""
+    if len(files) == 1:
+        return str(files[0])
+    return f"{files[0].parent}/{{{','.join(file.stem for file in files)}}}.yml"
+
+
+def called(given: object) -> str | None:
+    """The name of a test case."""
+    if isinstance(given, tuple):
+        return argument(given).removeprefix(f"{WORKFLOWS}/")
+    return str(given.relative_to(WORKFLOWS)) if isinstance(given, Path) else None
+
+
+def manifests(text: str) -> list[dict[str, Any]]:
+    """The objects of a dry run."""
+    return [item for item in yaml.load_all(text, yaml.CSafeLoader) if item]
+
+
+def sizes_of_jobs(objects: list[dict[str, Any]]) -> list[int]:
+    """How many pods each Job, of Kubernetes or of Volcano, asks for."""
+    specs = [item["spec"] for item in objects if item["kind"] == "Job"]
+    return [spec["tasks"][0]["replicas"] if "tasks" in spec else spec["parallelism"] for spec in specs]
+
+
+@pytest.fixture
+def cli(knavtool: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line with this machine's Helm, far from the workflows."""
+    monkeypatch.setenv("KNAVTOOL_HELM_BINARY", str(program("helm")))
+    return knavtool
+
+
+def test_every_file_is_tested() -> None:
+    assert {file for files in [*alone(), *combined()] for file in files} == set(ALL)
+    assert {str(files[-1].relative_to(WORKFLOWS)) for files in combined()} >= LOADS.keys()
+
+
+@pytest.mark.parametrize("file", ALL, ids=called)
+def test_a_file_introduces_itself(file: Path) -> None:
+    first, second, third, *_ = file.read_text().splitlines()
+    schema = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert schema is not None
+    assert (file.parent / schema[1]).resolve() == resources.data_directory().resolve() / "schemas/workflow.schema.json"
+    assert second.startswith("name: ")
+    assert third.startswith("description: ")
+
+
+def test_names_tell_workflows_apart() -> None:
+    names = Counter(yaml.safe_load(file.read_text())["name"] for file in ALL)
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def test_every_template_says_what_it_makes_and_is_used() -> None:
+    tasks = [(file, task) for file in ALL for task in yaml.safe_load(file.read_text())["tasks"]]
+    named = [(file, task["params"]["template"]) for file, task in tasks if task["type"] == "RegisterObj"]
+    assert {find_template(name, file, [])[0] for file, name in named} == set(TEMPLATES)
+    assert [template for template in TEMPLATES if not template.read_text().startswith("# ")] == []
+
+
+def test_the_table_of_the_directory_names_every_file() -> None:
+    table = (WORKFLOWS / "README.md").read_text()
+    assert [file.name for file in ALL if f"`{file.relative_to(WORKFLOWS)}`" not in table] == []
+
+
+def test_all_files_are_valid(cli: Cli) -> None:
+    cli("validate", *map(argument, [*alone(), *combined()]))
+
+
+@pytest.mark.parametrize("files", [*alone(), *combined()], ids=called)
+def test_a_workflow_plans_and_renders(cli: Cli, files: Combination) -> None:
+    objects = manifests(cli("run", "--dry-run", argument(files)).stdout)
+    assert objects
+    assert "<no value>" not in str(objects)
+    if (expected := LOADS.get(str(files[-1].relative_to(WORKFLOWS)))) is not None:
+        nodes = sum(item["kind"] == "Node" for item in objects)
+        sizes = sizes_of_jobs(objects)
+        assert (nodes, len(sizes), sum(sizes)) == expected
+
+
+def test_variables_make_a_benchmark_smaller(cli: Cli) -> None:
+    settings = {"nodes": 4, "jobs": 3, "ttl": "7s"}
+    files = BENCHMARKS / "scaling" / "{config-nodes,config-k8s,run-many-jobs}.yml"
+    chosen = itertools.chain(*(("--set", f"{name}={value}") for name, value in settings.items()))
+    done = cli("run", "--dry-run", files, *chosen)
+    kinds = Counter(item["kind"] for item in manifests(done.stdout))
+    assert kinds == {"Node": 4, "Job": 3}
+    assert done.stdout.count("pod-complete.stage.kwok.x-k8s.io/delay: 7s") == 3
+
+
+@pytest.fixture(scope="module")
+def native_gang(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster that serves PodGroups; the tests on it belong to the group `native-gang`."""
+    cluster = LocalCluster(root=tmp_path_factory.mktemp("native-gang"), name="native-gang")
+    try:
+        cluster.up(*itertools.chain(*NATIVE_GANG.items()))
+        yield cluster
+    finally:
+        cluster.down()
+
+
+def runs(cluster: LocalCluster, files: Combination) -> None:
+    """Run workflows to their end, as a user does; nothing of it may stay."""
+    cluster.cli("run", argument(files), "--cleanup")
+
+    async def left(client: Client) -> list[str]:
+        kinds = (NODES, JOBS, PODS, CUSTOM_RESOURCE_DEFINITIONS)
+        return [item["metadata"]["name"] for kind in kinds for item in await client.list(kind)]
+
+    assert cluster.ask(left) == ["stages.kwok.x-k8s.io"]
+    cluster.forget_leases()
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("files", [(file,) for file in ON_KUBERNETES], ids=called)
+def test_on_kubernetes(control_plane: LocalCluster, cli: Cli, files: Combination) -> None:
+    runs(control_plane, files)
+
+
+@pytest.mark.cluster
+def test_workers_find_the_nodes_near_their_data(control_plane: LocalCluster, cli: Cli) -> None:
+    (files,) = (files for files in combined("network-topology") if files[1].stem == "config-k8s")
+    runs(control_plane, files)
+
+
+@pytest.mark.cluster
+@pytest.mark.xdist_group("native-gang")
+@pytest.mark.parametrize(
+    "files",
+    [
+        *((file,) for file in ON_NATIVE_GANG),
+        *(files for files in combined("network-topology") if files[1].stem == "config-native-gang"),
+    ],
+    ids=called,
+)
+def test_on_native_gangs(native_gang: LocalCluster, cli: Cli, files: Combination) -> None:
+    runs(native_gang, files)
