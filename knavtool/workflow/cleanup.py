@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from knavtool.errors import AlreadyExists, ClusterError, Conflict, DeadlineExceeded, NotFound, blamed
+from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, NotFound, blamed
 from knavtool.events import Result
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.gateway import FIELD_MANAGER
@@ -141,8 +141,9 @@ async def _take_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
         try:
             for one in changes:
                 await one.patch.send(gateway, one.resource, one.name, namespace=one.namespace, uid=one.uid)
-        except (NotFound, Conflict):
-            # Conflict: an object of that name, but another one.
+        except ClusterError:
+            if not await _is_gone(gateway, first):
+                raise
             step.note(f"{first} is gone, so nothing of it is taken back", warning=True)
         else:
             restored.append((first.resource.kind, first))
@@ -153,6 +154,15 @@ async def _take_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
         step.note(f"{which} {'is' if len(restored) == 1 else 'are'} as before")
     group.changed.clear()
     return [f"{changes[0]}: {error.message}" for changes, error in refused]
+
+
+async def _is_gone(gateway: Gateway, changed: Changed) -> bool:
+    """Whether the object is not there any more; one of its name may be."""
+    try:
+        live = await gateway.get(changed.resource, changed.name, namespace=changed.namespace)
+    except NotFound:
+        return True
+    return bool(changed.uid) and live["metadata"]["uid"] != changed.uid
 
 
 async def _undo_nodes(group: Group, gateway: Gateway, step: Step) -> list[str]:

@@ -14,6 +14,7 @@ from knavtool.workflow.ledger import Changed
 from knavtool.workflow.node_selection import NodeSelection
 from knavtool.workflow.patching import Patch
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,7 +82,8 @@ class UpdateNodes:
         unchanged = matched - len(done)
         same = f", {unchanged} unchanged" if unchanged else ""
         data = {"matched": matched, "changed": len(done), "unchanged": unchanged}
-        return Outcome(message=f"{len(done)} nodes changed{same}", data=data)
+        nodes = counted(("Node", name) for name in done) or "no node"
+        return Outcome(message=f"{nodes} changed{same}", data=data)
 
     async def _update(self, context: Context, done: list[str]) -> int:
         """Patch the nodes that differ; returns how many were chosen."""
@@ -96,8 +98,8 @@ class UpdateNodes:
                     if reverse := patch.reverse(node):
                         former[node["metadata"]["name"]] = reverse
         if not matched:
-            foreign = f"{selection.foreign} nodes that it did not make have them; " if selection.foreign else ""
-            hint = f"{foreign}allowRealNodes: true changes those too" if selection.foreign else ""
+            others = f"allowRealNodes: true chooses among the nodes of others too, {selection.foreign} of them"
+            hint = others if selection.foreign else ""
             raise NotFound(selection.complaint(), status=404, hint=hint)
         group = context.ledger.group(f"changes of {self.document.id}")
 
