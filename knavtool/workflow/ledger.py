@@ -117,16 +117,16 @@ class Group:
         made.uid = answer["metadata"]["uid"]
         return made
 
-    async def change(self, gateway: Gateway, patch: Patch, changed: Changed) -> None:
+    async def change(self, gateway: Gateway, patch: Patch, changed: Changed) -> int:
         """Send a patch; what takes it back is written down first, if there is anything to take back.
 
-        A cancelled caller still waits for the server's answer: a request that was cut off could arrive after the
-        cleanup has taken it back. Raises ClusterError.
+        Returns the object's new resource version. A cancelled caller still waits for the server's answer: a request
+        that was cut off could arrive after the cleanup has taken it back. Raises ClusterError.
         """
         if changed.patch:
             self.changed.append(changed)
         sending = patch.send(gateway, changed.resource, changed.name, namespace=changed.namespace, uid=changed.uid)
-        await _answered(asyncio.ensure_future(sending))
+        return await _answered(asyncio.ensure_future(sending))
 
     def _settle(self, made: Made, request: asyncio.Future[Manifest]) -> None:
         error = request.exception()

@@ -46,12 +46,16 @@ class Patch:
 
     async def send(
         self, gateway: Gateway, resource: Resource, name: str, *, namespace: str | None, uid: str = ""
-    ) -> None:
-        """Send what there is to send; with `uid` another object of that name is refused, as Conflict or Invalid."""
+    ) -> int:
+        """Send what there is to send; returns the resource version that the object got, 0 if nothing was sent.
+
+        With `uid` another object of that name is refused, as Conflict or Invalid.
+        """
+        answer: Manifest = {}
         if self.main:
-            await gateway.patch(resource, name, _guarded(self.main, uid), namespace=namespace)
+            answer = await gateway.patch(resource, name, _guarded(self.main, uid), namespace=namespace)
         if self.status:
-            await gateway.patch(
+            answer = await gateway.patch(
                 resource,
                 name,
                 _guarded(self.status, uid),
@@ -59,6 +63,7 @@ class Patch:
                 subresource="status",
                 strategic=self.strategic,
             )
+        return int(answer["metadata"]["resourceVersion"]) if answer else 0
 
 
 def _guarded(body: Manifest, uid: str) -> Manifest:

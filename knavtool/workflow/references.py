@@ -64,6 +64,8 @@ def _contradictions(
 def _example(planned: PlannedSubmission, index: int, number: int) -> dict[tuple[str, ...], str]:
     """The identity of the object with this number; only what is certain."""
     registration = planned.registration
+    if len(planned.keys) > 1:
+        return {}  # rounds of a loop, whose parameters differ
     if registration is None or registration.template is None or index >= len(registration.template.blocks):
         return {}
     params = {**(planned.document.params.get("params") or {}), ENUM: number}

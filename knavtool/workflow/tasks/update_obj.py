@@ -77,7 +77,7 @@ class UpdateObj:
             if context.ledger.restores and not context.ledger.has_made(item.resource, item.namespace, item.name):
                 former = patch.reverse(await context.gateway.get(item.resource, item.name, namespace=item.namespace))
             note = Changed(resource=item.resource, namespace=item.namespace, name=item.name, patch=former, uid=item.uid)
-            await group.change(context.gateway, patch, note)
+            item.version = await group.change(context.gateway, patch, note)
             changed.append(item)
             context.step.progress(len(changed), len(objects))
 

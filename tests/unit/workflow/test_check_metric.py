@@ -164,11 +164,8 @@ async def test_an_expression_that_is_none_has_its_place(tmp_path: Path) -> None:
 
 async def test_queries_are_asked_before_the_run(tmp_path: Path) -> None:
     given = {"query": "up", "op": "==", "value": 1}
-    tasks = metric_tasks(
-        planned(
-            tmp_path, task("CheckMetric", "a", **given), task("Sleep", timeout="1s"), task("CheckMetric", **given)
-        ).tasks()
-    )
+    entries = task("CheckMetric", "a", **given), task("Sleep", timeout="1s"), task("CheckMetric", **given)
+    tasks = metric_tasks(one.task for one in planned(tmp_path, *entries).tasks())
     assert len(tasks) == 2
     prometheus = _Prometheus([])
     await check_queries(prometheus, tasks)
