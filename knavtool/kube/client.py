@@ -88,6 +88,11 @@ class Client:
         return self._transport.server
 
     @property
+    def transport(self) -> Transport:
+        """For what is not the API, but is reached through its server."""
+        return self._transport
+
+    @property
     def requests(self) -> int:
         """How many requests were sent, retries included."""
         return self._transport.sent

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 _WITH_STATUS = {"Node", "Pod", "Job", "Deployment", "Namespace"}
 _STATUS_SET_ON_CREATE = {"Node"}
+_WITHOUT_STATUS = {"ConfigMap", "Event", "Lease", "PriorityClass", "Secret", "ServiceAccount"}
 
 
 class Memory:
@@ -119,9 +120,12 @@ class Memory:
     ) -> Manifest:
         self._call("patch" if subresource is None else f"patch {subresource}", resource, name)
         before = self._find(resource, namespace, name)
-        expected = (body.get("metadata") or {}).get("resourceVersion")
-        if expected and expected != before["metadata"]["resourceVersion"]:
-            raise Conflict(f"patch {resource} {name}: the object has been modified", status=409, reason="Conflict")
+        if subresource is not None and resource.kind in _WITHOUT_STATUS:
+            raise NotFound(f"patch {resource} {name}: the server could not find the requested resource", status=404)
+        for key, said in (("resourceVersion", "the object has been modified"), ("uid", "the uid is another")):
+            expected = (body.get("metadata") or {}).get(key)
+            if expected and expected != before["metadata"][key]:
+                raise Conflict(f"patch {resource} {name}: {said}", status=409, reason="Conflict")
         given = {key: value for key, value in body.items() if key not in ("apiVersion", "kind")}
         if resource.kind in _WITH_STATUS:
             # The main resource ignores status and the subresource ignores all but status, as the API server does.
@@ -237,7 +241,8 @@ def _merge(target: Manifest, patch: Manifest, *, by_type: bool) -> None:
                 if item.get("$patch") == "delete":
                     merged.pop(item["type"], None)
                 else:
-                    merged[item["type"]] = {**merged.get(item["type"], {}), **item}
+                    both = {**merged.get(item["type"], {}), **item}
+                    merged[item["type"]] = {key: inner for key, inner in both.items() if inner is not None}
             target[key] = list(merged.values())
         else:
             target[key] = value

@@ -49,4 +49,5 @@ def _status_of(body: bytes) -> tuple[str, str]:
         return body.decode(errors="replace").strip(), ""
     if not isinstance(status, dict):
         return str(status), ""
-    return str(status.get("message", "")), str(status.get("reason", ""))
+    # `error` is what Prometheus calls it, which may answer through the API server.
+    return str(status.get("message") or status.get("error") or ""), str(status.get("reason", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, blamed
+from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, NotFound, blamed
 from knavtool.events import Result
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.gateway import FIELD_MANAGER
@@ -13,12 +13,13 @@ from knavtool.kube.resource import JOBS
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.inventory import delete_nodes
 from knavtool.workflow.waits import until_gone, until_pods_gone
+from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
-    from knavtool.kube.resource import Manifest
-    from knavtool.workflow.ledger import Before, Group, Ledger, Made
+    from knavtool.kube.resource import Manifest, Resource
+    from knavtool.workflow.ledger import Changed, Group, Ledger, Made
     from knavtool.workflow.waits import Known
 
 _SET_BY_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink")
@@ -47,11 +48,11 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
 
 async def _undo_group(group: Group, gateway: Gateway, parent: Step) -> list[str]:
     """Undo the work of one task; returns what went wrong."""
-    if not group.made and not group.before and group.nodes is None:
+    if not group.made and not group.before and not group.changed and group.nodes is None:
         return []
     with parent.nested().step("undo", group.title) as step:
         failed: list[str] = []
-        for work in (_delete_made, _bring_back, _undo_nodes):
+        for work in (_delete_made, _bring_back, _take_back, _undo_nodes):
             try:
                 failed += await work(group, gateway, step)
             except* ClusterError as errors:
@@ -107,47 +108,61 @@ async def _is_ours(gateway: Gateway, made: Made) -> bool:
 
 
 async def _bring_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
-    """Give changed and deleted objects their former content, the last change first."""
+    """Create deleted objects again, the last one first."""
     failed = []
     for before in reversed(group.before):
-        name = before.manifest["metadata"]["name"]
         try:
-            await _restore(gateway, before)
+            await gateway.create(before.resource, _creatable(before.manifest), namespace=before.namespace)
+        except AlreadyExists:
+            step.note(f"{before} is there")
         except ClusterError as error:
-            failed.append(f"{before.resource.kind} {name}: {error.message}")
+            failed.append(f"{before}: {error.message}")
         else:
-            step.note(f"{before.resource.kind} {name} is as before")
+            step.note(f"{before} is back")
     group.before.clear()
     return failed
 
 
-async def _restore(gateway: Gateway, before: Before) -> None:
-    clean = creatable(before.manifest)
-    try:
-        await gateway.create(before.resource, clean, namespace=before.namespace)
-    except AlreadyExists:
-        # A merge patch only adds; what was not there before has to be named as null.
-        name = clean["metadata"]["name"]
-        live = await gateway.get(before.resource, name, namespace=before.namespace)
-        patch: Manifest = {
-            key: _replacing(live.get(key), clean.get(key))
-            for key in ("data", "binaryData")
-            if key in live or key in clean
-        }
-        if patch:
-            await gateway.patch(before.resource, name, patch, namespace=before.namespace)
-
-
-def creatable(manifest: Manifest) -> Manifest:
+def _creatable(manifest: Manifest) -> Manifest:
     """A live object without what only the server sets."""
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in _SET_BY_SERVER}
     return {key: value for key, value in manifest.items() if key != "status"} | {"metadata": metadata}
 
 
-def _replacing(live: Manifest | None, wanted: Manifest | None) -> Manifest | None:
-    if wanted is None:
-        return None
-    return {key: None for key in live or () if key not in wanted} | wanted
+async def _take_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
+    """Give changed fields their former values; an object that was changed twice gets them in reverse order."""
+    objects: dict[tuple[Resource, str, str], list[Changed]] = {}
+    for changed in reversed(group.changed):
+        objects.setdefault((changed.resource, changed.namespace or "", changed.name), []).append(changed)
+    restored: list[tuple[str, Changed]] = []
+
+    async def take_back(changes: list[Changed]) -> None:
+        first = changes[0]
+        try:
+            for one in changes:
+                await one.patch.send(gateway, one.resource, one.name, namespace=one.namespace, uid=one.uid)
+        except ClusterError:
+            if not await _is_gone(gateway, first):
+                raise
+            step.note(f"{first} is gone, so nothing of it is taken back", warning=True)
+        else:
+            restored.append((first.resource.kind, first))
+
+    refused = await for_each(objects.values(), take_back)
+    if restored:
+        which = str(restored[0][1]) if len(restored) == 1 else counted(restored)
+        step.note(f"{which} {'is' if len(restored) == 1 else 'are'} as before")
+    group.changed.clear()
+    return [f"{changes[0]}: {error.message}" for changes, error in refused]
+
+
+async def _is_gone(gateway: Gateway, changed: Changed) -> bool:
+    """Whether the object is not there any more; one of its name may be."""
+    try:
+        live = await gateway.get(changed.resource, changed.name, namespace=changed.namespace)
+    except NotFound:
+        return True
+    return bool(changed.uid) and live["metadata"]["uid"] != changed.uid
 
 
 async def _undo_nodes(group: Group, gateway: Gateway, step: Step) -> list[str]:

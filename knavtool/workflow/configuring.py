@@ -12,8 +12,9 @@ from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
 from knavtool.kube.waiting import until
 from knavtool.nodes.apply import apply_nodes
-from knavtool.workflow.ledger import Before, Made, Nodes
+from knavtool.workflow.ledger import Before, Changed, Made, Nodes
 from knavtool.workflow.node_memory import remember_nodes
+from knavtool.workflow.patching import Patch
 from knavtool.workflow.waits import until_gone
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ class ConfigMap:
 
     async def apply(self, gateway: Gateway, group: Group, deadline: float) -> str:  # noqa: ARG002 - nothing waits
         place = f"config map {self.namespace}/{self.name}"
+        key = (CONFIG_MAPS, self.namespace, self.name)
+        made = group.made.get(key)
         if self.create:
             body = {
                 "apiVersion": "v1",
@@ -171,20 +174,24 @@ class ConfigMap:
                 await group.create(gateway, group.intend(CONFIG_MAPS, self.namespace, self.name), body)
                 return f"{place} created"
             except AlreadyExists:
-                pass
+                if made is not None:
+                    group.made[key] = made  # an earlier entry of this task created it
         before = await _find(gateway, CONFIG_MAPS, self.namespace, self.name)
         if before is None:
             return f"{place} did not exist"
         if self.create and (before.get("data") or {}) == self.data:
             return f"{place} existed"
-        if (CONFIG_MAPS, self.namespace, self.name) not in group.made:
-            group.before.append(Before(resource=CONFIG_MAPS, namespace=self.namespace, manifest=before))
         if not self.create:
+            if made is None:
+                group.before.append(Before(resource=CONFIG_MAPS, namespace=self.namespace, manifest=before))
             await gateway.delete(CONFIG_MAPS, self.name, namespace=self.namespace)
             return f"{place} deleted"
         # A merge patch only adds; keys that are not wanted have to be named as null.
         data = {key: None for key in before.get("data") or {} if key not in self.data} | dict(self.data)
-        await gateway.patch(CONFIG_MAPS, self.name, {"data": data}, namespace=self.namespace)
+        patch = Patch(main={"data": data})
+        former = Patch() if made is not None else patch.reverse(before)
+        changed = Changed(resource=CONFIG_MAPS, namespace=self.namespace, name=self.name, patch=former)
+        await group.change(gateway, patch, changed)
         return f"{place} changed"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.errors import ClusterError
+from knavtool.kube.resource import NODES
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.nodes import NodeSet
+    from knavtool.workflow.patching import Patch
 
+T = TypeVar("T")
 _GRACE_SECONDS = 10.0
 """How long an interrupted run waits for the answer to a request that is under way."""
 
@@ -40,11 +43,31 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """An object as it was before the run changed or deleted it."""
+    """An object as it was before the run deleted it."""
 
     resource: Resource
     namespace: str | None
     manifest: Manifest
+
+    def __str__(self) -> str:
+        return f"{self.resource.kind} {'/'.join(filter(None, (self.namespace, self.manifest['metadata']['name'])))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """An object the run changed or was about to change; `patch` gives the changed fields their former values.
+
+    `uid` tells the object from a later one of its name; it is empty if whatever has that name is meant.
+    """
+
+    resource: Resource
+    namespace: str | None
+    name: str
+    patch: Patch
+    uid: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.resource.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +85,7 @@ class Group:
     title: str
     made: dict[tuple[Resource, str, str], Made] = field(default_factory=dict)
     before: list[Before] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
     nodes: Nodes | None = None
 
     def intend(self, resource: Resource, namespace: str | None, name: str) -> Made:
@@ -82,12 +106,9 @@ class Group:
         """
         request = asyncio.ensure_future(gateway.create(made.resource, body, namespace=made.namespace))
         try:
-            answer = await asyncio.shield(request)
+            answer = await _answered(request)
         except asyncio.CancelledError:
-            await asyncio.wait([request], timeout=_GRACE_SECONDS)
-            if not request.done():
-                request.cancel()
-            elif not request.cancelled():
+            if request.done() and not request.cancelled():
                 self._settle(made, request)
             raise
         except ClusterError as error:
@@ -95,6 +116,17 @@ class Group:
             raise
         made.uid = answer["metadata"]["uid"]
         return made
+
+    async def change(self, gateway: Gateway, patch: Patch, changed: Changed) -> int:
+        """Send a patch; what takes it back is written down first, if there is anything to take back.
+
+        Returns the object's new resource version. A cancelled caller still waits for the server's answer: a request
+        that was cut off could arrive after the cleanup has taken it back. Raises ClusterError.
+        """
+        if changed.patch:
+            self.changed.append(changed)
+        sending = patch.send(gateway, changed.resource, changed.name, namespace=changed.namespace, uid=changed.uid)
+        return await _answered(asyncio.ensure_future(sending))
 
     def _settle(self, made: Made, request: asyncio.Future[Manifest]) -> None:
         error = request.exception()
@@ -107,6 +139,17 @@ class Group:
         # Without an answer the object may exist; only a refusal says that it does not.
         if 400 <= error.status < 500:
             self.retract(made)
+
+
+async def _answered(request: asyncio.Future[T]) -> T:
+    """The answer to a request, which a cancelled caller gives some time to come."""
+    try:
+        return await asyncio.shield(request)
+    except asyncio.CancelledError:
+        await asyncio.wait([request], timeout=_GRACE_SECONDS)
+        if not request.cancel() and not request.cancelled():
+            request.exception()  # asyncio would complain about one that nobody has looked at
+        raise
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,6 +168,12 @@ class Ledger:
         """An object is gone, because a task deleted it."""
         for group in self.groups:
             group.made.pop((resource, namespace or "", name), None)
+
+    def has_made(self, resource: Resource, namespace: str | None, name: str) -> bool:
+        """Whether the cleanup will remove the object, so that nothing else of it has to be undone."""
+        if resource == NODES and any(group.nodes is not None and name in group.nodes.created for group in self.groups):
+            return True
+        return any((resource, namespace or "", name) in group.made for group in self.groups)
 
     def made(self) -> Iterator[Made]:
         """Everything that was created and is still there."""

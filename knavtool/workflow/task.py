@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from knavtool.events import Step
     from knavtool.helm import Helm
     from knavtool.kube.gateway import Gateway
+    from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Stores
     from knavtool.measure.pod_log import PodLog
@@ -147,9 +148,19 @@ class Submissions:
         self._kept[key] = submission
 
 
+class Terminal(Protocol):
+    """Somebody at the keyboard; `cli.terminal` has the real one."""
+
+    async def enter(self) -> None:
+        """Wait until Enter is pressed or the input ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a task gets to work with; what is submitted and what is known of the cluster is the whole run's."""
+    """What a task gets to work with; what is submitted and what is known of the cluster is the whole run's.
+
+    `terminal` is None if nobody is there to press Enter, `prometheus` if no task of the plan asks one.
+    """
 
     gateway: Gateway
     step: Step
@@ -159,6 +170,8 @@ class Context:
     pod_logs: dict[str | None, PodLog]
     rendering: Rendering
     clock: Callable[[], float]
+    terminal: Terminal | None = None
+    prometheus: Prometheus | None = None
 
 
 class Task(Protocol):

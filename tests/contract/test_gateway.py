@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,6 +133,21 @@ async def test_patch_of_a_version_that_is_not_the_last_is_refused(gateway: Gatew
     assert (await gateway.get(CONFIG_MAPS, "a", namespace=namespace))["data"] == {"k": "4"}
 
 
+async def test_patch_of_another_object_of_that_name_is_refused(gateway: Gateway, namespace: str) -> None:
+    made = await gateway.create(CONFIG_MAPS, config_map("a", {"k": "1"}), namespace=namespace)
+    for uid, refused in ((str(uuid.uuid4()), True), (made["metadata"]["uid"], False)):
+        patch = {"metadata": {"uid": uid}, "data": {"k": uid}}
+        with pytest.raises((Conflict, Invalid)) if refused else nullcontext():
+            await gateway.patch(CONFIG_MAPS, "a", patch, namespace=namespace)
+    assert (await gateway.get(CONFIG_MAPS, "a", namespace=namespace))["data"] == {"k": made["metadata"]["uid"]}
+
+
+async def test_some_kinds_have_no_status(gateway: Gateway, namespace: str) -> None:
+    await gateway.create(CONFIG_MAPS, config_map("a"), namespace=namespace)
+    with pytest.raises(NotFound):
+        await gateway.patch(CONFIG_MAPS, "a", {}, namespace=namespace, subresource="status")
+
+
 async def test_patch_of_nothing(gateway: Gateway, namespace: str) -> None:
     with pytest.raises(NotFound):
         await gateway.patch(CONFIG_MAPS, "nothing", {"data": {"a": "b"}}, namespace=namespace)
@@ -186,6 +201,12 @@ async def test_status_is_its_own_subresource(gateway: Gateway) -> None:
             "Broken": "False",
             "Odd": "True",
         }
+        plain = {"status": {"conditions": [{"type": "Broken", "status": "False", "reason": None}]}}
+        await gateway.patch(NODES, name, plain, subresource="status", strategic=True)
+        (broken,) = (
+            item for item in (await gateway.get(NODES, name))["status"]["conditions"] if item["type"] == "Broken"
+        )
+        assert "reason" not in broken
         gone = {"status": {"conditions": [{"type": "Odd", "$patch": "delete"}]}}
         await gateway.patch(NODES, name, gone, subresource="status", strategic=True)
         left = {item["type"] for item in (await gateway.get(NODES, name))["status"]["conditions"]}

@@ -45,11 +45,6 @@ def test_an_unknown_task_type_names_the_nearest(cli: Cli, tmp_path: Path) -> Non
     assert "did you mean 'SubmitObj'?" in done.stderr
 
 
-def test_a_task_type_that_is_still_to_come(cli: Cli, tmp_path: Path) -> None:
-    done = cli("run", write(tmp_path, task("Pause")), check=2)
-    assert "tasks[0].type: Pause is not implemented yet" in done.stderr
-
-
 def test_an_unreachable_server(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", write(tmp_path, task("Sleep", timeout="1ms")), check=5)
     assert "http://127.0.0.1:9" in done.stderr

@@ -115,8 +115,9 @@ def rendered(given: Plan, **renderings: Rendering) -> RenderedPlan:
 class Bench:
     """Runs single tasks of a plan, as the runner does."""
 
-    def __init__(self, gateway: Gateway, *, restores: bool = True, emit: Emit = ignore) -> None:
+    def __init__(self, gateway: Gateway, *, restores: bool = True, emit: Emit = ignore, **around: Any) -> None:
         self.gateway = gateway
+        self.around = around  # what else tasks get: terminal, prometheus
         self.ledger = Ledger(restores=restores)
         self.steps = Steps(emit)
         self.submitted: dict[int, Submission] = {}
@@ -144,6 +145,7 @@ class Bench:
                 pod_logs=self.pod_logs,
                 rendering=rendering,
                 clock=self.steps.clock,
+                **self.around,
             )
             return await planned.task.run(context, planned.scope)
 

@@ -64,7 +64,7 @@ def test_the_workflow_example_fits_the_schema() -> None:
 def test_every_task_type_is_listed() -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/workflows.md").read_text(), flags=re.MULTILINE))
     text = resources.schema("workflow").read_text()
-    assert len(listed) == 11
+    assert len(listed) == 12
     assert [name for name in listed if f'"{name}"' not in text] == []
 
 

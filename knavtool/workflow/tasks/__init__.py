@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knavtool.workflow.tasks.check_configmap import CheckConfigmap
+from knavtool.workflow.tasks.check_metric import CheckMetric
 from knavtool.workflow.tasks.check_obj import CheckObj
 from knavtool.workflow.tasks.check_placement import CheckPlacement
 from knavtool.workflow.tasks.check_pod import CheckPod
 from knavtool.workflow.tasks.configure import Configure
 from knavtool.workflow.tasks.delete_obj import DeleteObj
 from knavtool.workflow.tasks.parallel import Parallel
+from knavtool.workflow.tasks.pause import Pause
 from knavtool.workflow.tasks.register_obj import RegisterObj
 from knavtool.workflow.tasks.repeat import Repeat
 from knavtool.workflow.tasks.sleep import Sleep
 from knavtool.workflow.tasks.submit_obj import SubmitObj
+from knavtool.workflow.tasks.update_nodes import UpdateNodes
+from knavtool.workflow.tasks.update_obj import UpdateObj
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,11 +29,16 @@ TASKS: Mapping[str, type[Task]] = {
     "Configure": Configure,
     "RegisterObj": RegisterObj,
     "SubmitObj": SubmitObj,
+    "UpdateObj": UpdateObj,
     "CheckObj": CheckObj,
     "CheckPod": CheckPod,
     "CheckPlacement": CheckPlacement,
+    "CheckConfigmap": CheckConfigmap,
+    "CheckMetric": CheckMetric,
     "DeleteObj": DeleteObj,
+    "UpdateNodes": UpdateNodes,
     "Sleep": Sleep,
+    "Pause": Pause,
 }
 
 BLOCKS: Mapping[str, type[Block]] = {

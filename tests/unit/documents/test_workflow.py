@@ -105,6 +105,9 @@ tasks:
 - id: placement
   type: CheckPlacement
   params: {refTaskId: 7, allOrNothing: true, within: 500ms, topologyKey: rack, nodes: [n1, 2], timeout: 5s}
+- id: metric
+  type: CheckMetric
+  params: {query: up, op: "==", value: 1, for: 5s, timeout: 1m}
 - id: both
   type: Parallel
   params:
@@ -252,8 +255,8 @@ LABEL = "expected at most 63 letters, digits, '-', '_' and '.', beginning and en
         ("tasks: [{id: a, type: Sleep, params: }]", "1:30: tasks[0].params: the field 'params' has no value"),
         ("tasks: [{id: a, type: Sleep, params: 5s}]", "1:30: tasks[0].params: expected a map, got text '5s'"),
         (
-            "tasks: [{id: a, type: Pause, params: {timeout: 5s}}]",
-            "1:39: tasks[0].params.timeout: unknown field 'timeout'; no field is known here",
+            "tasks: [{id: a, type: Pause, params: {prompt: x}}]",
+            "1:39: tasks[0].params.prompt: unknown field 'prompt'; known: timeout",
         ),
     ],
 )

@@ -1,0 +1,56 @@
+"""Which Prometheus watches a cluster."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from knavtool.cluster import record
+from knavtool.cluster.engines.local.plan import MONITORING, server_url
+from knavtool.cluster.layout import cluster_files, cluster_names
+from knavtool.cluster.ports import LOOPBACK
+from knavtool.errors import EngineError, NotFound
+from knavtool.kube.prometheus import open_prometheus, proxied_prometheus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from knavtool.kube.client import Client
+    from knavtool.kube.prometheus import Prometheus
+
+_PORT = f"{MONITORING}/http"
+
+
+@asynccontextmanager
+async def find_prometheus(
+    client: Client, *, url: str | None, environment: Mapping[str, str]
+) -> AsyncIterator[Prometheus]:
+    """The Prometheus at `url`, otherwise that of the local cluster, otherwise that of an operator in the cluster.
+
+    `environment` tells where this user's clusters are. Raises NotFound if there is none.
+    """
+    address = url or local_address(client.server, environment)
+    if address is not None:
+        async with open_prometheus(address) as prometheus:
+            yield prometheus
+        return
+    found = await proxied_prometheus(client)
+    if found is None:
+        raise NotFound(
+            f"no Prometheus watches the cluster at {client.server}",
+            status=404,
+            hint="`knavtool cluster up` makes a cluster with one; --prometheus names the address of another",
+        )
+    yield found
+
+
+def local_address(server: str, environment: Mapping[str, str]) -> str | None:
+    """Where the Prometheus of the local cluster with this API server listens; None if there is none."""
+    for name in cluster_names(environment):
+        try:
+            known = record.load(cluster_files(name, environment))
+        except EngineError:
+            continue  # another cluster's record; `cluster status` complains about it
+        if known is not None and known.created and MONITORING in known.components and server_url(known) == server:
+            return f"http://{LOOPBACK}:{known.ports[_PORT]}"
+    return None

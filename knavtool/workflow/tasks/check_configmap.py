@@ -1,0 +1,96 @@
+"""CheckConfigmap: compare the data of a config map, at once or until it fits."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from knavtool.documents.values import text
+from knavtool.errors import NotFound
+from knavtool.kube.gateway import Change
+from knavtool.kube.resource import CONFIG_MAPS
+from knavtool.workflow.matching import mismatches
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.kube.resource import Manifest
+    from knavtool.workflow.matching import Mismatch
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckConfigmap:
+    """Without a timeout one look decides; `exact` means that there must be no other keys."""
+
+    document: TaskDocument
+    name: str
+    namespace: str
+    exact: bool
+    data: Mapping[str, str]
+    timeout: float | None
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            name=params["name"],
+            namespace=params["namespace"],
+            exact=params["op"] == "equal",
+            data={key: text(value) for key, value in (params.get("data") or {}).items()},
+            timeout=timeout_of(document),
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
+        yield from timeout_violations(self.document)
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+        live: Manifest | None = None
+        if self.timeout is None:
+            with suppress(NotFound):
+                live = await context.gateway.get(CONFIG_MAPS, self.name, namespace=self.namespace)
+            return self._outcome(live)
+        watching = context.gateway.watch(
+            CONFIG_MAPS, namespace=self.namespace, field_selector=f"metadata.name={self.name}"
+        )
+        try:
+            async with asyncio.timeout(self.timeout), aclosing(watching) as events:
+                async for event in events:
+                    if not event.synced:
+                        live = None if event.change is Change.DELETED else event.object
+                    if live is not None and not self._differences(live):
+                        break
+        except TimeoutError:
+            pass
+        return self._outcome(live)
+
+    def _differences(self, live: Manifest) -> list[Mismatch]:
+        actual = live.get("data") or {}
+        expected: dict[str, Any] = dict.fromkeys(actual.keys() - self.data.keys()) if self.exact else {}
+        return mismatches({"data": {**expected, **self.data}}, {"data": actual})
+
+    def _outcome(self, live: Manifest | None) -> Outcome:
+        place = f"config map {self.namespace}/{self.name}"
+        after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+        if live is None:
+            return Outcome(passed=False, message=f"{place} does not exist{after}", data={"exists": False})
+        found = self._differences(live)
+        if not found:
+            return Outcome(message=f"{place} {'has exactly' if self.exact else 'has'} the data", data={"exists": True})
+        data = {
+            "exists": True,
+            "mismatches": [{"path": one.path, "expected": one.expected, "actual": one.actual} for one in found],
+        }
+        lines = [f"{place} differs{after}", *(f"  {one}" for one in found)]
+        return Outcome(passed=False, message="\n".join(lines), data=data)

@@ -1,0 +1,173 @@
+"""CheckMetric: wait until a number that Prometheus knows is as expected, and stays so."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from knavtool.documents.duration import parse_duration
+from knavtool.documents.scalars import text
+from knavtool.errors import ClusterError, Invalid, InvalidDocument
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.kube.prometheus import Prometheus, Sample
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering, Task
+
+_COMPARISONS = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_INTERVAL = 1.0
+"""Seconds between two questions, as often as the Prometheus of `cluster up` looks at its targets."""
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckMetric:
+    """All samples of the query have to satisfy the comparison, and there has to be one.
+
+    Prometheus offers nothing to watch, so this one task asks again every second. Without a timeout the first answer
+    decides; with `duration` all answers of that many seconds have to satisfy it.
+    """
+
+    document: TaskDocument
+    query: str
+    op: str
+    value: float
+    duration: float
+    timeout: float | None
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            query=params["query"],
+            op=params["op"],
+            value=params["value"],
+            duration=parse_duration(params["for"]) if "for" in params else 0.0,
+            timeout=timeout_of(document),
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
+        yield from timeout_violations(self.document)
+        if self.duration < 0:
+            yield self.document.violation("must not be negative", "for")
+        if self.timeout is not None and 0 <= self.timeout < self.duration:
+            yield self.document.violation("is longer than the timeout, so it can never be satisfied", "for")
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+        if context.prometheus is None:
+            raise ClusterError(f"{self.document.where()}: there is no Prometheus to ask")
+        sight = _Sight()
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self._follow(context.prometheus, sight)
+        except TimeoutError:
+            pass
+        return self._outcome(sight)
+
+    async def _follow(self, prometheus: Prometheus, sight: _Sight) -> None:
+        """Ask until the comparison has been satisfied for long enough, or cannot be."""
+        loop = asyncio.get_running_loop()
+        while True:
+            samples = await ask(prometheus, self)
+            sight.samples = samples
+            now = loop.time()
+            if samples and all(self._satisfied(sample) for sample in samples):
+                sight.since = now if sight.since is None else sight.since
+                sight.held = now - sight.since
+                if sight.held >= self.duration:
+                    sight.passed = True
+                    return
+            else:
+                sight.since = None
+                if self.timeout is None:
+                    return
+            await asyncio.sleep(_INTERVAL)
+
+    def _satisfied(self, sample: Sample) -> bool:
+        return bool(_COMPARISONS[self.op](sample.value, self.value))
+
+    def _outcome(self, sight: _Sight) -> Outcome:
+        after = f" after {self.timeout:g} s" if self.timeout is not None and not sight.passed else ""
+        wanted = f"{self.op} {text(self.value)}"
+        samples = sight.samples
+        if samples is None:
+            return Outcome(passed=False, message=f"Prometheus did not answer{after}", data={"samples": []})
+        right = sum(self._satisfied(sample) for sample in samples)
+        data: dict[str, object] = {
+            "expected": wanted,
+            "samples": [{"labels": dict(one.labels), "value": text(one.value)} for one in samples[:100]],
+        }
+        stayed = f" for {self.duration:g} s" if self.duration else ""
+        if sight.passed:
+            shown = f": {text(samples[0].value)}" if len(samples) == 1 else f" in all {len(samples)} samples"
+            return Outcome(message=f"{self.query} {wanted}{stayed}{shown}", data=data)
+        if not samples:
+            message = f"{self.query} gave no sample{after}, expected at least one {wanted}"
+            return Outcome(passed=False, message=message, data=data)
+        if right == len(samples):
+            lines = [f"{self.query} {wanted}: satisfied for {sight.held:.1f} s{after}, expected {self.duration:g} s"]
+        else:
+            lines = [f"{self.query}: {right} of {len(samples)} samples are {wanted}{after}"]
+        wrong = [sample for sample in samples if not self._satisfied(sample)]
+        lines += [f"  {sample}: expected {wanted}, actual {text(sample.value)}" for sample in wrong[:_SHOWN]]
+        if len(wrong) > _SHOWN:
+            lines.append(f"  and {len(wrong) - _SHOWN} more samples")
+        return Outcome(passed=False, message="\n".join(lines), data=data)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sight:
+    """The last answer, and since when and for how long (seconds) the answers have satisfied the comparison."""
+
+    samples: list[Sample] | None = field(default=None)
+    since: float | None = None
+    held: float = 0.0
+    passed: bool = False
+
+
+async def ask(prometheus: Prometheus, task: CheckMetric, *, patience: float | None = None) -> list[Sample]:
+    """Ask the query of a task; raises InvalidDocument, with the query's place, if it is none."""
+    try:
+        return await prometheus.query(task.query, patience=patience)
+    except Invalid as error:
+        message = error.message.removeprefix(f"ask Prometheus at {prometheus.place}: ")
+        raise InvalidDocument([task.document.violation(f"Prometheus refuses it: {message}", "query")]) from error
+
+
+def metric_tasks(tasks: Iterable[Task]) -> list[CheckMetric]:
+    """The tasks that need a Prometheus; without one of them none has to be found."""
+    return [task for task in tasks if isinstance(task, CheckMetric)]
+
+
+async def check_queries(prometheus: Prometheus, tasks: Iterable[CheckMetric]) -> None:
+    """Ask each query once, before anything is sent to the cluster; raises InvalidDocument with all that are refused.
+
+    ClusterError if that Prometheus does not answer now.
+    """
+    wrong: list[Violation] = []
+    for task in tasks:
+        try:
+            await ask(prometheus, task, patience=0)
+        except InvalidDocument as error:
+            wrong += error.violations
+    if wrong:
+        raise InvalidDocument(wrong)

@@ -1,0 +1,63 @@
+"""Pause: wait for somebody at the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from knavtool.errors import UsageError
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import Violation
+    from knavtool.helm import Helm
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Until the Enter key is pressed, or until the timeout; without a terminal only the timeout ends it."""
+
+    document: TaskDocument
+    timeout: float | None
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        return cls(document=document, timeout=timeout_of(document))
+
+    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
+        yield from timeout_violations(self.document)
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+        terminal = context.terminal
+        if terminal is None:
+            if self.timeout is None:
+                raise UsageError(f"{self.document.where()}: {_NO_TERMINAL}")
+            await asyncio.sleep(self.timeout)
+            return Outcome(message=f"went on after {self.timeout:g} s without a terminal")
+        wait = f", or wait {self.timeout:g} s" if self.timeout is not None else ""
+        context.step.note(f"press Enter to go on{wait}")
+        try:
+            async with asyncio.timeout(self.timeout):
+                await terminal.enter()
+        except TimeoutError:
+            return Outcome(message=f"went on after {self.timeout:g} s")
+        return Outcome(message="Enter was pressed")
+
+
+_NO_TERMINAL = "Pause waits for the Enter key, but there is no terminal; give it a timeout, or leave it out"
+
+
+def unanswerable(tasks: Iterable[Task]) -> Iterator[Violation]:
+    """The Pause tasks that would never end without a terminal; asked before anything is sent."""
+    for task in tasks:
+        if isinstance(task, Pause) and task.timeout is None:
+            yield task.document.violation(_NO_TERMINAL)

@@ -1,0 +1,116 @@
+"""UpdateObj: change the objects of a SubmitObj, their status through its own subresource."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from knavtool.errors import DeadlineExceeded, InvalidDocument, NotFound
+from knavtool.kube.concurrency import for_each
+from knavtool.workflow.ledger import Changed
+from knavtool.workflow.patching import Patch
+from knavtool.workflow.references import identity_violations, index_violations, object_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from knavtool.documents.workflow import TaskDocument
+    from knavtool.errors import ClusterError, Violation
+    from knavtool.helm import Helm
+    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.task import Context, Rendering, Submitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateObj:
+    """Merge patches (RFC 7386) of all top-level fields of `state`; null removes a field, a list replaces a list."""
+
+    document: TaskDocument
+    ref: str
+    state: Mapping[str, Any]
+    index: int
+    timeout: float | None
+
+    @classmethod
+    def parse(cls, document: TaskDocument) -> Self:
+        params = document.params
+        return cls(
+            document=document,
+            ref=params["refTaskId"],
+            state=params["state"],
+            index=params.get("index") or 0,
+            timeout=timeout_of(document),
+        )
+
+    def check(self, scope: Scope) -> Iterator[Violation]:
+        yield from timeout_violations(self.document)
+        if not isinstance(self.state.get("metadata", {}), dict):
+            yield self.document.violation("expected a map", "state", "metadata")
+        if not Patch.of(self.state):
+            yield self.document.violation("names no field that can be changed", "state")
+        planned = scope.submissions.get(self.ref)
+        if planned is None:
+            yield scope.unknown(self.document, self.ref, "SubmitObj")
+            return
+        yield from index_violations(self.document, planned, self.index)
+        yield from identity_violations(self.document, planned, self.index, self.state)
+
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is created
+        return NOTHING
+
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+        objects = context.submissions[self.ref].block(self.index)
+        wrong = [violation for item in objects for violation in object_violations(self.document, self.state, item)]
+        if wrong:
+            raise InvalidDocument(wrong[:1])
+        patch = Patch.of(self.state)
+        if objects and patch.status:
+            await _require_status(context, objects[0])
+        group = context.ledger.group(f"changes of {self.document.id}")
+        changed: list[Submitted] = []
+
+        async def update(item: Submitted) -> None:
+            former = Patch()
+            if context.ledger.restores and not context.ledger.has_made(item.resource, item.namespace, item.name):
+                former = patch.reverse(await context.gateway.get(item.resource, item.name, namespace=item.namespace))
+            note = Changed(resource=item.resource, namespace=item.namespace, name=item.name, patch=former, uid=item.uid)
+            item.version = await group.change(context.gateway, patch, note)
+            changed.append(item)
+            context.step.progress(len(changed), len(objects))
+
+        try:
+            async with asyncio.timeout(self.timeout):
+                refused = await for_each(objects, update)
+        except TimeoutError:
+            message = f"{len(changed)} of {len(objects)} objects changed after {self.timeout:g} s"
+            raise DeadlineExceeded(message) from None
+        data = {"updated": len(changed)}
+        if refused:
+            context.step.data.update(data)
+            raise _summed(refused, len(objects))
+        return Outcome(message=f"{counted((item.resource.kind, item) for item in changed)} changed", data=data)
+
+
+async def _require_status(context: Context, item: Submitted) -> None:
+    """Ask with a patch that changes nothing, so that nothing is changed if the other half could not be."""
+    try:
+        await context.gateway.patch(item.resource, item.name, {}, namespace=item.namespace, subresource="status")
+    except NotFound as error:
+        # The same status for an object that is gone; then this raises an error that says so.
+        await context.gateway.get(item.resource, item.name, namespace=item.namespace)
+        resource = item.resource
+        raise NotFound(
+            f"{resource.api_version} {resource.kind} has no status that can be written; nothing was changed",
+            status=error.status,
+            reason=error.reason,
+            hint="leave status out of state; for a kind of your own add `subresources: {status: {}}` to its definition",
+        ) from error
+
+
+def _summed(refused: list[tuple[Submitted, ClusterError]], total: int) -> ClusterError:
+    item, first = refused[0]
+    text = f"{len(refused)} of {total} objects were not changed: {item}: {first.message}"
+    return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
