@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from knavtool.events import Emit
+    from knavtool.report.recorder import Record
 
 
 @contextmanager
@@ -30,3 +31,15 @@ def view(
 
         with Lines(stream, verbose=verbose) as lines:
             yield lines
+
+
+def end(stream: TextIO, roots: Sequence[Record], *, live: bool, told: str) -> None:
+    """Write the last lines of a command; `told` is the message of the error that will be printed after them."""
+    if live:
+        from knavtool.report.live import print_closing
+
+        print_closing(stream, roots, told=told)
+    else:
+        from knavtool.report.closing import closing
+
+        stream.writelines(f"{line}\n" for line in closing(roots, told=told))

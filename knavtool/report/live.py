@@ -10,16 +10,16 @@ from rich.live import Live
 from rich.text import Text
 
 from knavtool.events import Result
-from knavtool.report import text
-from knavtool.report.recorder import Note, Recorder
+from knavtool.report import table, text
+from knavtool.report.closing import closing
+from knavtool.report.recorder import Note, Record, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import ConsoleOptions, OverflowMethod, RenderResult
 
     from knavtool.events import Event
-    from knavtool.report.recorder import Record
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SYMBOLS = {
@@ -34,22 +34,33 @@ BAR_WIDTH = 20
 
 
 class Row(NamedTuple):
-    """One line of the tree: a step, or a note about one."""
+    """One line of the tree: a step, a note about one, or what the user wrote about it."""
 
     depth: int
-    about: Record | Note
+    about: Record | Note | str
 
 
 def rows(records: Iterable[Record], *, verbose: bool, depth: int = 0) -> Iterator[Row]:
-    """The lines of a tree; what lies inside a task that went well is folded away unless `verbose`."""
+    """The lines of a tree; tasks and rounds that went well are folded unless `verbose`."""
     for record in tuple(records):
         yield Row(depth, record)
+        if record.description:
+            yield Row(depth + 1, record.description)
         folded = record.kind == "task" and record.result is Result.OK and not verbose
         for note in tuple(record.notes):
             if note.warning or not folded:
                 yield Row(depth + 1, note)
         if not folded:
-            yield from rows(record.children, verbose=verbose, depth=depth + 1)
+            yield from rows(
+                (child for child in record.children if verbose or not _done_round(child)),
+                verbose=verbose,
+                depth=depth + 1,
+            )
+
+
+def _done_round(record: Record) -> bool:
+    """Whether a record is a round that went well: its block counts it, and the next one takes its line."""
+    return record.kind == "round" and record.result is Result.OK
 
 
 class Tree:
@@ -79,6 +90,9 @@ class Tree:
         lines += rows(self._recorder.roots, verbose=self._verbose)
         room = max(console.height - 2, 3)
         if not self.whole and len(lines) > room:
+            # What was written about a step is worth less than another step.
+            lines = [row for row in lines if not isinstance(row.about, str)]
+        if not self.whole and len(lines) > room:
             lines, hidden = _fit(lines, room - 1)
             yield Text(f"  {'…' if self._unicode else '...'} {hidden} more lines", style="dim", no_wrap=True)
         for row in lines:
@@ -87,6 +101,10 @@ class Tree:
     def _line(self, row: Row, width: int) -> Text:
         if isinstance(row.about, Note):
             return self._note_line(row.about, row.depth, width)
+        if isinstance(row.about, str):
+            about = Text("  " * row.depth + row.about, style="dim italic", no_wrap=True, overflow=self._overflow)
+            about.truncate(width, overflow=self._overflow)
+            return about
         record = row.about
         line = Text(no_wrap=True, overflow=self._overflow)
         now = self._clock()
@@ -100,7 +118,7 @@ class Tree:
         seconds = record.seconds if record.seconds is not None else now - record.started
         line.append(f"{text.duration(seconds):>8}", style="dim" if record.result is Result.OK else "")
         room = width - line.cell_len - 2
-        if room >= 8 and (said := self._said(record, room)).plain:
+        if room >= 8 and (said := self._said(record, room, now)).plain:
             line.append("  ")
             line.append_text(said)
         line.truncate(width, overflow=self._overflow)
@@ -120,11 +138,12 @@ class Tree:
         symbol, style = SYMBOLS[record.result]
         return Text(symbol if self._unicode else ASCII_SYMBOLS[record.result], style=style)
 
-    def _said(self, record: Record, room: int) -> Text:
+    def _said(self, record: Record, room: int, now: float) -> Text:
         if record.result is not None:
-            said = Text(text.headline(record), style="red" if record.result is Result.FAILED else "dim")
+            words = text.headline(record) or table.tally(record)
+            said = Text(words, style="red" if record.result is Result.FAILED else "dim")
         else:
-            counted = text.progress(record)
+            counted = text.progress(record, now, room=room) or table.tally(record)
             said = Text()
             bar_width = min(BAR_WIDTH, room - len(counted) - 2)
             if record.total > 0 and bar_width >= 6:
@@ -144,7 +163,7 @@ class Tree:
 
 def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
     """Keep open steps and the newest others, in order, and count the rest."""
-    keep = {index for index, row in enumerate(lines) if not isinstance(row.about, Note) and row.about.result is None}
+    keep = {index for index, row in enumerate(lines) if isinstance(row.about, Record) and row.about.result is None}
     for index in range(len(lines) - 1, -1, -1):
         if len(keep) >= room:
             break
@@ -154,11 +173,15 @@ def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
 
 
 class LiveTree:
-    """A live view on a stream that is a terminal; leaving it always gives the terminal back."""
+    """A live view on a stream that is a terminal; leaving it always gives the terminal back.
+
+    The tree of a run makes room for the summary that follows it, unless `verbose`; any other tree stays.
+    """
 
     def __init__(self, stream: TextIO, *, verbose: bool, stdout_is_terminal: bool) -> None:
         self._console = Console(file=stream, highlight=False, emoji=False, markup=False)
         self._recorder = Recorder()
+        self._verbose = verbose
         unicode = self._console.encoding.lower().startswith("utf")
         self._tree = Tree(self._recorder, verbose=verbose, unicode=unicode)
         # Data that a command prints while the tree is up must appear above it on a terminal, but must
@@ -182,7 +205,23 @@ class LiveTree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live.is_started:
-            self._tree.whole = True
-            self._live.vertical_overflow = "visible"
-            self._live.stop()
+        if not self._live.is_started:
+            return
+        replaced = not self._verbose and any(root.kind == "run" for root in self._recorder.roots)
+        self._live.transient = replaced
+        # A drawing that is taken back must fit the screen; one that stays shows everything.
+        self._tree.whole = not replaced
+        self._live.stop()
+
+
+def print_closing(stream: TextIO, roots: Sequence[Record], *, told: str) -> None:
+    """Print the closing lines on a terminal, each result in its colour."""
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    for line in closing(roots, told=told, width=console.width, notes=True):
+        words = Text(line)
+        for result, (_, style) in SYMBOLS.items():
+            if line.startswith(text.WORDS[result]):
+                words.stylize(style, 0, len(text.WORDS[result]))
+        if line.startswith(table.HEADER[0]):
+            words.stylize("dim")
+        console.print(words, soft_wrap=True)

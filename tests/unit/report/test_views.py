@@ -11,11 +11,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from knavtool.events import Noted, Result, StepEnded, StepId, StepProgressed, StepStarted
-from knavtool.report import summary, text
+from knavtool.report import text
+from knavtool.report.closing import closing
 from knavtool.report.lines import JsonLines, Lines
-from knavtool.report.live import LiveTree, Tree
+from knavtool.report.live import LiveTree, Tree, print_closing
 from knavtool.report.recorder import Recorder
-from support.runs import EPOCH, Clock, events_of_run, record_run, stepping
+from support.runs import EPOCH, Clock, events_of_run, record_everything, record_run, stepping, tell
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_lines_name_what_is_waited_for() -> None:
         lines.give_signs(clock.now + 20)
         lines.give_signs(clock.now + 21)
         assert re.findall(r"\.\.\. .*", stream.getvalue()) == [
-            "...       kube-apiserver                               20.0s  40/100"
+            "...       kube-apiserver                               20.0s  40/100  8.0/s"
         ]
         lines.give_signs(clock.now + 81)
         assert stream.getvalue().count("...  ") == 2
@@ -149,6 +150,51 @@ def test_tree_of_a_run() -> None:
         "- later Sleep 0ms an earlier task failed",
         "✓ cleanup 1.0s 2 objects removed",
     ]
+
+
+def test_tree_shows_counts_phases_and_rate() -> None:
+    clock = Clock()
+    recorder = Recorder(clock=clock)
+    with stepping(recorder, clock).step("task", "running", "CheckPod") as task:
+        clock.now += 2
+        task.progress(82, 288, "82 Running, 206 Pending")
+        (record,) = recorder.roots
+        assert text.progress(record, clock.now) == "82/288  82 Running, 206 Pending  41/s"
+        assert text.progress(record, clock.now, room=30) == "82/288  82 Running, 2...  41/s"
+        assert text.progress(record, clock.now, room=16) == "82/288  41/s"
+        clock.now += 60
+        assert text.progress(record, clock.now) == "82/288  82 Running, 206 Pending", "nothing happens any more"
+
+
+def test_a_download_counts_megabytes() -> None:
+    clock = Clock()
+    recorder = Recorder(clock=clock)
+    with stepping(recorder, clock).step("download", "etcd") as step:
+        clock.now += 2
+        step.progress(6_400_000, 30_000_000, unit="B")
+        (record,) = recorder.roots
+        assert text.progress(record, clock.now) == "6.4 of 30.0 MB  3.2 MB/s"
+
+
+def test_tree_shows_descriptions_from_the_start_and_counts_rounds_that_are_over() -> None:
+    recorder, clock = Recorder(), Clock()
+    steps = stepping(recorder, clock)
+    described = {"description": "What it is for"}
+    with (
+        steps.step("workflow", "w", data=described) as workflow,
+        workflow.nested().step("block", "sizes", "Repeat") as block,
+    ):
+        for number in (1, 2):
+            with block.nested().step("round", f"round {number}"):
+                pass
+        with block.nested().step("round", "round 3"):
+            lines = [line.strip() for line in drawn(recorder)]
+            low = drawn(recorder, height=4, whole=False)
+    assert lines[1] == "What it is for"
+    assert "round 3" in lines[3]
+    assert lines[2].endswith("3 rounds: 2 ok")
+    assert len(lines) == 4
+    assert "What it is for" not in " ".join(low), "a low screen is for steps"
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
@@ -218,6 +264,22 @@ def test_live_tree_gives_the_terminal_back(leave: type[BaseException] | None, mo
     assert said.removesuffix("\x1b[?25h").endswith("\n")
 
 
+def test_the_tree_of_a_run_makes_room_for_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for verbose in (False, True):
+        stream = Terminal()
+        with LiveTree(stream, verbose=verbose, stdout_is_terminal=False) as tree:
+            tell(stepping(tree, clock := Clock()), clock)
+        assert stream.getvalue().endswith("\x1b[2K" if not verbose else "\x1b[?25h")
+
+
+def test_results_have_colours_in_the_closing_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    print_closing(stream, record_run().roots, told="")
+    assert "\x1b[1;31mfailed\x1b[0m     check" in stream.getvalue()
+
+
 def test_a_live_tree_without_events_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
@@ -227,19 +289,52 @@ def test_a_live_tree_without_events_writes_nothing(monkeypatch: pytest.MonkeyPat
 
 
 def test_closing_lines_of_a_run() -> None:
-    assert list(summary.closing(record_run().roots)) == [
+    assert list(closing(record_run().roots)) == [
         "",
-        "check failed:",
+        "RESULT   TASK        TYPE         DURATION  OUTCOME",
+        "ok       first       first.yml        2.2s",
+        "ok         register  RegisterObj      0.2s",
+        "ok         job       SubmitObj        2.0s",
+        "failed   second      second.yml       3.0s",
+        "failed     check     CheckObj         3.0s  Job default/job-1: 1 field differs ...",
+        "skipped    later     Sleep               -  an earlier task failed",
+        "ok       cleanup                      1.0s  2 objects removed",
+        "",
+        "failed: check (CheckObj)  second.yml",
         "  Job default/job-1: 1 field differs",
         "    status.succeeded: expected 1, is absent",
         "",
-        "WORKFLOW  TASK      TYPE         RESULT   DURATION",
-        "first     register  RegisterObj  ok           0.2s",
-        "first     job       SubmitObj    ok           2.0s",
-        "second    check     CheckObj     failed       3.0s",
-        "second    later     Sleep        skipped         -",
-        "-         cleanup                ok           1.0s",
-        "4 tasks: 2 ok, 1 failed, 1 skipped in 6.2s",
+        "4 tasks: 2 ok, 1 failed, 1 skipped in 6.2s, cleanup ok",
+    ]
+
+
+def test_many_rounds_are_folded_and_those_that_failed_shown() -> None:
+    lines = list(closing(record_everything().roots))
+    assert "failed     sizes       Repeat          16.5s  20 rounds: 18 ok, 2 failed" in lines
+    assert [line.split()[2] for line in lines if " round " in line and line.startswith("failed ")] == ["7", "13"]
+    assert "ok             wait    Sleep            0.5s" in lines, "few rounds are shown"
+    assert "failed: sizes / round 7 / check (CheckPod)  mixed.yml:27" in lines
+    assert lines[-2:] == [
+        "46 tasks: 42 ok, 3 failed, 1 skipped in 21.4s, block late failed, cleanup ok",
+        "1234 requests to the API server, 62/s of at most 500/s",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_cut_table_fits_and_everything_that_failed_is_told_in_full(width: int) -> None:
+    lines = list(closing(record_everything().roots, width=width))
+    table = lines[1 : lines.index("", 1)]
+    assert max(map(len, table)) <= width
+    assert "  not done after 30 s" in lines
+
+
+def test_closing_lines_repeat_warnings_that_vanish_with_the_tree() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run:
+        run.note("left behind: 2 Jobs", warning=True)
+        run.note("only told while it went on")
+    assert [line for line in closing(recorder.roots, notes=True) if "told" in line or "left" in line] == [
+        "warning: left behind: 2 Jobs"
     ]
 
 
@@ -247,12 +342,12 @@ def test_closing_lines_do_not_repeat_the_error_that_ends_the_command() -> None:
     recorder = Recorder()
     with stepping(recorder, Clock()).step("up", "up") as step:
         step.result, step.message = Result.FAILED, "etcd ended\n| panic"
-    assert list(summary.closing(recorder.roots, told="etcd ended\n| panic")) == []
-    assert list(summary.closing(recorder.roots)) == ["", "up failed:", "  etcd ended", "  | panic"]
+    assert list(closing(recorder.roots, told="etcd ended\n| panic")) == []
+    assert list(closing(recorder.roots)) == ["", "failed: up", "  etcd ended", "  | panic"]
 
 
 def test_only_a_run_has_a_table() -> None:
     recorder = Recorder()
     with stepping(recorder, Clock()).step("nodes", "write"):
         pass
-    assert list(summary.closing(recorder.roots)) == []
+    assert list(closing(recorder.roots)) == []

@@ -1,0 +1,70 @@
+"""The last lines of a command: for a run its table, what failed in full, and the totals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knavtool.report import summary, table, text
+from knavtool.report.recorder import failures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from knavtool.report.recorder import Record
+
+
+def closing(roots: Sequence[Record], *, told: str = "", width: int | None = None, notes: bool = False) -> Iterator[str]:
+    """The lines to print. The table is cut to `width`; warnings are repeated with `notes`.
+
+    `told` is the message of the error that will be printed anyway. Outside of a run what failed is told here only if it
+    has more to say than the line it had.
+    """
+    for run in (root for root in roots if root.kind == "run"):
+        yield ""
+        yield from table.lines(summary.summarize(run), width=width)
+    for root in roots:
+        if notes:
+            yield from (f"warning: {note.message}" for record in root.walk() for note in record.notes if note.warning)
+        for title, message in failed(root):
+            if message and message != told and (root.kind == "run" or "\n" in message):
+                yield ""
+                yield f"failed: {title}"
+                yield from (f"  {line}" for line in message.splitlines())
+    for run in (root for root in roots if root.kind == "run"):
+        yield ""
+        yield summary.summarize(run).totals()
+        if load := requests_text(run):
+            yield load
+
+
+def failed(root: Record) -> Iterator[tuple[str, str]]:
+    """What failed and where it is written, with its message in full."""
+    counted = summary.summarize(root)
+    for failure in failures(root):
+        yield _title(counted, failure), failure.message.strip()
+
+
+def requests_text(run: Record) -> str:
+    """`1234 requests to the API server, 210/s of at most 500/s`; empty if the run does not know."""
+    found = summary.requests(run)
+    if "requests" not in found:
+        return ""
+    pace = f", {text.rate(found['rate'])}" if "rate" in found else ""
+    bound = f" of at most {found['qps']:g}/s" if found.get("qps") else ""
+    return f"{found['requests']:.0f} requests to the API server{pace}{bound}"
+
+
+def _title(counted: summary.Summary, failure: Record) -> str:
+    """What failed and where it is written; a step of a task is named with the task."""
+    for suite in counted.suites:
+        for case in suite.cases:
+            if case.record is failure:
+                return f"{case.title}{_place(suite.file, case.record)}"
+            if any(below is failure for below in case.record.walk()):
+                return f"{case.title}: {failure.name}{_place(suite.file, case.record)}"
+    return failure.name
+
+
+def _place(file: str, record: Record) -> str:
+    line = text.line_of(record)
+    return f"  {file}:{line}" if file and line else (f"  {file}" if file else "")
