@@ -177,10 +177,21 @@ def _warn(planned: Plan, steps: Steps) -> None:
 
 def _write(reports: ReportFiles, recorder: Recorder, facts: Facts, log_format: options.LogFormat) -> None:
     """Write the reports and say where they are."""
-    import json
+    written = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
+    if not written:
+        return
+    if log_format is options.LogFormat.JSON:
+        import json
 
-    written = [str(path) for path in reports.write(recorder.record, epoch=recorder.epoch, facts=facts)]
-    if written and log_format is options.LogFormat.JSON:
-        print(json.dumps({"event": "reports", "files": written}), file=sys.stderr)
-    elif written:
-        print(f"reports: {', '.join(written)}", file=sys.stderr)
+        print(json.dumps({"event": "reports", "files": [str(path) for path in written]}), file=sys.stderr)
+        return
+    names: dict[Path, list[str]] = {}
+    for path in written:
+        names.setdefault(path.parent, []).append(path.name)
+    places = [f"{directory}/{_together(files)}" for directory, files in names.items()]
+    print(f"reports: {', '.join(places)}", file=sys.stderr)
+
+
+def _together(names: list[str]) -> str:
+    """Files of one directory as a shell writes them: `{a,b}`."""
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"

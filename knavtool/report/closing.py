@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from knavtool.report import summary, table, text
@@ -29,12 +30,29 @@ def closing(roots: Sequence[Record], *, told: str = "", width: int | None = None
             if message and message != told and (root.kind == "run" or "\n" in message):
                 yield ""
                 yield f"failed: {title}"
-                yield from (f"  {line}" for line in message.splitlines())
+                yield from _wrapped(message, width)
     for run in (root for root in roots if root.kind == "run"):
         yield ""
         yield summary.summarize(run).totals()
         if load := requests_text(run):
             yield load
+
+
+def _wrapped(message: str, width: int | None) -> Iterator[str]:
+    """A message below its heading; what continues a line is indented more than the line."""
+    for line in message.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        if width is None or len(line) + 2 <= width:
+            yield f"  {line}"
+        else:
+            yield from textwrap.wrap(
+                line.strip(),
+                max(width, 40),
+                initial_indent=indent,
+                subsequent_indent=f"{indent}  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 def failed(root: Record) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,8 @@ SYMBOLS = {
 ASCII_FRAMES = "|/-\\"
 ASCII_SYMBOLS = {Result.OK: "+", Result.FAILED: "x", Result.SKIPPED: "-", Result.CANCELLED: "!"}
 BAR_WIDTH = 20
+NAME_WIDTH = 48
+NO_SYMBOL = Text(" ")
 
 
 class Row(NamedTuple):
@@ -64,7 +66,7 @@ def _done_round(record: Record) -> bool:
 
 
 class Tree:
-    """Draws the records of a recorder; the columns are fixed, so nothing moves sideways while steps come and go."""
+    """Draws the records of a recorder; the columns only ever move to the right, when a longer name comes."""
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class Tree:
         # rich marks a cut with a character that other encodings do not have.
         self._overflow: OverflowMethod = "ellipsis" if unicode else "crop"
         self._clock = clock
+        self._name_width = 0
         self.whole = False  # the last drawing shows everything, however tall
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -95,6 +98,8 @@ class Tree:
         if not self.whole and len(lines) > room:
             lines, hidden = _fit(lines, room - 1)
             yield Text(f"  {'…' if self._unicode else '...'} {hidden} more lines", style="dim", no_wrap=True)
+        longest = max((_name(row).cell_len for row in lines if isinstance(row.about, Record)), default=0)
+        self._name_width = max(self._name_width, longest)
         for row in lines:
             yield self._line(row, width)
 
@@ -108,13 +113,8 @@ class Tree:
         record = row.about
         line = Text(no_wrap=True, overflow=self._overflow)
         now = self._clock()
-        name_width = max(min(48, width // 2), 10)
-        line.append("  " * row.depth)
-        line.append_text(self._symbol(record, now))
-        line.append(f" {record.name}", style="dim" if record.result is Result.SKIPPED else "")
-        if record.detail:
-            line.append(f" {record.detail}", style="dim")
-        line.truncate(name_width, overflow=self._overflow, pad=True)
+        line.append_text(_name(row, self._symbol(record, now)))
+        line.truncate(max(min(self._name_width, NAME_WIDTH, width // 2), 10), overflow=self._overflow, pad=True)
         seconds = record.seconds if record.seconds is not None else now - record.started
         line.append(f"{text.duration(seconds):>8}", style="dim" if record.result is Result.OK else "")
         room = width - line.cell_len - 2
@@ -159,6 +159,17 @@ class Tree:
         bar.append(("━" if self._unicode else "=") * full, style="cyan")
         bar.append(("─" if self._unicode else "-") * (width - full), style="dim")
         return bar
+
+
+def _name(row: Row, symbol: Text = NO_SYMBOL) -> Text:
+    """The first column: symbol, name, and what the step is about."""
+    record = row.about
+    name = Text("  " * row.depth) + symbol
+    if isinstance(record, Record):
+        name.append(f" {record.name}", style="dim" if record.result is Result.SKIPPED else "")
+        if record.detail:
+            name.append(f" {record.detail}", style="dim")
+    return name
 
 
 def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:

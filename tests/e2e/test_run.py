@@ -109,7 +109,7 @@ def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(cluster: Clus
     report = tmp_path / "report"
     done = cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", report)
     assert "5 tasks: 5 ok" in done.stderr
-    assert done.stderr.splitlines()[-1] == f"reports: {report}/report.json, {report}/junit.xml, {report}/summary.md"
+    assert done.stderr.splitlines()[-1] == f"reports: {report}/{{report.json,junit.xml,summary.md}}"
     assert done.stdout == ""
     suites = list(JUnitXml.fromfile(str(tmp_path / "report" / "junit.xml")))
     assert [(suite.name, suite.tests, suite.failures) for suite in suites] == [

@@ -146,7 +146,7 @@ def test_tree_of_a_run() -> None:
         "✓ register RegisterObj 0.2s",
         "✓ job SubmitObj 2.0s",
         "✗ second second.yml 3.0s",
-        "✗ check CheckObj 3.0s Job default/job-1: 1 field d…",
+        "✗ check CheckObj 3.0s Job default/job-1: 1 field differs ...",
         "- later Sleep 0ms an earlier task failed",
         "✓ cleanup 1.0s 2 objects removed",
     ]
@@ -213,6 +213,24 @@ def test_tree_never_leaves_the_screen(width: int, unicode: bool) -> None:
     if not unicode:
         lines[2] = ""
         "".join(lines).encode("ascii")
+
+
+def test_columns_of_the_tree_never_move_back() -> None:
+    recorder, clock = Recorder(), Clock()
+    tree = Tree(recorder, clock=clock)
+    console = Console(file=io.StringIO(), width=80, height=40, force_terminal=True, color_system=None)
+
+    def columns() -> set[int]:
+        with console.capture() as capture:
+            console.print(tree, end="")
+        return {line.index("0ms") for line in capture.get().splitlines()}
+
+    steps = stepping(recorder, clock)
+    with steps.step("up", "a step with a long name"):
+        (before,) = columns()
+    recorder.roots.clear()
+    with steps.step("up", "short"):
+        assert columns() == {before}
 
 
 def test_tree_shows_open_steps_and_the_newest_when_the_screen_is_low() -> None:
@@ -326,6 +344,18 @@ def test_a_cut_table_fits_and_everything_that_failed_is_told_in_full(width: int)
     table = lines[1 : lines.index("", 1)]
     assert max(map(len, table)) <= width
     assert "  not done after 30 s" in lines
+
+
+def test_long_lines_of_a_failure_are_wrapped_between_words_and_indented() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run:
+        run.result, run.message = Result.FAILED, "1 of 2 pods are Running\n  default/job1-0: " + "0/36 nodes fit, " * 4
+    lines = list(closing(recorder.roots, width=50))
+    assert lines[lines.index("failed: run") + 1 :][:3] == [
+        "  1 of 2 pods are Running",
+        "    default/job1-0: 0/36 nodes fit, 0/36 nodes",
+        "      fit, 0/36 nodes fit, 0/36 nodes fit,",
+    ]
 
 
 def test_closing_lines_repeat_warnings_that_vanish_with_the_tree() -> None:
