@@ -226,8 +226,12 @@ class LiveTree:
 
 
 def print_closing(stream: TextIO, roots: Sequence[Record], *, told: str) -> None:
-    """Print the closing lines on a terminal, each result in its colour."""
-    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    """Print the closing lines on a terminal."""
+    show_closing(Console(file=stream, highlight=False, emoji=False, markup=False), roots, told=told)
+
+
+def show_closing(console: Console, roots: Sequence[Record], *, told: str = "") -> None:
+    """Print the closing lines, each result in its colour."""
     for line in closing(roots, told=told, width=console.width, notes=True):
         words = Text(line)
         for result, (_, style) in SYMBOLS.items():

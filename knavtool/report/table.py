@@ -1,4 +1,4 @@
-"""The rows of a summary: tasks below their workflows, blocks and rounds; many rounds are folded into one row."""
+"""The rows of a summary: tasks below their workflows, blocks and rounds; many of the same are folded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from knavtool.report.recorder import Record
     from knavtool.report.summary import Summary
 
-ROUNDS_SHOWN = 3
-"""Of more rounds than these only those are shown that did not end well."""
+MOST_SHOWN = 3
+"""Of more rounds than these only those are shown that did not end well, and of more skipped tasks only the first."""
 
 HEADER = ("RESULT", "TASK", "TYPE", "DURATION", "OUTCOME")
 _GAP = "  "
@@ -55,7 +55,7 @@ def rows(counted: Summary) -> Iterator[Row]:
 def folded(block: Record) -> list[Record]:
     """The children of a block that are worth a row."""
     rounds = [child for child in block.children if child.kind == "round"]
-    if len(rounds) <= ROUNDS_SHOWN:
+    if len(rounds) <= MOST_SHOWN:
         return block.children
     return [child for child in block.children if child.result is not Result.OK]
 
@@ -90,12 +90,28 @@ def lines(counted: Summary, *, width: int | None = None) -> Iterator[str]:
 
 
 def _below(record: Record, depth: int) -> Iterator[Row]:
+    skipped: list[Record] = []
     for child in folded(record):
+        if child.kind == "task" and child.result is Result.SKIPPED:
+            skipped.append(child)
+            continue
+        yield from _skipped(skipped, depth)
+        skipped = []
         if child.kind == "task":
             yield _row(child, depth, child.detail)
         elif child.kind in summary.HOLDERS:
             yield _row(child, depth, child.detail, tally(child))
             yield from _below(child, depth + 1)
+    yield from _skipped(skipped, depth)
+
+
+def _skipped(records: list[Record], depth: int) -> Iterator[Row]:
+    """Tasks in a row that were skipped: after a failure they may be most of a workflow."""
+    shown = records if len(records) <= MOST_SHOWN else records[:1]
+    yield from (_row(record, depth, record.detail) for record in shown)
+    if len(records) > len(shown):
+        rest = f"and {len(records) - len(shown)} more"
+        yield Row(depth=depth, result=Result.SKIPPED, name=rest, type="", duration="-", outcome="")
 
 
 def _row(record: Record, depth: int, type_: str, outcome: str = "") -> Row:

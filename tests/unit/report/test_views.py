@@ -338,6 +338,20 @@ def test_many_rounds_are_folded_and_those_that_failed_shown() -> None:
     ]
 
 
+def test_many_tasks_that_were_skipped_are_two_lines() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run, run.nested().step("workflow", "w") as workflow:
+        for number in range(40):
+            with workflow.nested().step("task", f"t{number}", "Sleep") as task:
+                task.result, task.message = Result.SKIPPED, "an earlier task failed"
+    lines = list(closing(recorder.roots))
+    assert lines[2:4] == [
+        "skipped  t0           Sleep         -  an earlier task failed",
+        "skipped  and 39 more                -",
+    ]
+    assert lines[-1].startswith("40 tasks: 40 skipped in")
+
+
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_a_cut_table_fits_and_everything_that_failed_is_told_in_full(width: int) -> None:
     lines = list(closing(record_everything().roots, width=width))
