@@ -46,7 +46,7 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
         raise
     finally:
         if not as_json:
-            console.end(stream, recorder.roots, live=live, told=told)
+            console.end(stream, recorder, live=live, verbose=settings.verbose > 0, told=told)
 
 
 def _fan_out(listeners: list[Emit]) -> Emit:

@@ -11,11 +11,13 @@ from knavtool.report.recorder import failures
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from knavtool.report.recorder import Record
+    from knavtool.report.recorder import Note, Record
 
 
-def closing(roots: Sequence[Record], *, told: str = "", width: int | None = None, notes: bool = False) -> Iterator[str]:
-    """The lines to print. The table is cut to `width`; warnings are repeated with `notes`.
+def closing(
+    roots: Sequence[Record], *, told: str = "", width: int | None = None, notes: Sequence[Note] = ()
+) -> Iterator[str]:
+    """The lines to print. The table is cut to `width`; the warnings among `notes` are told once more.
 
     `told` is the message of the error that will be printed anyway. Outside of a run what failed is told here only if it
     has more to say than the line it had.
@@ -23,9 +25,8 @@ def closing(roots: Sequence[Record], *, told: str = "", width: int | None = None
     for run in (root for root in roots if root.kind == "run"):
         yield ""
         yield from table.lines(summary.summarize(run), width=width)
+    yield from (f"warning: {note.message}" for note in notes if note.warning)
     for root in roots:
-        if notes:
-            yield from (f"warning: {note.message}" for record in root.walk() for note in record.notes if note.warning)
         for title, message in failed(root):
             if message and message != told and (root.kind == "run" or "\n" in message):
                 yield ""

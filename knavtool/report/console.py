@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from knavtool.events import Emit
-    from knavtool.report.recorder import Record
+    from knavtool.report.recorder import Recorder
 
 
 @contextmanager
@@ -33,13 +33,13 @@ def view(
             yield lines
 
 
-def end(stream: TextIO, roots: Sequence[Record], *, live: bool, told: str) -> None:
+def end(stream: TextIO, recorder: Recorder, *, live: bool, verbose: bool, told: str) -> None:
     """Write the last lines of a command; `told` is the message of the error that will be printed after them."""
     if live:
         from knavtool.report.live import print_closing
 
-        print_closing(stream, roots, told=told)
+        print_closing(stream, recorder, verbose=verbose, told=told)
     else:
         from knavtool.report.closing import closing
 
-        stream.writelines(f"{line}\n" for line in closing(roots, told=told))
+        stream.writelines(f"{line}\n" for line in closing(recorder.roots, told=told))

@@ -218,21 +218,29 @@ class LiveTree:
     def __exit__(self, *_: object) -> None:
         if not self._live.is_started:
             return
-        replaced = not self._verbose and any(root.kind == "run" for root in self._recorder.roots)
-        self._live.transient = replaced
+        self._live.transient = not _stays(self._recorder, verbose=self._verbose)
         # A drawing that is taken back must fit the screen; one that stays shows everything.
-        self._tree.whole = not replaced
+        self._tree.whole = not self._live.transient
         self._live.stop()
 
 
-def print_closing(stream: TextIO, roots: Sequence[Record], *, told: str) -> None:
-    """Print the closing lines on a terminal."""
-    show_closing(Console(file=stream, highlight=False, emoji=False, markup=False), roots, told=told)
+def _stays(recorder: Recorder, *, verbose: bool) -> bool:
+    """Whether the tree is left on the terminal."""
+    return verbose or all(root.kind != "run" for root in recorder.roots)
 
 
-def show_closing(console: Console, roots: Sequence[Record], *, told: str = "") -> None:
+def print_closing(stream: TextIO, recorder: Recorder, *, verbose: bool, told: str) -> None:
+    """Print the closing lines on a terminal, with the warnings of a tree that was taken back."""
+    notes: list[Note] = []
+    if not _stays(recorder, verbose=verbose):
+        notes = [*recorder.notes, *(note for root in recorder.roots for each in root.walk() for note in each.notes)]
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    show_closing(console, recorder.roots, told=told, notes=notes)
+
+
+def show_closing(console: Console, roots: Sequence[Record], *, told: str = "", notes: Sequence[Note] = ()) -> None:
     """Print the closing lines, each result in its colour."""
-    for line in closing(roots, told=told, width=console.width, notes=True):
+    for line in closing(roots, told=told, width=console.width, notes=notes):
         words = Text(line)
         for result, (_, style) in SYMBOLS.items():
             if line.startswith(text.WORDS[result]):

@@ -294,7 +294,7 @@ def test_the_tree_of_a_run_makes_room_for_the_summary(monkeypatch: pytest.Monkey
 def test_results_have_colours_in_the_closing_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    print_closing(stream, record_run().roots, told="")
+    print_closing(stream, record_run(), verbose=False, told="")
     assert "\x1b[1;31mfailed\x1b[0m     check" in stream.getvalue()
 
 
@@ -372,14 +372,19 @@ def test_long_lines_of_a_failure_are_wrapped_between_words_and_indented() -> Non
     ]
 
 
-def test_closing_lines_repeat_warnings_that_vanish_with_the_tree() -> None:
-    recorder = Recorder()
-    with stepping(recorder, Clock()).step("run", "run") as run:
-        run.note("left behind: 2 Jobs", warning=True)
-        run.note("only told while it went on")
-    assert [line for line in closing(recorder.roots, notes=True) if "told" in line or "left" in line] == [
-        "warning: left behind: 2 Jobs"
-    ]
+@pytest.mark.parametrize(("kind", "verbose", "repeated"), [("run", False, 2), ("run", True, 0), ("cluster", False, 0)])
+def test_warnings_are_told_again_if_they_vanish_with_the_tree(
+    kind: str, verbose: bool, repeated: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    recorder, stream = Recorder(), Terminal()
+    recorder(Noted(message="an unknown field", warning=True))
+    with stepping(recorder, Clock()).step(kind, "it") as step:
+        step.note("left behind: 2 Jobs", warning=True)
+        step.note("only told while it went on")
+    print_closing(stream, recorder, verbose=verbose, told="")
+    assert stream.getvalue().count("warning: ") == repeated
+    assert "only told" not in stream.getvalue()
 
 
 def test_closing_lines_do_not_repeat_the_error_that_ends_the_command() -> None:
