@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from knavtool.report.recorder import Note, Record
 
+_MOST_TOLD = 20  # failures
+
 
 def closing(
     roots: Sequence[Record], *, told: str = "", width: int | None = None, notes: Sequence[Note] = ()
@@ -27,11 +29,17 @@ def closing(
         yield from table.lines(summary.summarize(run), width=width)
     yield from (f"warning: {note.message}" for note in notes if note.warning)
     for root in roots:
-        for title, message in failed(root):
-            if message and message != told and (root.kind == "run" or "\n" in message):
-                yield ""
-                yield f"failed: {title}"
-                yield from _wrapped(message, width)
+        worth_telling = [
+            (title, message)
+            for title, message in failed(root)
+            if message and message != told and (root.kind == "run" or "\n" in message)
+        ]
+        for title, message in worth_telling[:_MOST_TOLD]:
+            yield ""
+            yield f"failed: {title}"
+            yield from _wrapped(message, width)
+        if len(worth_telling) > _MOST_TOLD:
+            yield f"and {len(worth_telling) - _MOST_TOLD} more failures, which the reports hold"
     for run in (root for root in roots if root.kind == "run"):
         yield ""
         yield summary.summarize(run).totals()
@@ -57,10 +65,21 @@ def _wrapped(message: str, width: int | None) -> Iterator[str]:
 
 
 def failed(root: Record) -> Iterator[tuple[str, str]]:
-    """What failed and where it is written, with its message in full."""
-    counted = summary.summarize(root)
+    """What failed and where it is written, with its message in full; a step of a task is named with the task."""
+    places = {
+        id(below): (suite, case)
+        for suite in summary.summarize(root).suites
+        for case in suite.cases
+        for below in case.record.walk()
+    }
     for failure in failures(root):
-        yield _title(counted, failure), failure.message.strip()
+        message = failure.message.strip()
+        if id(failure) not in places:
+            yield failure.name, message
+            continue
+        suite, case = places[id(failure)]
+        title = case.title if case.record is failure else f"{case.title}: {failure.name}"
+        yield f"{title}{_place(suite.file, case.record)}", message
 
 
 def requests_text(run: Record) -> str:
@@ -71,17 +90,6 @@ def requests_text(run: Record) -> str:
     pace = f", {text.rate(found['rate'])}" if "rate" in found else ""
     bound = f" of at most {found['qps']:g}/s" if found.get("qps") else ""
     return f"{found['requests']:.0f} requests to the API server{pace}{bound}"
-
-
-def _title(counted: summary.Summary, failure: Record) -> str:
-    """What failed and where it is written; a step of a task is named with the task."""
-    for suite in counted.suites:
-        for case in suite.cases:
-            if case.record is failure:
-                return f"{case.title}{_place(suite.file, case.record)}"
-            if any(below is failure for below in case.record.walk()):
-                return f"{case.title}: {failure.name}{_place(suite.file, case.record)}"
-    return failure.name
 
 
 def _place(file: str, record: Record) -> str:

@@ -16,7 +16,7 @@ from knavtool.report.closing import closing
 from knavtool.report.lines import JsonLines, Lines
 from knavtool.report.live import LiveTree, Tree, print_closing
 from knavtool.report.recorder import Recorder
-from support.runs import EPOCH, Clock, events_of_run, record_everything, record_run, stepping, tell
+from support.runs import EPOCH, MISMATCH, Clock, events_of_run, record_everything, record_run, stepping, tell
 
 
 @pytest.mark.parametrize(
@@ -350,6 +350,17 @@ def test_many_tasks_that_were_skipped_are_two_lines() -> None:
         "skipped  and 39 more                -",
     ]
     assert lines[-1].startswith("40 tasks: 40 skipped in")
+
+
+def test_a_thousand_failures_do_not_flood_the_terminal() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run, run.nested().step("workflow", "w") as workflow:
+        for number in range(1000):
+            with workflow.nested().step("task", f"t{number}", "CheckObj") as task:
+                task.result, task.message = Result.FAILED, MISMATCH
+    lines = list(closing(recorder.roots))
+    assert sum(line.startswith("failed: ") for line in lines) == 20
+    assert "and 980 more failures, which the reports hold" in lines
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])
