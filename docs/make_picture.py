@@ -1,6 +1,7 @@
 """Draw the picture of a run in the README from the report of a real one.
 
-Usage: python docs/make_picture.py report/report.json docs/run.svg 'knavtool run workflows/k8s/test-job.yml'
+Usage: python docs/make_picture.py report/report.json docs/run.svg \\
+    'knavtool run workflows/k8s/test-job.yml --report report'
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from knavtool.events import Result
-from knavtool.report import summary
-from knavtool.report.live import Tree
+from knavtool.report.live import show_closing
 from knavtool.report.recorder import Note, Record, Recorder
 
 
@@ -32,6 +32,7 @@ def record(step: dict[str, Any]) -> Record:
         ended=started + step["duration"],
         result=Result(step["result"]),
         message=step.get("message", ""),
+        data=step.get("data", {}),
         children=[record(child) for child in step.get("steps", [])],
         notes=[Note(**note) for note in step.get("notes", [])],
     )
@@ -42,13 +43,12 @@ def main() -> None:
     source, target, command = sys.argv[1:]
     recorder = Recorder()
     recorder.roots = [record(json.loads(Path(source).read_text())["run"])]
-    tree = Tree(recorder)
-    tree.whole = True
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text(f"$ {command}", style="bold"))
-    console.print(tree, end="")
-    for line in summary.closing(recorder.roots, table=False):
-        console.print(Text(line))
+    show_closing(console, recorder.roots)
+    if "--report " in command:
+        directory = command.split("--report ")[1].split()[0]
+        console.print(Text(f"reports: {directory}/{{report.json,junit.xml,summary.md}}"))
     Path(target).write_text(console.export_svg(title="knavtool"), encoding="utf-8")
 
 

@@ -32,7 +32,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """A step began; `kind` is for example "workflow", "task", "process", "nodes"."""
+    """A step began; `kind` is for example "workflow", "task", "process", "nodes".
+
+    `data` is what is known from the start, as a description or the line of a file; the step ends with it and more.
+    """
 
     step: StepId
     parent: StepId | None
@@ -40,16 +43,18 @@ class StepStarted:
     name: str
     at: float
     detail: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepProgressed:
-    """`done` of `total` units are finished; total 0 means unknown."""
+    """`done` of `total` units are finished; total 0 means unknown. The unit is a thing, or "B" for bytes."""
 
     step: StepId
     done: int
     total: int
     detail: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +84,16 @@ Emit: TypeAlias = "Callable[[Event], None]"
 class Step:
     """An open step; made by `Steps.step`. Assign `result`, `message` and `data` before it closes."""
 
-    def __init__(self, steps: Steps, id_: StepId) -> None:
+    def __init__(self, steps: Steps, id_: StepId, data: Mapping[str, object]) -> None:
         self.id = id_
         self.result = Result.OK
         self.message = ""
-        self.data: dict[str, object] = {}
+        self.data: dict[str, object] = dict(data)
         self._steps = steps
 
-    def progress(self, done: int, total: int, detail: str = "") -> None:
+    def progress(self, done: int, total: int, detail: str = "", *, unit: str = "") -> None:
         """Tell how far the step is."""
-        self._steps.emit(StepProgressed(step=self.id, done=done, total=total, detail=detail))
+        self._steps.emit(StepProgressed(step=self.id, done=done, total=total, detail=detail, unit=unit))
 
     def note(self, message: str, *, warning: bool = False) -> None:
         """Tell something about the step."""
@@ -112,10 +117,16 @@ class Steps:
         self._parent = parent
 
     @contextmanager
-    def step(self, kind: str, name: str, detail: str = "") -> Iterator[Step]:
+    def step(
+        self, kind: str, name: str, detail: str = "", *, data: Mapping[str, object] | None = None
+    ) -> Iterator[Step]:
         """Open a step; an exception that leaves the block ends it as failed, any other exit as its result says."""
-        step = Step(self, StepId(next(self._ids)))
-        self.emit(StepStarted(step=step.id, parent=self._parent, kind=kind, name=name, at=self.clock(), detail=detail))
+        known = dict(data or {})
+        step = Step(self, StepId(next(self._ids)), known)
+        started = StepStarted(
+            step=step.id, parent=self._parent, kind=kind, name=name, at=self.clock(), detail=detail, data=known
+        )
+        self.emit(started)
         try:
             yield step
         except BaseException as error:

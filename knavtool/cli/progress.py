@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from knavtool.cli.options import Globals, LogFormat
 from knavtool.errors import KnavError, blamed
 from knavtool.events import Emit, Event, Steps
-from knavtool.report import console, summary
+from knavtool.report import console
 from knavtool.report.recorder import Recorder
 
 
@@ -20,8 +20,9 @@ from knavtool.report.recorder import Recorder
 def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
     """Steps whose events are shown on stderr and told to every listener.
 
-    A live tree on a terminal, lines elsewhere, one JSON object per event with `--log-format json`. Failures that have
-    more to say than one line, and are not the error that ends the command, are told in full at the end.
+    A live tree on a terminal, lines elsewhere, one JSON object per event with `--log-format json`. The end of a run is
+    its table and totals. Failures that have more to say than one line, and are not the error that ends the command,
+    are told in full.
     """
     stream = sys.stderr
     as_json = settings.log_format is LogFormat.JSON
@@ -45,8 +46,7 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
         raise
     finally:
         if not as_json:
-            for line in summary.closing(recorder.roots, told=told, table=not live):
-                print(line, file=stream)
+            console.end(stream, recorder, live=live, verbose=settings.verbose > 0, told=told)
 
 
 def _fan_out(listeners: list[Emit]) -> Emit:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -14,7 +16,9 @@ from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
     from knavtool.events import Steps
+    from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
+    from knavtool.report.write import ReportFiles
     from knavtool.workflow.plan import Plan
 
 
@@ -38,7 +42,9 @@ def run(
     ] = "5m",
     report: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads this at run time
-        typer.Option("--report", envvar="KNAVTOOL_REPORT", help="Write report.json and junit.xml to this directory."),
+        typer.Option(
+            "--report", envvar="KNAVTOOL_REPORT", help="Write report.json, junit.xml and summary.md to this directory."
+        ),
     ] = None,
     junit: Annotated[
         Optional[Path],  # noqa: UP045 - see above
@@ -47,6 +53,15 @@ def run(
     json: Annotated[
         Optional[Path],  # noqa: UP045 - see above
         typer.Option("--json", envvar="KNAVTOOL_JSON", help="Write a JSON report to this file."),
+    ] = None,
+    markdown: Annotated[
+        Optional[Path],  # noqa: UP045 - see above
+        typer.Option(
+            "--markdown",
+            envvar="KNAVTOOL_MARKDOWN",
+            help="Write a summary in Markdown to this file; without it the summary is added to the file that "
+            "$GITHUB_STEP_SUMMARY names, if it is set.",
+        ),
     ] = None,
     qps: Annotated[
         float,
@@ -78,30 +93,42 @@ def run(
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings
     from knavtool.documents.workflow import load_workflows
+    from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
+    from knavtool.report.write import ReportFiles
     from knavtool.workflow import plan
 
     seconds = parse_duration(cleanup_timeout)
-    _check_reports(report, junit, json)
+    step_summary = os.environ.get("GITHUB_STEP_SUMMARY") if markdown is None else None
+    reports = ReportFiles(
+        directory=report,
+        json=json,
+        junit=junit,
+        markdown=markdown,
+        step_summary=Path(step_summary) if step_summary else None,
+    )
+    reports.check()
     documents = load_workflows(expand_paths(workflows), settings=parse_settings(settings or []), lenient=compat)
     planned = plan.build(documents, search=[Path.cwd()], lenient=compat)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:
         run_async(_print(target, planned))
         return
-    recorder = Recorder(epoch=time.time() - time.monotonic())
+    recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
     try:
-        passed = run_async(_execute(target, planned, recorder, cleanup=cleanup, cleanup_timeout=seconds, qps=qps))
+        passed = run_async(
+            _execute(target, planned, recorder, facts, cleanup=cleanup, cleanup_timeout=seconds, qps=qps)
+        )
     finally:
-        _write_reports(recorder, report, junit, json)
+        # Also after a failed or interrupted run, if it got as far as running something.
+        if recorder.roots:
+            _write(reports, recorder, facts, target.settings.log_format)
     if not passed:
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
 
 
 async def _print(target: options.Target, planned: Plan) -> None:
     """render > print."""
-    import sys
-
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.workflow import rendering
@@ -113,7 +140,14 @@ async def _print(target: options.Target, planned: Plan) -> None:
 
 
 async def _execute(
-    target: options.Target, planned: Plan, recorder: Recorder, *, cleanup: bool, cleanup_timeout: float, qps: float
+    target: options.Target,
+    planned: Plan,
+    recorder: Recorder,
+    facts: Facts,
+    *,
+    cleanup: bool,
+    cleanup_timeout: float,
+    qps: float,
 ) -> bool:
     """render > connect > preflight > execute."""
     from knavtool.cli.programs import helm as helm_program
@@ -129,9 +163,11 @@ async def _execute(
             kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
         ) as gateway:
             await preflight(gateway, rendered)
-            return await runner.execute(
-                rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
-            )
+            facts.server, facts.context = await gateway.version(), gateway.context
+            with facts.measured():
+                return await runner.execute(
+                    rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
+                )
 
 
 def _warn(planned: Plan, steps: Steps) -> None:
@@ -139,29 +175,23 @@ def _warn(planned: Plan, steps: Steps) -> None:
         steps.note(str(warning), warning=True)
 
 
-def _check_reports(directory: Path | None, *files: Path | None) -> None:
-    """A run of an hour whose report cannot be written would have to be done again."""
-    directories = {file.parent for file in files if file is not None} | (
-        {directory} if directory is not None else set()
-    )
-    if directories:
-        from knavtool.report.write import check_directory
-
-        for each in sorted(directories):
-            check_directory(each)
-
-
-def _write_reports(recorder: Recorder, directory: Path | None, junit: Path | None, json: Path | None) -> None:
-    """Also after a failed or interrupted run, if it got as far as running something."""
-    if not recorder.roots:
+def _write(reports: ReportFiles, recorder: Recorder, facts: Facts, log_format: options.LogFormat) -> None:
+    """Write the reports and say where they are."""
+    written = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
+    if not written:
         return
-    from knavtool.report import json_file, junit_file
-    from knavtool.report.write import write_reports
+    if log_format is options.LogFormat.JSON:
+        import json
 
-    record = recorder.record
-    if directory is not None:
-        write_reports(directory, record, epoch=recorder.epoch)
-    if junit is not None:
-        junit_file.write(junit, record, epoch=recorder.epoch)
-    if json is not None:
-        json_file.write(json, record, epoch=recorder.epoch)
+        print(json.dumps({"event": "reports", "files": [str(path) for path in written]}), file=sys.stderr)
+        return
+    names: dict[Path, list[str]] = {}
+    for path in written:
+        names.setdefault(path.parent, []).append(path.name)
+    places = [f"{directory}/{_together(files)}" for directory, files in names.items()]
+    print(f"reports: {', '.join(places)}", file=sys.stderr)
+
+
+def _together(names: list[str]) -> str:
+    """Files of one directory as a shell writes them: `{a,b}`."""
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"

@@ -23,6 +23,7 @@ class Access:
     `headers` gives the authentication headers of the next request; it may refresh a token.
     `certificate` is the client certificate's file, named in error messages about expiry.
     `server_name` is what the server's certificate must be for, if that is not its address.
+    `context` is its name in the kubeconfig, empty inside a cluster.
     """
 
     server: str
@@ -31,6 +32,7 @@ class Access:
     certificate: Path | None = None
     proxy: str | None = None
     server_name: str | None = None
+    context: str = ""
 
 
 def kubeconfig_argument(kubeconfig: Path | None, environment: Mapping[str, str]) -> str | None:
@@ -104,6 +106,7 @@ async def load(kubeconfig: str | None, context: str | None) -> Access:
         certificate=Path(configuration.cert_file) if configuration.cert_file else None,
         proxy=configuration.proxy,
         server_name=configuration.tls_server_name,
+        context=str(loader.current_context["name"]) if loader is not None else "",
     )
 
 

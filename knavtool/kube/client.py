@@ -93,6 +93,11 @@ class Client:
         return self._transport
 
     @property
+    def context(self) -> str:
+        """The name of the kubeconfig context, empty inside a cluster."""
+        return self._transport.context
+
+    @property
     def requests(self) -> int:
         """How many requests were sent, retries included."""
         return self._transport.sent

@@ -52,6 +52,7 @@ class Transport:
         self, access: accesses.Access, session: aiohttp.ClientSession, *, limit: RateLimit, patience: float
     ) -> None:
         self.server = access.server
+        self.context = access.context
         self.patience = patience
         self.sent = 0
         self._access = access

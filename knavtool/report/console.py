@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from knavtool.events import Emit
+    from knavtool.report.recorder import Recorder
 
 
 @contextmanager
@@ -30,3 +31,15 @@ def view(
 
         with Lines(stream, verbose=verbose) as lines:
             yield lines
+
+
+def end(stream: TextIO, recorder: Recorder, *, live: bool, verbose: bool, told: str) -> None:
+    """Write the last lines of a command; `told` is the message of the error that will be printed after them."""
+    if live:
+        from knavtool.report.live import print_closing
+
+        print_closing(stream, recorder, verbose=verbose, told=told)
+    else:
+        from knavtool.report.closing import closing
+
+        stream.writelines(f"{line}\n" for line in closing(recorder.roots, told=told))

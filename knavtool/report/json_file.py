@@ -9,31 +9,52 @@ from typing import TYPE_CHECKING, Any
 from knavtool import __version__
 from knavtool.events import Result
 from knavtool.report import files, summary
+from knavtool.report.facts import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from knavtool.report.recorder import Record
 
+FORMAT = 1
+"""Raised when a reader of the format before could misread a report."""
 
-def document(record: Record, *, epoch: float) -> dict[str, Any]:
+
+def document(record: Record, *, epoch: float, facts: Facts | None = None) -> dict[str, Any]:
     """The report of a run; `epoch` turns the steps' clock into seconds since 1970."""
-    workflows = list(record.find("workflow"))
-    tasks = [task for workflow in workflows for task in workflow.find("task")]
+    facts = facts or Facts()
+    counted = summary.summarize(record)
+    environment = {
+        "server": facts.server,
+        "context": facts.context,
+        "python": facts.python,
+        "system": facts.system,
+        "cores": facts.cores,
+    }
+    requests = summary.requests(record)
     return {
+        "format": FORMAT,
         "tool": {"name": "knavtool", "version": __version__},
+        "environment": {key: value for key, value in environment.items() if value},
         "clock": "client",
         "started": timestamp(record.started, epoch),
         "duration": seconds(record),
         "result": result(record),
-        "counts": {"workflows": summary.counts(workflows), "tasks": summary.counts(tasks)},
+        "counts": {
+            "workflows": summary.counts(suite.record for suite in counted.workflows),
+            "tasks": counted.tasks,
+            "cases": counted.counts,
+        },
+        **({"requests": requests} if requests else {}),
+        "process": {"cpu": round(facts.cpu, 3), "busy": round(facts.busy, 3), "lag": round(facts.lag, 3)},
         "run": _step(record, epoch),
     }
 
 
-def write(path: Path, record: Record, *, epoch: float) -> None:
+def write(path: Path, record: Record, *, epoch: float, facts: Facts | None = None) -> None:
     """Write the report; the file is there whole or not at all."""
-    files.write(path, json.dumps(document(record, epoch=epoch), indent=2, ensure_ascii=False, default=str) + "\n")
+    content = document(record, epoch=epoch, facts=facts)
+    files.write(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def timestamp(at: float, epoch: float) -> str:
@@ -54,8 +75,9 @@ def result(record: Record) -> str:
 def _step(record: Record, epoch: float) -> dict[str, Any]:
     optional: dict[str, Any] = {
         "detail": record.detail,
+        "description": record.data.get("description", ""),
         "message": record.message,
-        "data": dict(record.data),
+        "data": {key: value for key, value in record.data.items() if key != "description"},
         "notes": [{"message": note.message, "warning": note.warning} for note in record.notes],
         "steps": [_step(child, epoch) for child in record.children],
     }

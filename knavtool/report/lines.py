@@ -31,7 +31,7 @@ class Lines:
         self._stream = stream
         self._verbose = verbose
         self._clock = clock
-        self._recorder = Recorder()
+        self._recorder = Recorder(clock=clock)
         self._parents: dict[StepId, StepId | None] = {}
         self._open: dict[StepId, float] = {}  # when the next sign of life of an open step is due
         self._headlines: list[StepId] = []  # the steps under which the last line was written, outermost first
@@ -72,7 +72,7 @@ class Lines:
             for step, due in self._open.items():
                 if now >= due and step not in holding and (record := self._recorder.at(step)) is not None:
                     self._open[step] = now + NEXT_SIGN
-                    self._line(step, "...", record, now - record.started, text.progress(record))
+                    self._line(step, "...", record, now - record.started, text.progress(record, now))
 
     def _give_signs(self) -> None:
         # Whoever read the stream may have gone; the command itself will meet that error and tell it.
@@ -162,13 +162,20 @@ class JsonLines:
                     kind=event.kind,
                     name=event.name,
                     detail=event.detail,
+                    data=dict(event.data),
                 )
             case StepProgressed():
                 now = time.monotonic()
                 if event.done == event.total or now - self._told.get(event.step, 0.0) >= 1.0:
                     self._told[event.step] = now
                     self._write(
-                        "progressed", now, step=event.step, done=event.done, total=event.total, detail=event.detail
+                        "progressed",
+                        now,
+                        step=event.step,
+                        done=event.done,
+                        total=event.total,
+                        detail=event.detail,
+                        unit=event.unit,
                     )
             case StepEnded():
                 self._write(

@@ -10,16 +10,16 @@ from rich.live import Live
 from rich.text import Text
 
 from knavtool.events import Result
-from knavtool.report import text
-from knavtool.report.recorder import Note, Recorder
+from knavtool.report import table, text
+from knavtool.report.closing import closing
+from knavtool.report.recorder import Note, Record, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import ConsoleOptions, OverflowMethod, RenderResult
 
     from knavtool.events import Event
-    from knavtool.report.recorder import Record
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SYMBOLS = {
@@ -31,29 +31,42 @@ SYMBOLS = {
 ASCII_FRAMES = "|/-\\"
 ASCII_SYMBOLS = {Result.OK: "+", Result.FAILED: "x", Result.SKIPPED: "-", Result.CANCELLED: "!"}
 BAR_WIDTH = 20
+NAME_WIDTH = 48
+NO_SYMBOL = Text(" ")
 
 
 class Row(NamedTuple):
-    """One line of the tree: a step, or a note about one."""
+    """One line of the tree: a step, a note about one, or what the user wrote about it."""
 
     depth: int
-    about: Record | Note
+    about: Record | Note | str
 
 
 def rows(records: Iterable[Record], *, verbose: bool, depth: int = 0) -> Iterator[Row]:
-    """The lines of a tree; what lies inside a task that went well is folded away unless `verbose`."""
+    """The lines of a tree; tasks and rounds that went well are folded unless `verbose`."""
     for record in tuple(records):
         yield Row(depth, record)
+        if record.description:
+            yield Row(depth + 1, record.description)
         folded = record.kind == "task" and record.result is Result.OK and not verbose
         for note in tuple(record.notes):
             if note.warning or not folded:
                 yield Row(depth + 1, note)
         if not folded:
-            yield from rows(record.children, verbose=verbose, depth=depth + 1)
+            yield from rows(
+                (child for child in record.children if verbose or not _done_round(child)),
+                verbose=verbose,
+                depth=depth + 1,
+            )
+
+
+def _done_round(record: Record) -> bool:
+    """Whether a record is a round that went well: its block counts it, and the next one takes its line."""
+    return record.kind == "round" and record.result is Result.OK
 
 
 class Tree:
-    """Draws the records of a recorder; the columns are fixed, so nothing moves sideways while steps come and go."""
+    """Draws the records of a recorder; the columns only ever move to the right, when a longer name comes."""
 
     def __init__(
         self,
@@ -69,6 +82,7 @@ class Tree:
         # rich marks a cut with a character that other encodings do not have.
         self._overflow: OverflowMethod = "ellipsis" if unicode else "crop"
         self._clock = clock
+        self._name_width = 0
         self.whole = False  # the last drawing shows everything, however tall
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -79,28 +93,32 @@ class Tree:
         lines += rows(self._recorder.roots, verbose=self._verbose)
         room = max(console.height - 2, 3)
         if not self.whole and len(lines) > room:
+            # What was written about a step is worth less than another step.
+            lines = [row for row in lines if not isinstance(row.about, str)]
+        if not self.whole and len(lines) > room:
             lines, hidden = _fit(lines, room - 1)
             yield Text(f"  {'…' if self._unicode else '...'} {hidden} more lines", style="dim", no_wrap=True)
+        longest = max((_name(row).cell_len for row in lines if isinstance(row.about, Record)), default=0)
+        self._name_width = max(self._name_width, longest)
         for row in lines:
             yield self._line(row, width)
 
     def _line(self, row: Row, width: int) -> Text:
         if isinstance(row.about, Note):
             return self._note_line(row.about, row.depth, width)
+        if isinstance(row.about, str):
+            about = Text("  " * row.depth + row.about, style="dim italic", no_wrap=True, overflow=self._overflow)
+            about.truncate(width, overflow=self._overflow)
+            return about
         record = row.about
         line = Text(no_wrap=True, overflow=self._overflow)
         now = self._clock()
-        name_width = max(min(48, width // 2), 10)
-        line.append("  " * row.depth)
-        line.append_text(self._symbol(record, now))
-        line.append(f" {record.name}", style="dim" if record.result is Result.SKIPPED else "")
-        if record.detail:
-            line.append(f" {record.detail}", style="dim")
-        line.truncate(name_width, overflow=self._overflow, pad=True)
+        line.append_text(_name(row, self._symbol(record, now)))
+        line.truncate(max(min(self._name_width, NAME_WIDTH, width // 2), 10), overflow=self._overflow, pad=True)
         seconds = record.seconds if record.seconds is not None else now - record.started
         line.append(f"{text.duration(seconds):>8}", style="dim" if record.result is Result.OK else "")
         room = width - line.cell_len - 2
-        if room >= 8 and (said := self._said(record, room)).plain:
+        if room >= 8 and (said := self._said(record, room, now)).plain:
             line.append("  ")
             line.append_text(said)
         line.truncate(width, overflow=self._overflow)
@@ -120,11 +138,12 @@ class Tree:
         symbol, style = SYMBOLS[record.result]
         return Text(symbol if self._unicode else ASCII_SYMBOLS[record.result], style=style)
 
-    def _said(self, record: Record, room: int) -> Text:
+    def _said(self, record: Record, room: int, now: float) -> Text:
         if record.result is not None:
-            said = Text(text.headline(record), style="red" if record.result is Result.FAILED else "dim")
+            words = text.headline(record) or table.tally(record)
+            said = Text(words, style="red" if record.result is Result.FAILED else "dim")
         else:
-            counted = text.progress(record)
+            counted = text.progress(record, now, room=room) or table.tally(record)
             said = Text()
             bar_width = min(BAR_WIDTH, room - len(counted) - 2)
             if record.total > 0 and bar_width >= 6:
@@ -142,9 +161,20 @@ class Tree:
         return bar
 
 
+def _name(row: Row, symbol: Text = NO_SYMBOL) -> Text:
+    """The first column: symbol, name, and what the step is about."""
+    record = row.about
+    name = Text("  " * row.depth) + symbol
+    if isinstance(record, Record):
+        name.append(f" {record.name}", style="dim" if record.result is Result.SKIPPED else "")
+        if record.detail:
+            name.append(f" {record.detail}", style="dim")
+    return name
+
+
 def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
     """Keep open steps and the newest others, in order, and count the rest."""
-    keep = {index for index, row in enumerate(lines) if not isinstance(row.about, Note) and row.about.result is None}
+    keep = {index for index, row in enumerate(lines) if isinstance(row.about, Record) and row.about.result is None}
     for index in range(len(lines) - 1, -1, -1):
         if len(keep) >= room:
             break
@@ -154,11 +184,15 @@ def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
 
 
 class LiveTree:
-    """A live view on a stream that is a terminal; leaving it always gives the terminal back."""
+    """A live view on a stream that is a terminal; leaving it always gives the terminal back.
+
+    The tree of a run makes room for the summary that follows it, unless `verbose`; any other tree stays.
+    """
 
     def __init__(self, stream: TextIO, *, verbose: bool, stdout_is_terminal: bool) -> None:
         self._console = Console(file=stream, highlight=False, emoji=False, markup=False)
         self._recorder = Recorder()
+        self._verbose = verbose
         unicode = self._console.encoding.lower().startswith("utf")
         self._tree = Tree(self._recorder, verbose=verbose, unicode=unicode)
         # Data that a command prints while the tree is up must appear above it on a terminal, but must
@@ -182,7 +216,35 @@ class LiveTree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live.is_started:
-            self._tree.whole = True
-            self._live.vertical_overflow = "visible"
-            self._live.stop()
+        if not self._live.is_started:
+            return
+        self._live.transient = not _stays(self._recorder, verbose=self._verbose)
+        # A drawing that is taken back must fit the screen; one that stays shows everything.
+        self._tree.whole = not self._live.transient
+        self._live.stop()
+
+
+def _stays(recorder: Recorder, *, verbose: bool) -> bool:
+    """Whether the tree is left on the terminal."""
+    return verbose or all(root.kind != "run" for root in recorder.roots)
+
+
+def print_closing(stream: TextIO, recorder: Recorder, *, verbose: bool, told: str) -> None:
+    """Print the closing lines on a terminal, with the warnings of a tree that was taken back."""
+    notes: list[Note] = []
+    if not _stays(recorder, verbose=verbose):
+        notes = [*recorder.notes, *(note for root in recorder.roots for each in root.walk() for note in each.notes)]
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    show_closing(console, recorder.roots, told=told, notes=notes)
+
+
+def show_closing(console: Console, roots: Sequence[Record], *, told: str = "", notes: Sequence[Note] = ()) -> None:
+    """Print the closing lines, each result in its colour."""
+    for line in closing(roots, told=told, width=console.width, notes=notes):
+        words = Text(line)
+        for result, (_, style) in SYMBOLS.items():
+            if line.startswith(text.WORDS[result]):
+                words.stylize(style, 0, len(text.WORDS[result]))
+        if line.startswith(table.HEADER[0]):
+            words.stylize("dim")
+        console.print(words, soft_wrap=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from knavtool.events import Noted, Result, StepEnded, StepProgressed, StepStarted
+from knavtool.report.rate import Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from knavtool.events import Event, StepId
 
@@ -36,6 +38,8 @@ class Record:
     done: int = 0
     total: int = 0
     progress_detail: str = ""
+    unit: str = ""
+    rate: Rate = field(default_factory=Rate, compare=False, repr=False)
     children: list[Record] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
@@ -43,6 +47,11 @@ class Record:
     def seconds(self) -> float | None:
         """How long the step took, once it has ended."""
         return None if self.ended is None else self.ended - self.started
+
+    @property
+    def description(self) -> str:
+        """What the user wrote about it, as one line."""
+        return " ".join(str(self.data.get("description") or "").split())
 
     def walk(self) -> Iterator[Record]:
         """This record and all below it, parents first."""
@@ -62,11 +71,12 @@ class Record:
 class Recorder:
     """Folds events into records; it is itself an `Emit`.
 
-    `epoch` is what must be added to the steps' clock to get seconds since 1970.
+    `epoch` is what must be added to the steps' clock to get seconds since 1970; `clock` is the steps' clock.
     """
 
-    def __init__(self, *, epoch: float = 0.0) -> None:
+    def __init__(self, *, epoch: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.epoch = epoch
+        self._clock = clock
         self.roots: list[Record] = []
         self.notes: list[Note] = []
         self._records: dict[StepId, Record] = {}
@@ -75,16 +85,26 @@ class Recorder:
         """Take one event in; what belongs to an unknown step goes to the top."""
         match event:
             case StepStarted():
-                record = Record(kind=event.kind, name=event.name, detail=event.detail, started=event.at)
+                record = Record(
+                    kind=event.kind,
+                    name=event.name,
+                    detail=event.detail,
+                    started=event.at,
+                    data=event.data,
+                    rate=Rate(event.at),
+                )
                 self._records[event.step] = record
                 parent = self._records.get(event.parent) if event.parent is not None else None
                 (self.roots if parent is None else parent.children).append(record)
             case StepProgressed():
                 if (open_ := self._records.get(event.step)) is not None:
                     open_.done, open_.total, open_.progress_detail = event.done, event.total, event.detail
+                    open_.unit = event.unit
+                    open_.rate.put(self._clock(), event.done)
             case StepEnded():
                 if (open_ := self._records.get(event.step)) is not None:
-                    open_.ended, open_.message, open_.data = event.at, event.message, event.data
+                    open_.ended, open_.message = event.at, event.message
+                    open_.data = {**open_.data, **event.data}
                     open_.result = event.result
             case Noted():
                 about = self._records.get(event.step) if event.step is not None else None

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 
 from knavtool import resources
@@ -26,23 +27,36 @@ JOB = (WORKFLOWS / "templates" / "job.yml").read_text()
 
 
 def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(run_cluster: RunCluster, tmp_path: Path) -> None:
-    done = run_cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", tmp_path / "report")
+    report = tmp_path / "report"
+    done = run_cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", report)
     assert "5 tasks: 5 ok" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"reports: {report}/{{report.json,junit.xml,summary.md}}"
     assert done.stdout == ""
     suites = list(JUnitXml.fromfile(str(tmp_path / "report" / "junit.xml")))
     assert [(suite.name, suite.tests, suite.failures) for suite in suites] == [
         ("test-k8s-job", 5, 0),
         ("cleanup", 1, 0),
     ]
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert (report["result"], report["counts"]["tasks"]["ok"]) == ("ok", 5)
-    check = report["run"]["steps"][0]["steps"][3]
+    told = json.loads((report / "report.json").read_text())
+    assert (told["result"], told["counts"]["tasks"]["ok"]) == ("ok", 5)
+    Draft202012Validator(json.loads(resources.schema("report").read_text())).validate(told)
+    assert told["environment"]["server"].startswith("v1.")
+    check = told["run"]["steps"][0]["steps"][3]
     assert check["data"]["phases"] == {"Running": 2}
     assert run_cluster.left() == {}
 
 
+<<<<<<< HEAD
 def test_a_job_that_must_fail_does(run_cluster: RunCluster) -> None:
     done = run_cluster.run("run", WORKFLOWS / "test-failed-job.yml", "--cleanup")
+=======
+def test_a_job_that_must_fail_does(run_cluster: RunCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step_summary = tmp_path / "step-summary"
+    step_summary.write_text("of an earlier step\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step_summary))
+    done = run_cluster.run("run", WORKFLOWS / "test-failed-job.yml", "--cleanup")
+    assert step_summary.read_text().startswith("of an earlier step\n\n## ✅ ")
+>>>>>>> wip-report
     assert "2 of 2 pods are Failed" in done.stderr
     assert run_cluster.left() == {}
 

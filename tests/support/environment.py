@@ -22,7 +22,7 @@ def isolated(directory: Path, given: Mapping[str, str]) -> dict[str, str]:
     kept = {
         key: value
         for key, value in given.items()
-        if not key.startswith(("KNAVTOOL_", "XDG_", "HELM_", "KWOK_", "PYTHON"))
+        if not key.startswith(("KNAVTOOL_", "XDG_", "HELM_", "KWOK_", "PYTHON", "GITHUB_"))
         or key in KEPT
         or (key.startswith("KNAVTOOL_") and key.endswith("_BINARY"))
     }

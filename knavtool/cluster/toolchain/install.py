@@ -53,7 +53,7 @@ class Installer:
                     release.url,
                     sha256=expected,
                     to=part,
-                    progress=lambda done, total: step.progress(done, total, _megabytes(done, total)),
+                    progress=lambda done, total: step.progress(done, total, unit="B"),
                 )
                 with whole(target, mode=0o755) as new:
                     size = await in_thread(lambda leave: _unpack(part, release, new, leave), name=f"unpack-{target}")
@@ -117,10 +117,6 @@ def workspace(target: Path) -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _megabytes(done: int, total: int) -> str:
-    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
 
 
 def _unpack(part: Path, release: Release, new: Path, leave: Leave) -> int:

@@ -27,7 +27,7 @@ def reports(tmp_path: Path) -> Path:
     directory = tmp_path / "deep" / "report"
     recorder = record_run()
     paths = write_reports(directory, recorder.record, epoch=recorder.epoch)
-    assert sorted(path.name for path in paths) == ["junit.xml", "report.json"]
+    assert sorted(path.name for path in paths) == ["junit.xml", "report.json", "summary.md"]
     return directory
 
 
@@ -67,6 +67,7 @@ def test_junit_is_read_by_another_parser(reports: Path) -> None:
     assert failure.text == MISMATCH
     assert failure.message == "Job default/job-1: 1 field differs ..."
     assert isinstance(cases["later (Sleep)"].result[0], junitparser.Skipped)
+    assert cases["check (CheckObj)"].system_out == MISMATCH
     assert cases["job (SubmitObj)"].system_out == "a note"
 
 
@@ -131,7 +132,7 @@ def test_a_second_report_replaces_the_first_and_leaves_no_scraps(reports: Path) 
     recorder = record_run()
     write_reports(reports, recorder.record, epoch=0.0)
     assert json.loads((reports / "report.json").read_text())["started"].startswith("1970-")
-    assert sorted(path.name for path in reports.iterdir()) == ["junit.xml", "report.json"]
+    assert sorted(path.name for path in reports.iterdir()) == ["junit.xml", "report.json", "summary.md"]
 
 
 def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from knavtool.events import Noted, Result, StepEnded, StepId, StepProgressed, StepStarted
-from knavtool.report import summary, text
+from knavtool.report import text
+from knavtool.report.closing import closing
 from knavtool.report.lines import JsonLines, Lines
-from knavtool.report.live import LiveTree, Tree
+from knavtool.report.live import LiveTree, Tree, print_closing
 from knavtool.report.recorder import Recorder
-from support.runs import EPOCH, Clock, events_of_run, record_run, stepping
+from support.runs import EPOCH, MISMATCH, Clock, events_of_run, record_everything, record_run, stepping, tell
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_lines_name_what_is_waited_for() -> None:
         lines.give_signs(clock.now + 20)
         lines.give_signs(clock.now + 21)
         assert re.findall(r"\.\.\. .*", stream.getvalue()) == [
-            "...       kube-apiserver                               20.0s  40/100"
+            "...       kube-apiserver                               20.0s  40/100  8.0/s"
         ]
         lines.give_signs(clock.now + 81)
         assert stream.getvalue().count("...  ") == 2
@@ -145,10 +146,55 @@ def test_tree_of_a_run() -> None:
         "✓ register RegisterObj 0.2s",
         "✓ job SubmitObj 2.0s",
         "✗ second second.yml 3.0s",
-        "✗ check CheckObj 3.0s Job default/job-1: 1 field d…",
+        "✗ check CheckObj 3.0s Job default/job-1: 1 field differs ...",
         "- later Sleep 0ms an earlier task failed",
         "✓ cleanup 1.0s 2 objects removed",
     ]
+
+
+def test_tree_shows_counts_phases_and_rate() -> None:
+    clock = Clock()
+    recorder = Recorder(clock=clock)
+    with stepping(recorder, clock).step("task", "running", "CheckPod") as task:
+        clock.now += 2
+        task.progress(82, 288, "82 Running, 206 Pending")
+        (record,) = recorder.roots
+        assert text.progress(record, clock.now) == "82/288  82 Running, 206 Pending  41/s"
+        assert text.progress(record, clock.now, room=30) == "82/288  82 Running, 2...  41/s"
+        assert text.progress(record, clock.now, room=16) == "82/288  41/s"
+        clock.now += 60
+        assert text.progress(record, clock.now) == "82/288  82 Running, 206 Pending", "nothing happens any more"
+
+
+def test_a_download_counts_megabytes() -> None:
+    clock = Clock()
+    recorder = Recorder(clock=clock)
+    with stepping(recorder, clock).step("download", "etcd") as step:
+        clock.now += 2
+        step.progress(6_400_000, 30_000_000, unit="B")
+        (record,) = recorder.roots
+        assert text.progress(record, clock.now) == "6.4 of 30.0 MB  3.2 MB/s"
+
+
+def test_tree_shows_descriptions_from_the_start_and_counts_rounds_that_are_over() -> None:
+    recorder, clock = Recorder(), Clock()
+    steps = stepping(recorder, clock)
+    described = {"description": "What it is for"}
+    with (
+        steps.step("workflow", "w", data=described) as workflow,
+        workflow.nested().step("block", "sizes", "Repeat") as block,
+    ):
+        for number in (1, 2):
+            with block.nested().step("round", f"round {number}"):
+                pass
+        with block.nested().step("round", "round 3"):
+            lines = [line.strip() for line in drawn(recorder)]
+            low = drawn(recorder, height=4, whole=False)
+    assert lines[1] == "What it is for"
+    assert "round 3" in lines[3]
+    assert lines[2].endswith("3 rounds: 2 ok")
+    assert len(lines) == 4
+    assert "What it is for" not in " ".join(low), "a low screen is for steps"
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
@@ -167,6 +213,24 @@ def test_tree_never_leaves_the_screen(width: int, unicode: bool) -> None:
     if not unicode:
         lines[2] = ""
         "".join(lines).encode("ascii")
+
+
+def test_columns_of_the_tree_never_move_back() -> None:
+    recorder, clock = Recorder(), Clock()
+    tree = Tree(recorder, clock=clock)
+    console = Console(file=io.StringIO(), width=80, height=40, force_terminal=True, color_system=None)
+
+    def columns() -> set[int]:
+        with console.capture() as capture:
+            console.print(tree, end="")
+        return {line.index("0ms") for line in capture.get().splitlines()}
+
+    steps = stepping(recorder, clock)
+    with steps.step("up", "a step with a long name"):
+        (before,) = columns()
+    recorder.roots.clear()
+    with steps.step("up", "short"):
+        assert columns() == {before}
 
 
 def test_tree_shows_open_steps_and_the_newest_when_the_screen_is_low() -> None:
@@ -218,6 +282,22 @@ def test_live_tree_gives_the_terminal_back(leave: type[BaseException] | None, mo
     assert said.removesuffix("\x1b[?25h").endswith("\n")
 
 
+def test_the_tree_of_a_run_makes_room_for_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for verbose in (False, True):
+        stream = Terminal()
+        with LiveTree(stream, verbose=verbose, stdout_is_terminal=False) as tree:
+            tell(stepping(tree, clock := Clock()), clock)
+        assert stream.getvalue().endswith("\x1b[2K" if not verbose else "\x1b[?25h")
+
+
+def test_results_have_colours_in_the_closing_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    print_closing(stream, record_run(), verbose=False, told="")
+    assert "\x1b[1;31mfailed\x1b[0m     check" in stream.getvalue()
+
+
 def test_a_live_tree_without_events_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
@@ -227,32 +307,107 @@ def test_a_live_tree_without_events_writes_nothing(monkeypatch: pytest.MonkeyPat
 
 
 def test_closing_lines_of_a_run() -> None:
-    assert list(summary.closing(record_run().roots)) == [
+    assert list(closing(record_run().roots)) == [
         "",
-        "check failed:",
+        "RESULT   TASK        TYPE         DURATION  OUTCOME",
+        "ok       first       first.yml        2.2s",
+        "ok         register  RegisterObj      0.2s",
+        "ok         job       SubmitObj        2.0s",
+        "failed   second      second.yml       3.0s",
+        "failed     check     CheckObj         3.0s  Job default/job-1: 1 field differs ...",
+        "skipped    later     Sleep               -  an earlier task failed",
+        "ok       cleanup                      1.0s  2 objects removed",
+        "",
+        "failed: check (CheckObj)  second.yml",
         "  Job default/job-1: 1 field differs",
         "    status.succeeded: expected 1, is absent",
         "",
-        "WORKFLOW  TASK      TYPE         RESULT   DURATION",
-        "first     register  RegisterObj  ok           0.2s",
-        "first     job       SubmitObj    ok           2.0s",
-        "second    check     CheckObj     failed       3.0s",
-        "second    later     Sleep        skipped         -",
-        "-         cleanup                ok           1.0s",
-        "4 tasks: 2 ok, 1 failed, 1 skipped in 6.2s",
+        "4 tasks: 2 ok, 1 failed, 1 skipped in 6.2s, cleanup ok",
     ]
+
+
+def test_many_rounds_are_folded_and_those_that_failed_shown() -> None:
+    lines = list(closing(record_everything().roots))
+    assert "failed     sizes       Repeat          16.5s  20 rounds: 18 ok, 2 failed" in lines
+    assert [line.split()[2] for line in lines if " round " in line and line.startswith("failed ")] == ["7", "13"]
+    assert "ok             wait    Sleep            0.5s" in lines, "few rounds are shown"
+    assert "failed: sizes / round 7 / check (CheckPod)  mixed.yml:27" in lines
+    assert lines[-2:] == [
+        "46 tasks: 42 ok, 3 failed, 1 skipped in 21.4s, block late failed, cleanup ok",
+        "1234 requests to the API server, 62/s of at most 500/s",
+    ]
+
+
+def test_many_tasks_that_were_skipped_are_two_lines() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run, run.nested().step("workflow", "w") as workflow:
+        for number in range(40):
+            with workflow.nested().step("task", f"t{number}", "Sleep") as task:
+                task.result, task.message = Result.SKIPPED, "an earlier task failed"
+    lines = list(closing(recorder.roots))
+    assert lines[2:4] == [
+        "skipped  t0           Sleep         -  an earlier task failed",
+        "skipped  and 39 more                -",
+    ]
+    assert lines[-1].startswith("40 tasks: 40 skipped in")
+
+
+def test_a_thousand_failures_do_not_flood_the_terminal() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run, run.nested().step("workflow", "w") as workflow:
+        for number in range(1000):
+            with workflow.nested().step("task", f"t{number}", "CheckObj") as task:
+                task.result, task.message = Result.FAILED, MISMATCH
+    lines = list(closing(recorder.roots))
+    assert sum(line.startswith("failed: ") for line in lines) == 20
+    assert "and 980 more failures, which the reports hold" in lines
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_cut_table_fits_and_everything_that_failed_is_told_in_full(width: int) -> None:
+    lines = list(closing(record_everything().roots, width=width))
+    table = lines[1 : lines.index("", 1)]
+    assert max(map(len, table)) <= width
+    assert "  not done after 30 s" in lines
+
+
+def test_long_lines_of_a_failure_are_wrapped_between_words_and_indented() -> None:
+    recorder = Recorder()
+    with stepping(recorder, Clock()).step("run", "run") as run:
+        run.result, run.message = Result.FAILED, "1 of 2 pods are Running\n  default/job1-0: " + "0/36 nodes fit, " * 4
+    lines = list(closing(recorder.roots, width=50))
+    assert lines[lines.index("failed: run") + 1 :][:3] == [
+        "  1 of 2 pods are Running",
+        "    default/job1-0: 0/36 nodes fit, 0/36 nodes",
+        "      fit, 0/36 nodes fit, 0/36 nodes fit,",
+    ]
+
+
+@pytest.mark.parametrize(("kind", "verbose", "repeated"), [("run", False, 2), ("run", True, 0), ("cluster", False, 0)])
+def test_warnings_are_told_again_if_they_vanish_with_the_tree(
+    kind: str, verbose: bool, repeated: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    recorder, stream = Recorder(), Terminal()
+    recorder(Noted(message="an unknown field", warning=True))
+    with stepping(recorder, Clock()).step(kind, "it") as step:
+        step.note("left behind: 2 Jobs", warning=True)
+        step.note("only told while it went on")
+    print_closing(stream, recorder, verbose=verbose, told="")
+    assert stream.getvalue().count("warning: ") == repeated
+    assert "only told" not in stream.getvalue()
 
 
 def test_closing_lines_do_not_repeat_the_error_that_ends_the_command() -> None:
     recorder = Recorder()
     with stepping(recorder, Clock()).step("up", "up") as step:
         step.result, step.message = Result.FAILED, "etcd ended\n| panic"
-    assert list(summary.closing(recorder.roots, told="etcd ended\n| panic")) == []
-    assert list(summary.closing(recorder.roots)) == ["", "up failed:", "  etcd ended", "  | panic"]
+    assert list(closing(recorder.roots, told="etcd ended\n| panic")) == []
+    assert list(closing(recorder.roots)) == ["", "failed: up", "  etcd ended", "  | panic"]
 
 
 def test_only_a_run_has_a_table() -> None:
     recorder = Recorder()
     with stepping(recorder, Clock()).step("nodes", "write"):
         pass
-    assert list(summary.closing(recorder.roots)) == []
+    assert list(closing(recorder.roots)) == []
