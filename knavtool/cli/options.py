@@ -65,6 +65,15 @@ ValuesFile: TypeAlias = Annotated[
     typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="The values file that lists the nodes."),
 ]
 
+TokenFile: TypeAlias = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--token-file",
+        envvar="KNAVTOOL_TOKEN_FILE",
+        help="The file with the server's token; otherwise $KNAVTOOL_TOKEN, then the one that `serve` made here.",
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

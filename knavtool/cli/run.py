@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
@@ -55,6 +56,13 @@ def run(
         bool,
         typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan and every object, send nothing."),
     ] = False,
+    server: Annotated[
+        Optional[str],  # noqa: UP045 - see above
+        typer.Option(
+            "--server", envvar="KNAVTOOL_SERVER", help="Run on the cluster of the `knavtool serve` at this URL."
+        ),
+    ] = None,
+    token_file: options.TokenFile = None,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
@@ -75,7 +83,11 @@ def run(
         return
     recorder = Recorder(epoch=time.time() - time.monotonic())
     try:
-        passed = run_async(_execute(target, planned, recorder, cleanup=cleanup, cleanup_timeout=seconds, qps=qps))
+        if server is None:
+            passed = run_async(_execute(target, planned, recorder, cleanup=cleanup, cleanup_timeout=seconds, qps=qps))
+        else:
+            chosen = {"cleanup": cleanup, "cleanupTimeout": cleanup_timeout, "qps": qps}
+            passed = run_async(run_on_server(server, token_file, target, planned, recorder, options=chosen))
     finally:
         _write_reports(recorder, report, junit, json)
     if not passed:
@@ -98,22 +110,29 @@ async def _print(target: options.Target, planned: Plan) -> None:
 async def _execute(
     target: options.Target, planned: Plan, recorder: Recorder, *, cleanup: bool, cleanup_timeout: float, qps: float
 ) -> bool:
-    """render > connect > preflight > execute."""
+    """Execute the plan from here."""
+    from functools import partial
+
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.kube.client import connect
-    from knavtool.workflow import rendering, runner
-    from knavtool.workflow.preflight import preflight
+    from knavtool.workflow.execution import carry_out
 
     with progress(target.settings, listen=[recorder]) as steps:
-        rendered = await rendering.render(planned, await helm_program(target, steps))
-        async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
-        ) as gateway:
-            await preflight(gateway, rendered)
-            return await runner.execute(
-                rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
-            )
+        return await carry_out(
+            planned,
+            helm=await helm_program(target, steps),
+            connect=partial(
+                connect,
+                kubeconfig=target.kubeconfig,
+                context=target.context,
+                environment=target.environment,
+                qps=qps,
+            ),
+            steps=steps,
+            cleanup=cleanup,
+            cleanup_timeout=cleanup_timeout,
+        )
 
 
 def _check_reports(directory: Path | None, *files: Path | None) -> None:

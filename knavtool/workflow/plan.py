@@ -41,18 +41,23 @@ class Plan:
             yield from workflow.tasks
 
 
-def build(workflows: Sequence[WorkflowDocument], *, search: Sequence[Path]) -> Plan:
+def build(workflows: Sequence[WorkflowDocument], *, search: Sequence[Path], within: Sequence[Path] = ()) -> Plan:
     """Resolve everything; raises InvalidDocument with all that is wrong in any of the files.
 
     The files share one scope, so that one file may register what another submits. `search` holds the directories in
-    which templates are looked for before the workflow's own.
+    which templates are looked for before the workflow's own. With `within`, no template is read that lies outside of
+    these directories, and the files of the workflows are named relative to the first of them.
     """
     later = {
         (task.type, task.id): task.document.where(("tasks", task.index, "id"))
         for workflow in reversed(workflows)
         for task in reversed(workflow.tasks)
     }
-    scope = Scope(search=[directory.resolve() for directory in search], later=later)
+    scope = Scope(
+        search=[directory.resolve() for directory in search],
+        within=[directory.resolve() for directory in within],
+        later=later,
+    )
     wrong: list[Violation] = []
     planned = []
     for workflow in workflows:

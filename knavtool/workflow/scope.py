@@ -39,10 +39,12 @@ class PlannedSubmission:
 class Scope:
     """Filled by `Task.check` in the order of the tasks; afterwards only read.
 
+    Templates are looked for in `search`, and only `within` these directories if any are given.
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
     """
 
     search: Sequence[Path]
+    within: Sequence[Path] = ()
     later: Mapping[tuple[str, str], str] = field(default_factory=dict)
     registrations: dict[str, Registration] = field(default_factory=dict)
     submissions: dict[str, PlannedSubmission] = field(default_factory=dict)
