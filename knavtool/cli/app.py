@@ -14,6 +14,7 @@ from knavtool.cli.cluster import app as cluster_app
 from knavtool.cli.nodes import app as nodes_app
 from knavtool.cli.run import run
 from knavtool.cli.schema import schema
+from knavtool.cli.serve import serve
 from knavtool.cli.toolchain import app as toolchain_app
 from knavtool.cli.validate import validate
 from knavtool.errors import ExitCode, KnavError
@@ -30,6 +31,7 @@ cli = typer.Typer(
 cli.add_typer(cluster_app, name="cluster")
 cli.add_typer(nodes_app, name="nodes")
 cli.command("run")(run)
+cli.command("serve")(serve)
 cli.command("validate")(validate)
 cli.command("schema")(schema)
 cli.add_typer(toolchain_app, name="toolchain")

@@ -39,6 +39,15 @@ KubeContext: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this at run time
     typer.Option("--context", envvar="KNAVTOOL_CONTEXT", help="The kubeconfig context; otherwise the current one."),
 ]
+Prometheus: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--prometheus",
+        metavar="URL",
+        envvar="KNAVTOOL_PROMETHEUS_URL",
+        help="The Prometheus that CheckMetric asks; otherwise that of the cluster.",
+    ),
+]
 OutputFormat: TypeAlias = Annotated[
     Output, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="How to write the list to stdout.")
 ]
@@ -63,6 +72,15 @@ def settings(context: typer.Context) -> Globals:
 ValuesFile: TypeAlias = Annotated[
     Path,
     typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="The values file that lists the nodes."),
+]
+
+TokenFile: TypeAlias = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--token-file",
+        envvar="KNAVTOOL_TOKEN_FILE",
+        help="The file with the server's token; otherwise $KNAVTOOL_TOKEN, then the one that `serve` made here.",
+    ),
 ]
 
 

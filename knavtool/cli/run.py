@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
-    from knavtool.events import Steps
+    from collections.abc import AsyncIterator
+
+    from knavtool.kube.client import Client
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -81,10 +84,18 @@ def run(
             help="Read as Knavigator does: unknown fields and missing template parameters are warnings.",
         ),
     ] = False,
+    prometheus: options.Prometheus = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan and every object, send nothing."),
     ] = False,
+    server: Annotated[
+        Optional[str],  # noqa: UP045 - see above
+        typer.Option(
+            "--server", envvar="KNAVTOOL_SERVER", help="Run on the cluster of the `knavtool serve` at this URL."
+        ),
+    ] = None,
+    token_file: options.TokenFile = None,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
@@ -108,7 +119,8 @@ def run(
         step_summary=Path(step_summary) if step_summary else None,
     )
     reports.check()
-    documents = load_workflows(expand_paths(workflows), settings=parse_settings(settings or []), lenient=compat)
+    variables = parse_settings(settings or [])
+    documents = load_workflows(expand_paths(workflows), settings=variables, lenient=compat)
     planned = plan.build(documents, search=[Path.cwd()], lenient=compat)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:
@@ -116,9 +128,25 @@ def run(
         return
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
     try:
-        passed = run_async(
-            _execute(target, planned, recorder, facts, cleanup=cleanup, cleanup_timeout=seconds, qps=qps)
-        )
+        if server is None:
+            work = _execute(
+                target,
+                planned,
+                recorder,
+                facts,
+                cleanup=cleanup,
+                cleanup_timeout=seconds,
+                qps=qps,
+                prometheus=prometheus,
+            )
+            passed = run_async(work)
+        else:
+            request = {
+                "options": {"cleanup": cleanup, "cleanupTimeout": cleanup_timeout, "qps": qps},
+                "variables": variables,
+                "compat": compat,
+            }
+            passed = run_async(run_on_server(server, token_file, target, planned, recorder, request=request))
     finally:
         # Also after a failed or interrupted run, if it got as far as running something.
         if recorder.roots:
@@ -134,7 +162,7 @@ async def _print(target: options.Target, planned: Plan) -> None:
     from knavtool.workflow import rendering
 
     with progress(target.settings) as steps:
-        _warn(planned, steps)
+        planned.warn(steps)
         rendered = await rendering.render(planned, await helm_program(target, steps))
     sys.stdout.writelines(rendered.text())
 
@@ -148,31 +176,39 @@ async def _execute(
     cleanup: bool,
     cleanup_timeout: float,
     qps: float,
+    prometheus: str | None,
 ) -> bool:
-    """render > connect > preflight > execute."""
+    """Execute the plan from here."""
+    from contextlib import asynccontextmanager
+    from functools import partial
+
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
+    from knavtool.cli.terminal import find_terminal
+    from knavtool.cluster.prometheus import find_prometheus
     from knavtool.kube.client import connect
-    from knavtool.workflow import rendering, runner
-    from knavtool.workflow.preflight import preflight
+    from knavtool.workflow.execution import carry_out
 
-    with progress(target.settings, listen=[recorder]) as steps:
-        _warn(planned, steps)
-        rendered = await rendering.render(planned, await helm_program(target, steps))
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[Client]:
         async with connect(
             kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
         ) as gateway:
-            await preflight(gateway, rendered)
             facts.server, facts.context = await gateway.version(), gateway.context
             with facts.measured():
-                return await runner.execute(
-                    rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
-                )
+                yield gateway
 
-
-def _warn(planned: Plan, steps: Steps) -> None:
-    for warning in planned.warnings:
-        steps.note(str(warning), warning=True)
+    with progress(target.settings, listen=[recorder]) as steps:
+        return await carry_out(
+            planned,
+            helm=await helm_program(target, steps),
+            connect=connected,
+            steps=steps,
+            cleanup=cleanup,
+            cleanup_timeout=cleanup_timeout,
+            terminal=find_terminal(),
+            prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
+        )
 
 
 def _write(reports: ReportFiles, recorder: Recorder, facts: Facts, log_format: options.LogFormat) -> None:

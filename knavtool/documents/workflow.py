@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from knavtool.documents.complaints import nearest
@@ -15,7 +16,7 @@ from knavtool.documents.yaml import load
 from knavtool.errors import InvalidDocument, UsageError, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.documents.places import Location
@@ -97,11 +98,21 @@ def load_workflows(
     With `lenient`, fields that nobody reads are warnings. Raises InvalidDocument if a file cannot be read as a list of
     tasks, with all that is wrong in any of them, and UsageError for a setting that no file knows.
     """
+    return read_workflows([(path, partial(load, path)) for path in paths], settings=settings, lenient=lenient)
+
+
+def read_workflows(
+    sources: Iterable[tuple[Path, Callable[[], Document]]],
+    *,
+    settings: Mapping[str, Any] | None = None,
+    lenient: bool = False,
+) -> list[WorkflowDocument]:
+    """Like `load_workflows`, of documents wherever they come from; each has a path beside which templates lie."""
     workflows: list[WorkflowDocument] = []
     unreadable: list[Violation] = []
-    for path in paths:
+    for path, read in sources:
         try:
-            workflows.append(parse_workflow(load(path), path, settings=settings, lenient=lenient))
+            workflows.append(parse_workflow(read(), path, settings=settings, lenient=lenient))
         except InvalidDocument as error:
             unreadable += error.violations
     if unreadable:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from knavtool.documents.workflow import Entry, TaskDocument, WorkflowDocument
     from knavtool.errors import Violation
+    from knavtool.events import Steps
     from knavtool.workflow.task import Task
 
 
@@ -102,6 +103,11 @@ class Plan:
         for workflow in self.workflows:
             yield from tasks_of(workflow.steps)
 
+    def warn(self, steps: Steps) -> None:
+        """Tell the warnings."""
+        for warning in self.warnings:
+            steps.note(str(warning), warning=True)
+
 
 def tasks_of(steps: Iterable[Planned]) -> Iterator[PlannedTask]:
     """The tasks of steps and of the blocks among them."""
@@ -113,15 +119,23 @@ def tasks_of(steps: Iterable[Planned]) -> Iterator[PlannedTask]:
                 yield from tasks_of(branch.steps)
 
 
-def build(workflows: Sequence[WorkflowDocument], *, search: Sequence[Path], lenient: bool = False) -> Plan:
+def build(
+    workflows: Sequence[WorkflowDocument],
+    *,
+    search: Sequence[Path],
+    within: Sequence[Path] = (),
+    lenient: bool = False,
+) -> Plan:
     """Resolve everything; raises InvalidDocument with all that is wrong in any of the files.
 
     The files share one scope, so that one file may register what another submits. `search` holds the directories in
-    which templates are looked for before the workflow's own.
+    which templates are looked for before the workflow's own. With `within`, no template is read that lies outside of
+    these directories, and the files of the workflows are named relative to the first of them.
     """
     documents = [document for workflow in reversed(workflows) for document in reversed(list(_flat(workflow.tasks)))]
     whole = Whole(
         search=[directory.resolve() for directory in search],
+        within=[directory.resolve() for directory in within],
         later={(document.type, document.id): document.where_id() for document in documents},
         lenient=lenient,
         warnings=[warning for workflow in workflows for warning in workflow.warnings],

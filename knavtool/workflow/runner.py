@@ -21,19 +21,27 @@ if TYPE_CHECKING:
 
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
+    from knavtool.kube.prometheus import Prometheus
     from knavtool.measure.pod_log import PodLog
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendering import RenderedPlan
-    from knavtool.workflow.task import Submission
+    from knavtool.workflow.task import Submission, Terminal
 
 _AFTER_FAILURE = "an earlier task failed"
 _AFTER_INTERRUPTION = "the run was interrupted"
 
 
 async def execute(
-    rendered: RenderedPlan, gateway: Gateway, *, steps: Steps, cleanup: bool, cleanup_timeout: float
+    rendered: RenderedPlan,
+    gateway: Gateway,
+    *,
+    steps: Steps,
+    cleanup: bool,
+    cleanup_timeout: float,
+    terminal: Terminal | None = None,
+    prometheus: Prometheus | None = None,
 ) -> bool:
-    """Run the plan; True if every check passed.
+    """Run the plan; True if every check passed. `terminal` and `prometheus` are for the tasks that need them.
 
     Raises what the API refused, or CancelledError when interrupted, in both cases after the cleanup.
     """
@@ -44,7 +52,7 @@ async def execute(
         passed = False
         try:
             async with Stores(gateway, keep={PODS: essential}) as stores:
-                passed = await _Runner(rendered, gateway, stores, ledger, steps).run(run)
+                passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus).run(run)
         except BaseException as error:  # noqa: BLE001 - raised again after the cleanup, which every error needs
             failure = error
         if cleanup:
@@ -85,11 +93,22 @@ class _Ended:
 class _Runner:
     """The state of one run; two runs in one process share nothing."""
 
-    def __init__(self, rendered: RenderedPlan, gateway: Gateway, stores: Stores, ledger: Ledger, steps: Steps) -> None:
+    def __init__(
+        self,
+        rendered: RenderedPlan,
+        gateway: Gateway,
+        stores: Stores,
+        ledger: Ledger,
+        steps: Steps,
+        terminal: Terminal | None,
+        prometheus: Prometheus | None,
+    ) -> None:
         self._rendered = rendered
         self._gateway = gateway
         self._stores = stores
         self._ledger = ledger
+        self._terminal = terminal
+        self._prometheus = prometheus
         self._clock = steps.clock
         self._submitted: dict[int, Submission] = {}
         self._pod_logs: dict[str | None, PodLog] = {}
@@ -241,6 +260,8 @@ class _Runner:
             pod_logs=self._pod_logs,
             rendering=self._rendered.of(planned.task),
             clock=self._clock,
+            terminal=self._terminal,
+            prometheus=self._prometheus,
         )
 
 

@@ -49,6 +49,7 @@ class PlannedSubmission:
 class Whole:
     """What all scopes of a plan share.
 
+    Templates are looked for in `search`, and only `within` these directories if any are given.
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
     `watched` are the keys of submissions whose pods a later task looks at. `node_labels` are the labels of all nodes
     that the plan itself makes, None if it makes none. `lenient` reads as Knavigator does: what is missing in a template
@@ -56,6 +57,7 @@ class Whole:
     """
 
     search: Sequence[Path]
+    within: Sequence[Path] = ()
     later: Mapping[tuple[str, str], str] = field(default_factory=dict)
     lenient: bool = False
     warnings: list[Violation] = field(default_factory=list)
@@ -77,6 +79,11 @@ class Scope:
     def search(self) -> Sequence[Path]:
         """The directories in which templates are looked for before the workflow's own."""
         return self.whole.search
+
+    @property
+    def within(self) -> Sequence[Path]:
+        """The only directories whose templates are read; empty if any may be."""
+        return self.whole.within
 
     def inside(self) -> Scope:
         """A scope for one round or branch."""

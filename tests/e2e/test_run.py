@@ -46,17 +46,12 @@ def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(run_cluster: 
     assert run_cluster.left() == {}
 
 
-<<<<<<< HEAD
-def test_a_job_that_must_fail_does(run_cluster: RunCluster) -> None:
-    done = run_cluster.run("run", WORKFLOWS / "test-failed-job.yml", "--cleanup")
-=======
 def test_a_job_that_must_fail_does(run_cluster: RunCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step_summary = tmp_path / "step-summary"
     step_summary.write_text("of an earlier step\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step_summary))
     done = run_cluster.run("run", WORKFLOWS / "test-failed-job.yml", "--cleanup")
     assert step_summary.read_text().startswith("of an earlier step\n\n## ✅ ")
->>>>>>> wip-report
     assert "2 of 2 pods are Failed" in done.stderr
     assert run_cluster.left() == {}
 

@@ -54,14 +54,16 @@ class RegisterObj:
                 f"{given} needs {missing}: together they say which pods an object starts", given
             )
         template: ObjectTemplate | None = None
-        found, places = find_template(self.template, Path(self.document.file), scope.search)
+        bases = [*scope.search, *scope.within]
+        found, places = find_template(self.template, Path(self.document.file), scope.search, scope.within)
         if found is None:
-            looked = ", ".join(str(shown(place, scope.search)) for place in places)
-            yield self.document.violation(f"there is no template {self.template!r}; looked at {looked}", "template")
+            looked = ", ".join(str(shown(place, bases)) for place in places)
+            where = f"looked at {looked}" if looked else "it lies outside of the files that may be read"
+            yield self.document.violation(f"there is no template {self.template!r}; {where}", "template")
         else:
             try:
                 # Messages call the file as a reader in the working directory would.
-                template = replace(load_template(found), file=shown(found, scope.search))
+                template = replace(load_template(found), file=shown(found, bases))
             except DocumentError as error:
                 yield self.document.violation(error.message, "template")
         if (earlier := scope.registrations.get(self.document.id)) is not None:

@@ -1,0 +1,187 @@
+"""`knavtool serve`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.on_server import generated_token
+from knavtool.cli.running import run_async
+from knavtool.errors import UsageError
+
+if TYPE_CHECKING:
+    import socket
+
+    from knavtool.events import Steps
+    from knavtool.server.context import Settings
+    from knavtool.server.models import Options
+    from knavtool.workflow.plan import Plan
+
+
+def serve(
+    context: typer.Context,
+    listen: Annotated[
+        str,
+        typer.Option("--listen", envvar="KNAVTOOL_LISTEN", help="HOST:PORT; port 0 takes a free one."),
+    ] = "127.0.0.1:8080",
+    token_file: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--token-file",
+            envvar="KNAVTOOL_TOKEN_FILE",
+            help="The file with the token that clients must show; otherwise $KNAVTOOL_TOKEN, otherwise one is made.",
+        ),
+    ] = None,
+    root: Annotated[
+        Path,
+        typer.Option(
+            "--root", envvar="KNAVTOOL_ROOT", help="Templates of POST /workflow are read below this directory."
+        ),
+    ] = Path(),
+    queue: Annotated[
+        int,
+        typer.Option("--queue", min=0, envvar="KNAVTOOL_QUEUE", help="At most this many runs wait."),
+    ] = 100,
+    keep: Annotated[
+        int,
+        typer.Option("--keep", min=1, envvar="KNAVTOOL_KEEP", help="Remember this many runs that have ended."),
+    ] = 100,
+    drain: Annotated[
+        str,
+        typer.Option(
+            "--drain", envvar="KNAVTOOL_DRAIN", help="When interrupted, how long the run may go on before its cleanup."
+        ),
+    ] = "30s",
+    max_body: Annotated[
+        str, typer.Option("--max-body", envvar="KNAVTOOL_MAX_BODY", help="How large a request may be.")
+    ] = "10Mi",
+    body_timeout: Annotated[
+        str, typer.Option("--body-timeout", envvar="KNAVTOOL_BODY_TIMEOUT", help="How long a request may take to come.")
+    ] = "30s",
+    prometheus: options.Prometheus = None,
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
+) -> None:
+    """Take runs over HTTP and execute them on the cluster, one at a time."""
+    from knavtool.documents.duration import parse_duration
+    from knavtool.server import tokens
+    from knavtool.server.bodies import Limits
+    from knavtool.server.context import Settings
+    from knavtool.server.serving import is_loopback, listener, url
+
+    target = options.target(context, kubeconfig, kube_context)
+    limits = Limits(size=_bytes(max_body), seconds=parse_duration(body_timeout))
+    drain_seconds = parse_duration(drain)
+    if not root.is_dir():
+        raise UsageError(f"--root {root}: no such directory")
+    with ExitStack() as stack:
+        listening = stack.enter_context(listener(listen))
+        if token_file is not None:
+            token = tokens.read(token_file)
+        elif given := target.environment.get("KNAVTOOL_TOKEN"):
+            token = tokens.checked(given, "$KNAVTOOL_TOKEN")
+        elif is_loopback(listening):
+            token_file = generated_token(listening.getsockname()[1])
+            token = stack.enter_context(tokens.generated(token_file))
+        else:
+            raise UsageError(
+                f"--listen {listen} lets other machines in, so a token must be given",
+                hint="openssl rand -hex 32 >token; knavtool serve --token-file token",
+            )
+        _log(target)
+        # A workflow that waits for a key must not wait for one at the server's terminal.
+        with Path(os.devnull).open() as nothing:
+            os.dup2(nothing.fileno(), sys.stdin.fileno())
+        settings = Settings(token=token, limits=limits, root=root.resolve())
+        said = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
+        run_async(
+            _serve(
+                target, listening, settings, said, limit=queue, keep=keep, drain=drain_seconds, prometheus=prometheus
+            )
+        )
+
+
+async def _serve(
+    target: options.Target,
+    listening: socket.socket,
+    settings: Settings,
+    said: str,
+    *,
+    limit: int,
+    keep: int,
+    drain: float,
+    prometheus: str | None,
+) -> None:
+    """Find out whether the cluster can be used, then serve."""
+    from functools import partial
+
+    from knavtool.cli.programs import helm as helm_program
+    from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.prometheus import find_prometheus
+    from knavtool.documents.duration import parse_duration
+    from knavtool.kube.client import connect
+    from knavtool.server import serving
+    from knavtool.workflow import execution
+
+    to_cluster = partial(connect, kubeconfig=target.kubeconfig, context=target.context, environment=target.environment)
+    with progress(target.settings) as steps:
+        helm = await helm_program(target, steps)
+    async with to_cluster() as gateway:
+        server = gateway.server
+
+    async def carry_out(plan: Plan, options: Options, steps: Steps) -> bool:
+        return await execution.carry_out(
+            plan,
+            helm=helm,
+            connect=partial(to_cluster, qps=options.qps),
+            steps=steps,
+            cleanup=options.cleanup,
+            cleanup_timeout=parse_duration(options.cleanup_timeout),
+            prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
+        )
+
+    logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", said, server)
+    await serving.serve(listening, carry_out, settings, limit=limit, keep=keep, drain=drain)
+
+
+def _log(target: options.Target) -> None:
+    """Log to stderr."""
+    as_json = target.settings.log_format is options.LogFormat.JSON
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
+    logging.getLogger("knavtool.server").setLevel(logging.INFO)
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO if target.settings.verbose else logging.WARNING)
+
+
+class _JsonFormatter(logging.Formatter):
+    """One object per line, as `--log-format json` gives for events."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        import json
+        from datetime import UTC, datetime
+
+        at = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        said = {"time": at, "level": record.levelname.lower(), "message": record.getMessage()}
+        if record.exc_info:
+            said["error"] = self.formatException(record.exc_info)
+        return json.dumps(said)
+
+
+def _bytes(text: str) -> int:
+    from knavtool.documents.quantity import parse
+
+    try:
+        size = int(parse(text))
+    except ValueError as error:
+        raise UsageError(f"--max-body: {error}") from None
+    if size <= 0:
+        raise UsageError(f"--max-body {text}: must be more than zero")
+    return size

@@ -1,0 +1,136 @@
+"""One run on the server: its state, what it has told, and its way from the queue to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, TypeAlias
+
+from knavtool.errors import ExitCode, KnavError, blamed
+from knavtool.events import StepProgressed, Steps
+from knavtool.report.recorder import Recorder
+from knavtool.server import wire
+from knavtool.server.log import Log
+from knavtool.server.models import Counts, Fault, Options, RunStatus, State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from knavtool.events import Event
+    from knavtool.workflow.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+CarryOut: TypeAlias = "Callable[[Plan, Options, Steps], Awaitable[bool]]"
+"""Executes a plan on the server's cluster; False if a check failed. Raises KnavError."""
+
+
+class Run:
+    """A run and all that belongs to it; two runs share nothing."""
+
+    def __init__(self, plan: Plan, options: Options) -> None:
+        self.id = uuid.uuid4().hex
+        self.name = ", ".join(workflow.name for workflow in plan.workflows)
+        self.log = Log()
+        self.recorder = Recorder(epoch=time.time() - time.monotonic())
+        self._plan: Plan | None = plan
+        self._options = options
+        self._state = State.QUEUED
+        self._position: int | None = None
+        self._created = time.time()
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._exit_code: ExitCode | None = None
+        self._error: Fault | None = None
+        self._task: asyncio.Task[bool] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self._state.ended
+
+    @property
+    def status(self) -> RunStatus:
+        """What there is to say about it now."""
+        workflows = (workflow for root in self.recorder.roots for workflow in root.find("workflow"))
+        tasks = [task for workflow in workflows for task in workflow.find("task")]
+        counted = Counter(task.result.value if task.result is not None else "running" for task in tasks)
+        return RunStatus(
+            id=self.id,
+            name=self.name,
+            state=self._state,
+            position=self._position,
+            created=self._created,
+            started=self._started,
+            ended=self._ended,
+            epoch=self.recorder.epoch,
+            counts=Counts(**counted),
+            exit_code=self._exit_code,
+            error=self._error,
+        )
+
+    def wait_at(self, position: int) -> None:
+        """Tell the place in the queue."""
+        if position != self._position:
+            self._position = position
+            self._tell_status()
+
+    async def execute(self, carry_out: CarryOut) -> None:
+        """Run to the end, whatever it is; raises nothing but CancelledError, after the run has been interrupted."""
+        assert self._plan is not None  # noqa: S101 - it is given up at the end only
+        self._state, self._position, self._started = State.RUNNING, None, time.time()
+        self._tell_status()
+        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, Steps(self._take)))
+        try:
+            await asyncio.wait([self._task])
+        except asyncio.CancelledError:
+            # Nobody waits for the cleanup any longer.
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._end(State.CANCELLED, ExitCode.INTERRUPTED)
+            raise
+        if self._task.cancelled():
+            self._end(State.CANCELLED, ExitCode.INTERRUPTED)
+        elif (error := self._task.exception()) is not None:
+            self._fail(blamed(error))
+        elif self._task.result():
+            self._end(State.PASSED, ExitCode.OK)
+        else:
+            self._end(State.FAILED, ExitCode.CHECK_FAILED)
+
+    def cancel(self) -> None:
+        """End it; one that is running cleans up first, as after an interruption. A second time changes nothing."""
+        if self._state is State.QUEUED:
+            self._end(State.CANCELLED, ExitCode.INTERRUPTED)
+        elif self._state is State.RUNNING and self._task is not None:
+            self._state = State.CANCELLING
+            self._tell_status()
+            self._task.cancel()
+
+    def _take(self, event: Event) -> None:
+        self.recorder(event)
+        name, data = wire.encode(event)
+        self.log.append(name, data, progress_of=event.step if isinstance(event, StepProgressed) else None)
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, KnavError):
+            self._error = Fault(message=error.message, hint=error.hint)
+            self._end(State.ERROR, error.exit_code)
+        else:
+            logger.error("run %s: a fault of knavtool itself", self.id, exc_info=error)
+            self._error = Fault(
+                message=f"a fault of knavtool itself: {error!r}", hint="the server's log has the details"
+            )
+            self._end(State.ERROR, ExitCode.ENGINE_FAILED)
+
+    def _end(self, state: State, exit_code: ExitCode) -> None:
+        self._state, self._exit_code = state, exit_code
+        self._position, self._ended, self._plan = None, time.time(), None
+        self._tell_status()
+        self.log.close()
+
+    def _tell_status(self) -> None:
+        self.log.append(wire.STATUS, self.status.model_dump(mode="json", by_alias=True))

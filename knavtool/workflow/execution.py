@@ -1,0 +1,60 @@
+"""What becomes of a plan, from rendering to cleanup; the command line and the server share it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from knavtool.errors import InvalidDocument
+from knavtool.workflow import rendering, runner
+from knavtool.workflow.preflight import preflight
+from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks
+from knavtool.workflow.tasks.pause import unanswerable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from knavtool.events import Steps
+    from knavtool.helm import Helm
+    from knavtool.kube.client import Client
+    from knavtool.kube.prometheus import Prometheus
+    from knavtool.workflow.plan import Plan
+    from knavtool.workflow.task import Terminal
+
+
+async def carry_out(
+    plan: Plan,
+    *,
+    helm: Helm,
+    connect: Callable[[], AbstractAsyncContextManager[Client]],
+    prometheus: Callable[[Client], AbstractAsyncContextManager[Prometheus]],
+    steps: Steps,
+    cleanup: bool,
+    cleanup_timeout: float,
+    terminal: Terminal | None = None,
+) -> bool:
+    """render > connect > preflight > execute; True if every check passed, KnavError as `runner.execute` raises it.
+
+    `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter.
+    """
+    plan.warn(steps)
+    tasks = [planned.task for planned in plan.tasks()]
+    if terminal is None and (wrong := list(unanswerable(tasks))):
+        raise InvalidDocument(wrong)
+    rendered = await rendering.render(plan, helm)
+    async with connect() as gateway, AsyncExitStack() as stack:
+        await preflight(gateway, rendered)
+        asked = None
+        if metrics := metric_tasks(tasks):
+            asked = await stack.enter_async_context(prometheus(gateway))
+            await check_queries(asked, metrics)
+        return await runner.execute(
+            rendered,
+            gateway,
+            steps=steps,
+            cleanup=cleanup,
+            cleanup_timeout=cleanup_timeout,
+            terminal=terminal,
+            prometheus=asked,
+        )
