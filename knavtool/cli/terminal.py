@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
@@ -17,8 +17,8 @@ class Terminal:
         self._descriptor = descriptor
         self._turn = asyncio.Lock()
 
-    async def enter(self) -> None:
-        """Wait until Enter is pressed or the input ends; what was typed before does not count."""
+    async def enter(self, prompt: Callable[[], None]) -> None:
+        """Call `prompt`, then wait until Enter is pressed or the input ends; what was typed before does not count."""
         async with self._turn:
             loop = asyncio.get_running_loop()
             pressed = loop.create_future()
@@ -36,6 +36,7 @@ class Terminal:
             with _silent(self._descriptor):
                 loop.add_reader(self._descriptor, read)
                 try:
+                    prompt()
                     await pressed
                 finally:
                     loop.remove_reader(self._descriptor)

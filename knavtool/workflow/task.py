@@ -151,8 +151,8 @@ class Submissions:
 class Terminal(Protocol):
     """Somebody at the keyboard; `cli.terminal` has the real one."""
 
-    async def enter(self) -> None:
-        """Wait until Enter is pressed or the input ends."""
+    async def enter(self, prompt: Callable[[], None]) -> None:
+        """Call `prompt` once it listens, then wait until Enter is pressed or the input ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,50 +30,58 @@ def echoes(descriptor: int) -> bool:
     return bool(termios.tcgetattr(descriptor)[3] & termios.ECHO)
 
 
-async def until_silent(descriptor: int) -> None:
-    """The program waits for Enter from when it has turned the echo off."""
-    async with asyncio.timeout(10):
-        while echoes(descriptor):  # noqa: ASYNC110 - a terminal does not tell when it is set
-            await asyncio.sleep(0)
+class Waiting:
+    """Somebody waits for Enter; `prompted` from when what is typed counts."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.prompted = asyncio.Event()
+        self.task = asyncio.create_task(terminal.enter(self.prompted.set))
+
+    async def answered(self) -> None:
+        await asyncio.wait_for(self.task, 10)
 
 
 @pytest.mark.parametrize("typed", [b"\n", b"\r", b"some words\n", b"\x04"])
 async def test_enter_and_the_end_of_input(ends: tuple[int, int], typed: bytes) -> None:
     typist, program = ends
-    waiting = asyncio.create_task(Terminal(program).enter())
-    await until_silent(program)
+    waiting = Waiting(Terminal(program))
+    await waiting.prompted.wait()
+    assert not echoes(program)
     os.write(typist, typed)
-    await asyncio.wait_for(waiting, 10)
+    await waiting.answered()
     assert echoes(program)
 
 
 async def test_what_was_typed_before_does_not_count(ends: tuple[int, int]) -> None:
     typist, program = ends
     os.write(typist, b"too early\n")
-    waiting = asyncio.create_task(Terminal(program).enter())
-    await until_silent(program)
+    waiting = Waiting(Terminal(program))
+    await waiting.prompted.wait()
+    assert not echoes(program)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert not waiting.done()
+    assert not waiting.task.done()
     os.write(typist, b"\n")
-    await asyncio.wait_for(waiting, 10)
+    await waiting.answered()
 
 
 async def test_a_closed_terminal_ends_it(ends: tuple[int, int]) -> None:
     typist, program = ends
-    waiting = asyncio.create_task(Terminal(program).enter())
-    await until_silent(program)
+    waiting = Waiting(Terminal(program))
+    await waiting.prompted.wait()
+    assert not echoes(program)
     os.close(typist)
-    await asyncio.wait_for(waiting, 10)
+    await waiting.answered()
 
 
 async def test_an_interruption_gives_the_terminal_back(ends: tuple[int, int]) -> None:
     _, program = ends
-    waiting = asyncio.create_task(Terminal(program).enter())
-    await until_silent(program)
-    waiting.cancel()
+    waiting = Waiting(Terminal(program))
+    await waiting.prompted.wait()
+    assert not echoes(program)
+    waiting.task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await waiting.task
     assert echoes(program)
     assert not asyncio.get_running_loop().remove_reader(program)
 
@@ -81,11 +89,12 @@ async def test_an_interruption_gives_the_terminal_back(ends: tuple[int, int]) ->
 async def test_two_wait_one_after_the_other(ends: tuple[int, int]) -> None:
     typist, program = ends
     terminal = Terminal(program)
-    first, second = asyncio.create_task(terminal.enter()), asyncio.create_task(terminal.enter())
+    first, second = Waiting(terminal), Waiting(terminal)
     for waiting in (first, second):
-        await until_silent(program)
+        await waiting.prompted.wait()
+        assert second.prompted.is_set() is (waiting is second)
         os.write(typist, b"\n")
-        await asyncio.wait_for(waiting, 10)
+        await waiting.answered()
 
 
 def test_only_a_terminal_is_one(monkeypatch: pytest.MonkeyPatch, ends: tuple[int, int]) -> None:

@@ -31,7 +31,7 @@ _COMPARISONS = {
     ">=": operator.ge,
 }
 _INTERVAL = 1.0
-"""Seconds between two questions, as often as the Prometheus of `cluster up` looks at its targets."""
+"""Seconds between two questions; a Prometheus looks at its targets every few seconds."""
 _SHOWN = 10
 
 

@@ -44,10 +44,9 @@ class Pause:
             await asyncio.sleep(self.timeout)
             return Outcome(message=f"went on after {self.timeout:g} s without a terminal")
         wait = f", or wait {self.timeout:g} s" if self.timeout is not None else ""
-        context.step.note(f"press Enter to go on{wait}")
         try:
             async with asyncio.timeout(self.timeout):
-                await terminal.enter()
+                await terminal.enter(lambda: context.step.note(f"press Enter to go on{wait}"))
         except TimeoutError:
             return Outcome(message=f"went on after {self.timeout:g} s")
         return Outcome(message="Enter was pressed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ class _Keyboard:
         self.asked = asyncio.Event()
         self.pressed = asyncio.Event()
 
-    async def enter(self) -> None:
+    async def enter(self, prompt: Callable[[], None]) -> None:
+        prompt()
         self.asked.set()
         await self.pressed.wait()
 
