@@ -128,7 +128,7 @@ async def _execute(
         async with connect(
             kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
         ) as gateway:
-            await preflight(gateway, rendered)
+            await preflight(gateway, rendered, cleanup=cleanup)
             return await runner.execute(
                 rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
             )

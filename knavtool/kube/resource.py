@@ -48,6 +48,7 @@ PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 EVENTS = Resource("", "v1", "events", "Event", namespaced=True)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
+SERVICES = Resource("", "v1", "services", "Service", namespaced=True)
 SECRETS = Resource("", "v1", "secrets", "Secret", namespaced=True)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", namespaced=True)
 JOBS = Resource("batch", "v1", "jobs", "Job", namespaced=True)
@@ -67,6 +68,7 @@ WELL_KNOWN = {
         EVENTS,
         NAMESPACES,
         CONFIG_MAPS,
+        SERVICES,
         SECRETS,
         SERVICE_ACCOUNTS,
         JOBS,
