@@ -1,4 +1,4 @@
-"""The Dockerfile keeps its promises: what it copies is there, versions are fixed, nothing runs as root or in a shell."""
+"""The Dockerfile keeps its promises: all it copies is there, versions are fixed, nothing runs as root or in a shell."""
 
 from __future__ import annotations
 
