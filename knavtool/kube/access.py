@@ -83,7 +83,9 @@ async def load(kubeconfig: str | None, context: str | None) -> Access:
                 kubeconfig, context=context, client_configuration=configuration, persist_config=False
             )
     except ConfigException as error:
-        hint = "`kubectl config get-contexts` lists contexts" if kubeconfig else "Kubernetes gives a pod what is missing"
+        hint = (
+            "`kubectl config get-contexts` lists contexts" if kubeconfig else "Kubernetes gives a pod what is missing"
+        )
         raise DocumentError(f"{where}: {str(error).strip()}", hint=hint) from error
     except YAMLError as error:
         raise DocumentError(f"{where}: not YAML: {error}") from error

@@ -43,25 +43,27 @@ def needed(document: TaskDocument, places: Collection[Place], *, cleanup: bool) 
     """The rights without which a task fails; `places` are the kinds and namespaces of the objects it works on."""
     kinds = {resource for resource, _ in places}
     for rule in rights.applying(document.type, document.params, kinds, cleanup=cleanup):
-        found = places if rule.resource == rights.SUBMITTED else _places(rule, document, places)
-        for resource, namespace in found:
+        for resource, namespace in _places(rule, document, places):
             for verb in rule.verbs:
                 yield Right(verb, resource, rule.subresource, namespace)
 
 
-def _places(rule: rights.Rule, document: TaskDocument, places: Collection[Place]) -> set[Place]:
-    """Where a task needs a resource that is not one of the submitted."""
+def _places(rule: rights.Rule, document: TaskDocument, places: Collection[Place]) -> Collection[Place]:
     params = document.params
-    if not rule.resource.namespaced or rule.everywhere:
-        return {(rule.resource, None)}
-    if rule.when and isinstance(params[rule.when], list):
+    if rule.resource == rights.SUBMITTED:
+        found = places
+    elif not rule.resource.namespaced or rule.everywhere:
+        found = {(rule.resource, None)}
+    elif rule.when and isinstance(params[rule.when], list):
         entries = [entry for entry in params[rule.when] if not rule.op or entry["op"] == rule.op]
-        return {(rule.resource, str(entry["namespace"])) for entry in entries}
-    if "namespace" in params:
-        return {(rule.resource, str(params["namespace"]))}
-    namespaces = {namespace for _, namespace in places}
-    # The pods of objects in several namespaces, or in none, are looked for in all of them.
-    return {(rule.resource, namespaces.pop() if len(namespaces) == 1 else None)}
+        found = {(rule.resource, str(entry["namespace"])) for entry in entries}
+    elif "namespace" in params:
+        found = {(rule.resource, str(params["namespace"]))}
+    else:
+        found = {(rule.resource, namespace) for kind, namespace in places if rule.of in (None, kind)}
+    if rule.together and len({namespace for _, namespace in found}) > 1:
+        return {(resource, None) for resource, _ in found}
+    return found
 
 
 async def refused(gateway: Gateway, wanted: Collection[Right]) -> set[Right]:

@@ -5,7 +5,7 @@ Everything that would stop the run halfway is told at once, with the place of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.errors import AlreadyExists, ClusterError, Forbidden, NotFound
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Resource
     from knavtool.workflow.permissions import Right
     from knavtool.workflow.rendering import RenderedPlan
-    from knavtool.workflow.task import Item, Task
+    from knavtool.workflow.task import Item
 
     Name = tuple[Resource, str | None, str]
 
@@ -30,6 +30,9 @@ _DEFAULT_NAMESPACE = "default"
 _ASKED_ONE_BY_ONE = 5
 """Up to so many names of a kind in a namespace cost less as single questions than as a list of all."""
 _SHOWN = 3
+_OF_ONE_BLOCK = frozenset({"CheckObj", "UpdateObj"})
+"""Task types that work on the objects of one document of a template."""
+_ALL_BLOCKS = slice(None)
 _STATUS: dict[type[ClusterError], int] = {NotFound: 404, Forbidden: 403, AlreadyExists: 409}
 _HINTS: dict[type[ClusterError], str] = {
     NotFound: "install the component that defines the kind, or correct apiVersion",
@@ -67,30 +70,33 @@ class _Finding:
     cause: type[ClusterError]
 
 
-@dataclass(slots=True)
 class _Run:
     """The tasks in their order, and the kinds of their objects as far as they are known."""
 
-    rendered: RenderedPlan
-    tasks: Sequence[Task] = ()
-    kinds: dict[tuple[str, str], Resource] = field(default_factory=dict)
+    def __init__(self, rendered: RenderedPlan) -> None:
+        self.tasks = list(rendered.plan.tasks())
+        self.kinds: dict[tuple[str, str], Resource] = {}
+        self.wanted_kinds = rendered.kinds()
+        self._instances = [rendered.of(planned.task).instances for planned in self.tasks]
+        self._submissions = {
+            planned.scope.submissions[planned.document.id].keys[0]: order
+            for order, planned in enumerate(self.tasks)
+            if planned.document.type == "SubmitObj"
+        }
 
-    def __post_init__(self) -> None:
-        self.tasks = list(self.rendered.plan.tasks())
+    def items(self, order: int, block: slice = _ALL_BLOCKS) -> Iterator[Item]:
+        """What a task submits, or those of it that come from some documents of the template."""
+        return (item for blocks in self._instances[order] for item in blocks[block])
 
-    def items(self, task: Task) -> Iterator[Item]:
-        """What a task submits."""
-        for blocks in self.rendered.of(task).instances:
-            yield from blocks
-
-    def names(self, task: Task) -> Iterator[Name]:
-        """The objects of a SubmitObj, or of the one that another task refers to; without those of unknown kinds."""
-        document = task.document
-        id_ = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
-        for one in self.tasks:
-            if one.document.type != "SubmitObj" or one.document.id != id_:
-                continue
-            for item in self.items(one):
+    def names(self, order: int) -> Iterator[Name]:
+        """The objects of a SubmitObj, or of that to which another task refers; without those of unknown kinds."""
+        document = self.tasks[order].document
+        reference = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
+        submission = self.tasks[order].scope.submissions.get(reference) if reference else None
+        index = document.params.get("index") or 0
+        block = slice(index, index + 1) if document.type in _OF_ONE_BLOCK else _ALL_BLOCKS
+        for key in submission.keys if submission is not None else ():
+            for item in self.items(self._submissions[key], block):
                 resource = self.kinds.get((item.api_version, item.kind))
                 if resource is not None:
                     yield resource, (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None, item.name
@@ -108,14 +114,14 @@ async def _unserved(gateway: Gateway, run: _Run) -> list[_Finding]:
         run.kinds[kind] = await gateway.discover(*kind)
 
     unknown: dict[tuple[str, str], str] = {}
-    for kind, error in await for_each(sorted(run.rendered.kinds()), discover):
+    for kind, error in await for_each(sorted(run.wanted_kinds), discover):
         if not isinstance(error, NotFound):
             raise error
         unknown[kind] = error.message
     return [
         run.finding(order, unknown[kind], NotFound)
-        for order, task in enumerate(run.tasks)
-        for kind in dict.fromkeys((item.api_version, item.kind) for item in run.items(task))
+        for order in range(len(run.tasks))
+        for kind in dict.fromkeys((item.api_version, item.kind) for item in run.items(order))
         if kind in unknown
     ]
 
@@ -124,7 +130,7 @@ async def _missing_rights(gateway: Gateway, run: _Run, *, cleanup: bool) -> list
     """Each right that is not given, at the first task that needs it."""
     wanted: dict[Right, int] = {}
     for order, task in enumerate(run.tasks):
-        places = dict.fromkeys((resource, namespace) for resource, namespace, _ in run.names(task))
+        places = dict.fromkeys((resource, namespace) for resource, namespace, _ in run.names(order))
         for right in needed(task.document, places, cleanup=cleanup):
             wanted.setdefault(right, order)
     missing = await refused(gateway, wanted)
@@ -144,11 +150,11 @@ async def _taken_names(gateway: Gateway, run: _Run) -> list[_Finding]:
     freed: set[Name] = set()
     for order, task in enumerate(run.tasks):
         if task.document.type == "DeleteObj":
-            freed.update(run.names(task))
+            freed.update(run.names(order))
         elif task.document.type == "Configure":
             freed.update(_deleted_by_configure(task.document))
         elif task.document.type == "SubmitObj" and not task.document.params.get("canExist"):
-            for resource, namespace, name in run.names(task):
+            for resource, namespace, name in run.names(order):
                 gone = {(resource, namespace, name), (NAMESPACES, None, namespace or "")}
                 if freed.isdisjoint(gone):
                     wanted.setdefault((resource, namespace), {}).setdefault(name, order)

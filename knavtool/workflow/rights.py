@@ -48,7 +48,8 @@ class Rule:
     """Verbs on one resource.
 
     With `when` only if that parameter is given, with `op` only if one of its entries has that `op`; with `of` only if
-    objects of that kind are submitted. `everywhere` asks for all namespaces, whatever the task names.
+    objects of that kind are submitted. It is asked for in each namespace of the task's objects; with `together` in all
+    namespaces if the objects are in several, with `everywhere` in any case.
     """
 
     verbs: tuple[str, ...]
@@ -58,6 +59,7 @@ class Rule:
     when: str = ""
     op: str = ""
     of: Resource | None = None
+    together: bool = False
     everywhere: bool = False
 
 
@@ -100,12 +102,12 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(("patch",), SUBMITTED, "status", when="state.status"),
     ),
     "CheckObj": (
-        Rule(_FOLLOW, SUBMITTED),
+        Rule(_FOLLOW, SUBMITTED, together=True),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),
     "CheckPod": (
-        Rule(_FOLLOW, PODS),
-        Rule(_FOLLOW, NODES, when="nodeLabels"),
+        Rule(_FOLLOW, PODS, together=True),
+        Rule(("list",), NODES, when="nodeLabels"),
         # Owners that stand between an object and its pods; without them the pod's name decides.
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
@@ -116,8 +118,8 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(("get",), SERVICES, "proxy", everywhere=True),
     ),
     "CheckPlacement": (
-        Rule(_FOLLOW, PODS),
-        Rule(_FOLLOW, NODES),
+        Rule(_FOLLOW, PODS, together=True),
+        Rule(("list",), NODES, when="topologyKey"),
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),

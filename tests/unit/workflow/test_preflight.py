@@ -13,7 +13,7 @@ from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.preflight import preflight
 from knavtool.workflow.rendering import RenderedPlan
 from knavtool.workflow.task import Rendering
-from support.workflows import item, jobs, planned, register, rendered, submit, task
+from support.workflows import JOB, item, jobs, planned, register, rendered, submit, task
 
 CHECK = task("CheckPod", "check", refTaskId="job", status="Running", nodeLabels={"a": "b"})
 
@@ -80,7 +80,6 @@ async def test_everybody_else_once_for_each_right(tmp_path: Path) -> None:
         "create jobs.batch default",
         "list nodes None",
         "list pods default",
-        "watch nodes None",
         "watch pods default",
     ]
 
@@ -178,6 +177,44 @@ async def test_a_name_that_is_freed_before_is_not_taken(tmp_path: Path) -> None:
     assert lines(error) == ["job: Job job2 exists already in namespace default"]
     error = await said(gateway, workflow(tmp_path, first, submit(count=2), **both))
     assert lines(error) == ["job: 2 Jobs exist already in namespace default: job1, job2"]
+
+
+async def test_a_name_is_free_again_in_the_next_round(tmp_path: Path) -> None:
+    steps = [submit(canExist=True), task("DeleteObj", refTaskId="job"), submit("again")]
+    repeat = task("Repeat", count=2, tasks=steps)
+    gateway = Memory()
+    await gateway.create(JOBS, {"metadata": {"name": "job1"}}, namespace="default")
+    gateway.calls.clear()
+    given = workflow(tmp_path, repeat, job=jobs("job1"), again=jobs("job1"))
+    await preflight(gateway, given)
+
+
+async def test_a_check_after_a_loop_is_about_the_objects_of_all_rounds(tmp_path: Path) -> None:
+    loop = submit(params={"namespace": "${place}", "parallelism": 1}) | {"foreach": {"place": ["a", "b"]}}
+    plan_ = planned(tmp_path, register(), loop, task("CheckObj", "check", refTaskId="job", state={"a": 1}))
+    rounds = iter("ab")
+    renderings = {
+        id(one.task): jobs("x", namespace=next(rounds)) if one.document.type == "SubmitObj" else Rendering()
+        for one in plan_.tasks()
+    }
+    gateway = account("watch jobs.batch in None")
+    error = await said(gateway, RenderedPlan(plan=plan_, renderings=renderings))
+    assert lines(error) == ["check: this account may not watch jobs.batch in all namespaces"]
+
+
+async def test_a_check_of_one_document_needs_nothing_of_the_others(tmp_path: Path) -> None:
+    blocks = ((item("v1", "ConfigMap", "c"), item("batch/v1", "Job", "j", "default")),)
+    both = JOB + "---\n" + JOB
+    plan_ = planned(
+        tmp_path,
+        register(),
+        submit(),
+        task("CheckObj", "check", refTaskId="job", state={"a": 1}, index=1),
+        template=both,
+    )
+    gateway = account("list configmaps")
+    await preflight(gateway, rendered(plan_, job=Rendering(instances=blocks)))
+    assert {"list jobs.batch default", "watch jobs.batch default"} < set(questions(gateway))
 
 
 @pytest.mark.parametrize(
