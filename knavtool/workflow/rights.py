@@ -49,7 +49,7 @@ class Rule:
 
     With `when` only if that parameter is given, with `op` only if one of its entries has that `op`; with `of` only if
     objects of that kind are submitted. It is asked for in each namespace of the task's objects; with `together` in all
-    namespaces if the objects are in several, with `everywhere` in any case.
+    namespaces if the objects are in several, with `everywhere` in any case. `names` are the only objects it is for.
     """
 
     verbs: tuple[str, ...]
@@ -61,6 +61,7 @@ class Rule:
     of: Resource | None = None
     together: bool = False
     everywhere: bool = False
+    names: tuple[str, ...] = ()
 
 
 _FOLLOW = ("list", "watch")
@@ -100,6 +101,7 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
     "UpdateObj": (
         Rule(("patch",), SUBMITTED),
         Rule(("patch",), SUBMITTED, "status", when="state.status"),
+        Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
     ),
     "CheckObj": (
         Rule(_FOLLOW, SUBMITTED, together=True),
@@ -112,10 +114,14 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),
-    "CheckConfigmap": (Rule(("get", *_FOLLOW), CONFIG_MAPS),),
+    "CheckConfigmap": (
+        Rule(("get",), CONFIG_MAPS),
+        Rule(_FOLLOW, CONFIG_MAPS, when="timeout"),
+    ),
     "CheckMetric": (
-        Rule(("list",), SERVICES, everywhere=True),
-        Rule(("get",), SERVICES, "proxy", everywhere=True),
+        # Of the Prometheus of an operator; one whose address is given needs no rights.
+        Rule(("list",), SERVICES, use=Use.SOMETIMES, everywhere=True, names=("prometheus-operated",)),
+        Rule(("get",), SERVICES, "proxy", use=Use.SOMETIMES, everywhere=True, names=("prometheus-operated:9090",)),
     ),
     "CheckPlacement": (
         Rule(_FOLLOW, PODS, together=True),
@@ -128,8 +134,9 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(_FOLLOW, SUBMITTED, when="wait"),
     ),
     "UpdateNodes": (
-        Rule(("get", "patch", *_FOLLOW), NODES),
+        Rule(("list", "patch"), NODES),
         Rule(("patch",), NODES, "status", when="state.status"),
+        Rule(("get",), NODES, use=Use.SOMETIMES),
     ),
     "Sleep": (),
     "Pause": (),
@@ -166,10 +173,11 @@ def chart_data() -> str:
 
 
 def _merged(rules: tuple[Rule, ...]) -> Iterator[dict[str, Any]]:
-    verbs: dict[tuple[Resource, str, Resource | None, bool], set[str]] = {}
+    verbs: dict[tuple[Resource, str, Resource | None, bool, tuple[str, ...]], set[str]] = {}
     for rule in rules:
-        verbs.setdefault((rule.resource, rule.subresource, rule.of, rule.everywhere), set()).update(rule.verbs)
-    for (resource, subresource, of, everywhere), given in verbs.items():
+        key = (rule.resource, rule.subresource, rule.of, rule.everywhere, rule.names)
+        verbs.setdefault(key, set()).update(rule.verbs)
+    for (resource, subresource, of, everywhere, names), given in verbs.items():
         suffix = f"/{subresource}" if subresource else ""
         entry: dict[str, Any]
         if resource == SUBMITTED:
@@ -179,6 +187,8 @@ def _merged(rules: tuple[Rule, ...]) -> Iterator[dict[str, Any]]:
             entry["clusterWide"] = everywhere or not resource.namespaced
         if of is not None:
             entry["of"] = {"apiGroup": of.group, "resource": of.plural}
+        if names:
+            entry["names"] = names
         yield entry | {"verbs": sorted(given)}
 
 

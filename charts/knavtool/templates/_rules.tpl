@@ -27,7 +27,7 @@ for what lives in no namespace, or for the rest.
     {{- if $submitted -}}
       {{- range $target := ternary $objects (list $rule) (default false $rule.submitted) -}}
         {{- if eq $target.clusterWide $clusterWide -}}
-          {{- $key := printf "%s %s%s" $target.apiGroup $target.resource (default "" $rule.suffix) -}}
+          {{- $key := printf "%s %s%s %s" $target.apiGroup $target.resource (default "" $rule.suffix) (toJson (default list $rule.names)) -}}
           {{- $_ := set $verbs $key (concat (default list (get $verbs $key)) $rule.verbs) -}}
         {{- end -}}
       {{- end -}}
@@ -38,6 +38,9 @@ for what lives in no namespace, or for the rest.
 {{- $parts := splitList " " $key }}
 - apiGroups: [{{ index $parts 0 | quote }}]
   resources: [{{ index $parts 1 | quote }}]
+  {{- if ne (index $parts 2) "[]" }}
+  resourceNames: {{ index $parts 2 }}
+  {{- end }}
   verbs: {{ get $verbs $key | uniq | sortAlpha | toJson }}
 {{- end -}}
 {{- end -}}

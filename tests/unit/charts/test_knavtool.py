@@ -29,12 +29,12 @@ def pod(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def rules(item: dict[str, Any]) -> dict[str, set[str]]:
-    """The verbs of a role by resource, as `jobs.batch`; one rule each."""
+    """The verbs of a role by resource, as `jobs.batch`, and the names it is limited to; one rule each."""
     found: dict[str, set[str]] = {}
     for rule in item["rules"]:
         (group,), (resource,) = rule["apiGroups"], rule["resources"]
         assert len(set(rule["verbs"])) == len(rule["verbs"])
-        name = f"{resource}.{group}" if group else resource
+        name = " ".join([f"{resource}.{group}" if group else resource, *rule.get("resourceNames", ())])
         assert name not in found
         found[name] = set(rule["verbs"])
     return found
@@ -161,7 +161,8 @@ def test_the_role_has_what_all_task_types_need_and_nothing_for_all() -> None:
     assert role["jobs.batch"] == {"create", "delete", "get", "list", "patch", "watch"}
     assert role["jobs/status.batch"] == {"patch"}
     assert role["nodes/status"] == {"patch"}
-    assert role["services/proxy"] == {"get"}
+    assert role["services/proxy prometheus-operated:9090"] == {"get"}
+    assert "services/proxy" not in role
     assert "customresourcedefinitions.apiextensions.k8s.io" not in role
     assert "secrets" not in role
     assert not [name for name, verbs in role.items() if "*" in name or "*" in verbs]
