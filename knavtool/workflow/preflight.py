@@ -12,6 +12,7 @@ from knavtool.errors import AlreadyExists, ClusterError, Forbidden, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
 from knavtool.workflow.permissions import needed, refused
+from knavtool.workflow.planned_objects import PlannedObjects
 from knavtool.workflow.wording import plural
 
 if TYPE_CHECKING:
@@ -21,18 +22,12 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
     from knavtool.workflow.permissions import Right
+    from knavtool.workflow.planned_objects import Name
     from knavtool.workflow.rendering import RenderedPlan
-    from knavtool.workflow.task import Item
 
-    Name = tuple[Resource, str | None, str]
-
-_DEFAULT_NAMESPACE = "default"
 _ASKED_ONE_BY_ONE = 5
 """Up to so many names of a kind in a namespace cost less as single questions than as a list of all."""
 _SHOWN = 3
-_OF_ONE_BLOCK = frozenset({"CheckObj", "UpdateObj"})
-"""Task types that work on the objects of one document of a template."""
-_ALL_BLOCKS = slice(None)
 _STATUS: dict[type[ClusterError], int] = {NotFound: 404, Forbidden: 403, AlreadyExists: 409}
 _HINTS: dict[type[ClusterError], str] = {
     NotFound: "install the component that defines the kind, or correct apiVersion",
@@ -46,7 +41,7 @@ async def preflight(gateway: Gateway, rendered: RenderedPlan, *, cleanup: bool =
 
     Kinds that the plan itself defines are not asked for. What the server does not tell is no fault: the run will show.
     """
-    run = _Run(rendered)
+    run = PlannedObjects(rendered)
     found = await _unserved(gateway, run)
     found += await _missing_rights(gateway, run, cleanup=cleanup)
     found += await _taken_names(gateway, run)
@@ -70,44 +65,13 @@ class _Finding:
     cause: type[ClusterError]
 
 
-class _Run:
-    """The tasks in their order, and the kinds of their objects as far as they are known."""
-
-    def __init__(self, rendered: RenderedPlan) -> None:
-        self.tasks = list(rendered.plan.tasks())
-        self.kinds: dict[tuple[str, str], Resource] = {}
-        self.wanted_kinds = rendered.kinds()
-        self._instances = [rendered.of(planned.task).instances for planned in self.tasks]
-        self._submissions = {
-            planned.scope.submissions[planned.document.id].keys[0]: order
-            for order, planned in enumerate(self.tasks)
-            if planned.document.type == "SubmitObj"
-        }
-
-    def items(self, order: int, block: slice = _ALL_BLOCKS) -> Iterator[Item]:
-        """What a task submits, or those of it that come from some documents of the template."""
-        return (item for blocks in self._instances[order] for item in blocks[block])
-
-    def names(self, order: int) -> Iterator[Name]:
-        """The objects of a SubmitObj, or of that to which another task refers; without those of unknown kinds."""
-        document = self.tasks[order].document
-        reference = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
-        submission = self.tasks[order].scope.submissions.get(reference) if reference else None
-        index = document.params.get("index") or 0
-        block = slice(index, index + 1) if document.type in _OF_ONE_BLOCK else _ALL_BLOCKS
-        for key in submission.keys if submission is not None else ():
-            for item in self.items(self._submissions[key], block):
-                resource = self.kinds.get((item.api_version, item.kind))
-                if resource is not None:
-                    yield resource, (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None, item.name
-
-    def finding(self, order: int, message: str, cause: type[ClusterError]) -> _Finding:
-        """Something about the task of that number."""
-        document = self.tasks[order].document
-        return _Finding(order=order, place=f"{document.where()}: {document.id}", message=message, cause=cause)
+def _finding(run: PlannedObjects, order: int, message: str, cause: type[ClusterError]) -> _Finding:
+    """Something about the task of that number."""
+    document = run.tasks[order].document
+    return _Finding(order=order, place=f"{document.where()}: {document.id}", message=message, cause=cause)
 
 
-async def _unserved(gateway: Gateway, run: _Run) -> list[_Finding]:
+async def _unserved(gateway: Gateway, run: PlannedObjects) -> list[_Finding]:
     """Find the kinds; returns those that the server does not know, at each task that submits them."""
 
     async def discover(kind: tuple[str, str]) -> None:
@@ -119,14 +83,14 @@ async def _unserved(gateway: Gateway, run: _Run) -> list[_Finding]:
             raise error
         unknown[kind] = error.message
     return [
-        run.finding(order, unknown[kind], NotFound)
+        _finding(run, order, unknown[kind], NotFound)
         for order in range(len(run.tasks))
         for kind in dict.fromkeys((item.api_version, item.kind) for item in run.items(order))
         if kind in unknown
     ]
 
 
-async def _missing_rights(gateway: Gateway, run: _Run, *, cleanup: bool) -> list[_Finding]:
+async def _missing_rights(gateway: Gateway, run: PlannedObjects, *, cleanup: bool) -> list[_Finding]:
     """Each right that is not given, at the first task that needs it."""
     wanted: dict[Right, int] = {}
     for order, task in enumerate(run.tasks):
@@ -139,12 +103,12 @@ async def _missing_rights(gateway: Gateway, run: _Run, *, cleanup: bool) -> list
         if right in missing:
             verbs.setdefault((order, right.object), []).append(right.verb)
     return [
-        run.finding(order, f"this account may not {_listed(given)} {what}", Forbidden)
+        _finding(run, order, f"this account may not {_listed(given)} {what}", Forbidden)
         for (order, what), given in verbs.items()
     ]
 
 
-async def _taken_names(gateway: Gateway, run: _Run) -> list[_Finding]:
+async def _taken_names(gateway: Gateway, run: PlannedObjects) -> list[_Finding]:
     """Objects that exist already and must not, but those that an earlier task deletes."""
     wanted: dict[tuple[Resource, str | None], dict[str, int]] = {}
     freed: set[Name] = set()
@@ -164,7 +128,7 @@ async def _taken_names(gateway: Gateway, run: _Run) -> list[_Finding]:
         by_task: dict[int, list[str]] = {}
         for name in await _existing(gateway, *place, wanted[place]):
             by_task.setdefault(wanted[place][name], []).append(name)
-        found.extend(run.finding(order, _exist(*place, names), AlreadyExists) for order, names in by_task.items())
+        found.extend(_finding(run, order, _exist(*place, names), AlreadyExists) for order, names in by_task.items())
 
     for _, error in await for_each(wanted, look):
         if not isinstance(error, Forbidden):
