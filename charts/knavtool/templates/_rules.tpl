@@ -18,13 +18,13 @@ for what lives in no namespace, or for the rest.
 {{- $verbs := dict -}}
 {{- range $type := $root.Values.tasks | default (keys $rights) -}}
   {{- range $rule := get $rights $type -}}
-    {{- $submitted := not $rule.of -}}
+    {{- $wanted := not $rule.of -}}
     {{- range $object := $objects -}}
-      {{- if and $rule.of (eq $object.apiGroup (default "" (get (default dict $rule.of) "apiGroup"))) (eq $object.resource (default "" (get (default dict $rule.of) "resource"))) -}}
-        {{- $submitted = true -}}
+      {{- if and $rule.of (eq $object.apiGroup $rule.of.apiGroup) (eq $object.resource $rule.of.resource) -}}
+        {{- $wanted = true -}}
       {{- end -}}
     {{- end -}}
-    {{- if $submitted -}}
+    {{- if $wanted -}}
       {{- range $target := ternary $objects (list $rule) (default false $rule.submitted) -}}
         {{- if eq $target.clusterWide $clusterWide -}}
           {{- $key := printf "%s %s%s %s" $target.apiGroup $target.resource (default "" $rule.suffix) (toJson (default list $rule.names)) -}}
