@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+"""Where a pod finds its token; the certificate of the API server's authority, `ca.crt`, is beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +69,26 @@ async def load(kubeconfig: str | None, context: str | None) -> Access:
     """Read the kubeconfig (or the pod's service account) into an Access."""
     from kubernetes.aio import client, config
     from kubernetes.aio.config import ConfigException
+    from kubernetes.aio.config.incluster_config import InClusterConfigLoader
     from yaml import YAMLError
 
     configuration = client.Configuration()
-    where = kubeconfig or "service account"
+    where = kubeconfig or f"the service account in {SERVICE_ACCOUNT_TOKEN.parent}"
     loader: Any = None
     try:
         if kubeconfig is None:
-            config.load_incluster_config(configuration)
+            InClusterConfigLoader(
+                token_filename=SERVICE_ACCOUNT_TOKEN, cert_filename=SERVICE_ACCOUNT_TOKEN.with_name("ca.crt")
+            ).load_and_set(configuration)
         else:
             loader = await config.load_kube_config(
                 kubeconfig, context=context, client_configuration=configuration, persist_config=False
             )
     except ConfigException as error:
-        raise DocumentError(
-            f"{where}: {str(error).strip()}", hint="`kubectl config get-contexts` lists contexts"
-        ) from error
+        hint = (
+            "`kubectl config get-contexts` lists contexts" if kubeconfig else "Kubernetes gives a pod what is missing"
+        )
+        raise DocumentError(f"{where}: {str(error).strip()}", hint=hint) from error
     except YAMLError as error:
         raise DocumentError(f"{where}: not YAML: {error}") from error
     except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
+_REVIEWS = Resource(
+    "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
+
 
 @asynccontextmanager
 async def connect(
@@ -145,6 +149,19 @@ class Client:
         except KeyError:
             kinds = sorted(name for served, name in self._resources if served == api_version)
             raise NotFound(f"{api_version} has no kind {kind}; it has {', '.join(kinds)}", status=404) from None
+
+    async def may(self, verb: str, resource: Resource, *, subresource: str = "", namespace: str | None = None) -> bool:
+        attributes = {
+            "verb": verb,
+            "group": resource.group,
+            "resource": resource.plural,
+            "subresource": subresource,
+            "namespace": namespace or "",
+        }
+        review = {"apiVersion": _REVIEWS.api_version, "kind": _REVIEWS.kind, "spec": {"resourceAttributes": attributes}}
+        asked = f"ask whether this account may {verb} {resource}"
+        answer = await self._transport.request("POST", _REVIEWS.path(), asked, body=orjson.dumps(review))
+        return bool(answer["status"]["allowed"])
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest:
         return await self._transport.request(

@@ -49,6 +49,9 @@ class Gateway(Protocol):
     async def discover(self, api_version: str, kind: str) -> Resource:
         """The served resource of exactly this version and kind; raises NotFound if it is not served."""
 
+    async def may(self, verb: str, resource: Resource, *, subresource: str = "", namespace: str | None = None) -> bool:
+        """Whether the server lets this account do that; `*` as verb, group or plural asks for all of them."""
+
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest:
         """Read one object."""
 

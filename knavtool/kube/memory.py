@@ -15,7 +15,7 @@ from knavtool.kube.resource import PODS, WELL_KNOWN, Manifest, Manifests, Resour
 from knavtool.kube.selectors import matches_fields, matches_labels
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
 Key = tuple[str, str]
 _WITH_STATUS = {"Node", "Pod", "Job", "Deployment", "Namespace"}
@@ -24,11 +24,15 @@ _WITHOUT_STATUS = {"ConfigMap", "Event", "Lease", "PriorityClass", "Secret", "Se
 
 
 class Memory:
-    """`gateway.Gateway` on dicts; `calls` lists (verb, kind, name) of every request that would be sent."""
+    """`gateway.Gateway` on dicts; `calls` lists (verb, kind, name) of every request that would be sent.
+
+    `allows` answers questions about access, given verb, resource as `jobs.batch/status`, and namespace.
+    """
 
     def __init__(self, extra: Iterable[Resource] = ()) -> None:
         self.calls: list[tuple[str, str, str]] = []
         self.refuse: dict[tuple[str, str], ClusterError] = {}
+        self.allows: Callable[[str, str, str | None], bool] = lambda *_: True
         self._served = {**WELL_KNOWN, **{(resource.api_version, resource.kind): resource for resource in extra}}
         self._objects: dict[Resource, dict[Key, Manifest]] = {}
         self._version = 0
@@ -39,6 +43,10 @@ class Memory:
             return self._served[api_version, kind]
         except KeyError:
             raise NotFound(f"the cluster does not serve {api_version} {kind}", status=404) from None
+
+    async def may(self, verb: str, resource: Resource, *, subresource: str = "", namespace: str | None = None) -> bool:
+        self._call("may", resource, verb)
+        return self.allows(verb, f"{resource}/{subresource}".rstrip("/"), namespace)
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest:
         self._call("get", resource, name)

@@ -44,7 +44,7 @@ async def carry_out(
         raise InvalidDocument(wrong)
     rendered = await rendering.render(plan, helm)
     async with connect() as gateway, AsyncExitStack() as stack:
-        await preflight(gateway, rendered)
+        await preflight(gateway, rendered, cleanup=cleanup)
         asked = None
         if metrics := metric_tasks(tasks):
             asked = await stack.enter_async_context(prometheus(gateway))

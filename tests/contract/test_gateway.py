@@ -13,7 +13,7 @@ from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, 
 from knavtool.kube.client import connect
 from knavtool.kube.gateway import Change, Gateway
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PRIORITY_CLASSES
+from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PRIORITY_CLASSES, Resource
 from knavtool.kube.waiting import until
 
 if TYPE_CHECKING:
@@ -277,3 +277,10 @@ async def test_until_says_what_it_saw_last(gateway: Gateway, namespace: str) -> 
             label_selector="u=1",
             describe=lambda state: f"nothing but {len(state)}",
         )
+
+
+async def test_access_is_asked_for_without_doing_anything(gateway: Gateway, namespace: str) -> None:
+    everything = Resource("*", "*", "*", "*", namespaced=True)
+    assert await gateway.may("*", everything)
+    assert await gateway.may("patch", NODES, subresource="status")
+    assert await gateway.may("create", JOBS, namespace=namespace)

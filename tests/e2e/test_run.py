@@ -118,8 +118,9 @@ def test_an_object_that_exists_stops_the_run_unless_it_may(run_cluster: RunClust
     workflow = run_cluster.write(run_cluster.submit())
     run_cluster.run("run", workflow)
     done = run_cluster.run("run", workflow, "--cleanup", check=5)
-    assert f"error: Job {run_cluster.namespace}/job1 exists already" in done.stderr
-    assert "try: delete it, or set canExist: true" in done.stderr
+    assert f"job: Job job1 exists already in namespace {run_cluster.namespace}" in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert "set canExist: true" in done.stderr
     spec = yaml.safe_load(workflow.read_text())
     spec["tasks"][2]["params"]["canExist"] = True
     workflow.write_text(yaml.safe_dump(spec))

@@ -16,7 +16,14 @@ from knavtool.cli.app import cli
 from knavtool.documents.values import load_values
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/workflows.md", "docs/tuning.md"]
+DOCUMENTS = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/workflows.md",
+    "docs/in-cluster.md",
+    "docs/tuning.md",
+]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -9,6 +9,7 @@ import pytest
 from knavtool.errors import ClusterError, DocumentError, ExitCode, UsageError
 from knavtool.kube import access
 from support import kubeconfigs
+from support.certificates import Authority
 
 SERVER = "http://127.0.0.1:1"
 
@@ -126,3 +127,52 @@ async def test_a_credential_plugin_is_asked_again_when_its_token_has_expired(
     found = await access.load(str(path), None)
     sent = [(await found.headers())["authorization"] for _ in range(2)]
     assert sent == [f"Bearer token-{number}" for number in tokens]
+
+
+def test_a_kubeconfig_counts_inside_a_pod_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("t")
+    monkeypatch.setattr(access, "SERVICE_ACCOUNT_TOKEN", tmp_path / "token")
+    given = kubeconfigs.write(tmp_path / "given", SERVER)
+    assert access.kubeconfig_argument(given, {}) == str(given)
+    assert access.kubeconfig_argument(None, {"KUBECONFIG": str(given)}) == str(given)
+    assert access.kubeconfig_argument(None, {}) is None
+
+
+async def test_an_authority_is_looked_for_beside_its_kubeconfig(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    (tmp_path / "deep").mkdir()
+    authority = Authority(tmp_path / "deep")
+    path = kubeconfigs.write(
+        tmp_path / "config", "https://127.0.0.1:1", authority=authority.certificate.relative_to(tmp_path)
+    )
+    assert (await access.load(str(path), None)).tls is not None
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a pod finds of its service account."""
+    (tmp_path / "token").write_text("first")
+    (tmp_path / "ca.crt").write_bytes(Authority(tmp_path).certificate.read_bytes())
+    monkeypatch.setattr(access, "SERVICE_ACCOUNT_TOKEN", tmp_path / "token")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    return tmp_path
+
+
+async def test_a_pod_uses_its_service_account(mounted: Path) -> None:
+    found = await access.load(None, None)
+    assert found.server == "https://[fd00::1]:443"
+    assert found.tls is not None
+    assert (await found.headers())["authorization"].lower() == "bearer first"
+
+
+@pytest.mark.parametrize("missing", ["ca.crt", "token", "KUBERNETES_SERVICE_HOST"])
+async def test_a_pod_that_lacks_something(mounted: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    if missing.isupper():
+        monkeypatch.delenv(missing)
+    else:
+        (mounted / missing).unlink()
+    with pytest.raises(DocumentError, match=f"the service account in {mounted}: "):
+        await access.load(None, None)

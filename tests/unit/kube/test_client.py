@@ -242,3 +242,19 @@ async def test_discovery_of_what_is_not_served(server: ApiServer, client: Client
     with pytest.raises(NotFound, match=r"does not serve kueue.x-k8s.io/v1 \(wanted for kind Workload\)") as caught:
         await client.discover("kueue.x-k8s.io/v1", "Workload")
     assert "install the component" in caught.value.hint
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_question_about_access_is_a_review(server: ApiServer, client: Client, allowed: bool) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    server.on("POST", path, Answer(status=201, body={"status": {"allowed": allowed}}))
+    assert await client.may("patch", JOBS, subresource="status", namespace="n") is allowed
+    asked = server.asked("POST")[0]
+    assert asked.json["spec"]["resourceAttributes"] == {
+        "verb": "patch",
+        "group": "batch",
+        "resource": "jobs",
+        "subresource": "status",
+        "namespace": "n",
+    }
+    assert asked.headers["accept"] == "application/json"

@@ -8,16 +8,14 @@ from typing import Any
 
 import pytest
 
-from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, NotFound
+from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden
 from knavtool.events import Result, Steps
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, Manifest, Resource
 from knavtool.report.recorder import Record, Recorder
-from knavtool.workflow.preflight import preflight
 from knavtool.workflow.rendering import RenderedPlan
 from knavtool.workflow.runner import execute
-from knavtool.workflow.task import Rendering
-from support.workflows import item, jobs, planned, register, rendered, submit, task
+from support.workflows import jobs, planned, register, rendered, submit, task
 
 
 class _Run:
@@ -140,21 +138,6 @@ async def test_a_second_interruption_ends_the_cleanup(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert [note.message for note in run.record.notes] == ["the cleanup was interrupted; left behind: 2 Jobs"]
-
-
-async def test_preflight_names_every_kind_that_is_not_served(tmp_path: Path) -> None:
-    crd = item(
-        "apiextensions.k8s.io/v1", "CustomResourceDefinition", "x", spec={"group": "own.io", "names": {"kind": "Own"}}
-    )
-    blocks = (item("a.io/v1", "A", "a"), item("b.io/v1", "B", "b"), item("own.io/v1", "Own", "o"), crd)
-    given = rendered(planned(tmp_path, register(), submit()), job=Rendering(instances=(blocks,)))
-    with pytest.raises(NotFound) as caught:
-        await preflight(Memory(), given)
-    assert caught.value.message.splitlines() == [
-        "the cluster does not serve a.io/v1 A",
-        "the cluster does not serve b.io/v1 B",
-        "nothing was changed",
-    ]
 
 
 async def _until(run: _Run, name: str) -> None:

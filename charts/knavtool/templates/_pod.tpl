@@ -1,0 +1,53 @@
+{{/* What the pod of a job and the pod of a server have in common. Takes `root` and `container`, the rest of it. */}}
+{{- define "knavtool.pod" -}}
+{{- $root := .root -}}
+{{- $values := $root.Values -}}
+serviceAccountName: {{ include "knavtool.serviceAccountName" $root }}
+{{- with $values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+- name: {{ . }}
+{{- end }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  {{- if and (eq $values.mode "job") $values.reports.persistentVolumeClaim }}
+  # So that the claim can be written to.
+  fsGroup: 65532
+  {{- end }}
+  seccompProfile:
+    type: RuntimeDefault
+affinity:
+  nodeAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      nodeSelectorTerms:
+      # Nothing would run on a virtual node.
+      - matchExpressions:
+        - key: type
+          operator: NotIn
+          values: [kwok]
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+{{ toYaml . }}
+{{- end }}
+containers:
+- name: knavtool
+  image: {{ printf "%s:%s" $values.image.repository ($values.image.tag | default $root.Chart.AppVersion) | quote }}
+  imagePullPolicy: {{ $values.image.pullPolicy }}
+  env:
+  # The only directory that can be written to; Helm keeps its own files in its home.
+  - name: HOME
+    value: /tmp
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities:
+      drop: [ALL]
+  resources:
+    {{- toYaml $values.resources | nindent 4 }}
+  {{- .container | nindent 2 }}
+{{- end -}}

@@ -1,0 +1,264 @@
+"""What the chart `knavtool` renders to, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from knavtool import __version__
+from knavtool.documents.workflow import TASK_TYPES
+from knavtool.workflow.rights import RIGHTS
+from support.charts import CHART, helm, refusal, render
+
+WORKFLOW = "name: a\ntasks:\n- {id: s, type: Sleep, params: {timeout: 1s}}\n"
+JOB = {"workflows": {"files": {"a.yml": WORKFLOW}}}
+SERVER = {"mode": "server"}
+ONE_TASK = {"workflows": {"paths": ["workflows/k8s/test-job.yml"]}}
+
+
+def pod(values: dict[str, Any]) -> dict[str, Any]:
+    """The pod template's spec."""
+    found = [item for (kind, _), item in render(values).items() if kind in ("Job", "Deployment")]
+    assert len(found) == 1
+    spec: dict[str, Any] = found[0]["spec"]["template"]["spec"]
+    return spec
+
+
+def rules(item: dict[str, Any]) -> dict[str, set[str]]:
+    """The verbs of a role by resource, as `jobs.batch`, and the names it is limited to; one rule each."""
+    found: dict[str, set[str]] = {}
+    for rule in item["rules"]:
+        (group,), (resource,) = rule["apiGroups"], rule["resources"]
+        assert len(set(rule["verbs"])) == len(rule["verbs"])
+        name = " ".join([f"{resource}.{group}" if group else resource, *rule.get("resourceNames", ())])
+        assert name not in found
+        found[name] = set(rule["verbs"])
+    return found
+
+
+def test_a_job_runs_the_workflows_of_the_values_once() -> None:
+    values = {
+        "workflows": {
+            "files": {"b.yml": WORKFLOW, "a.yml": WORKFLOW},
+            "templates": {"job.yml": "  kind: {{.kind}}\n"},
+            "paths": ["workflows/k8s/test-job.yml"],
+            "variables": {"count": 10_000_000, "text": "a,b", "yes": True},
+        },
+        "extraArgs": ["--log-format=json"],
+    }
+    objects = render(values)
+    assert set(objects) == {
+        ("ServiceAccount", "test-knavtool"),
+        ("ClusterRole", "tests-test-knavtool"),
+        ("ClusterRoleBinding", "tests-test-knavtool"),
+        ("ConfigMap", "test-knavtool-workflows"),
+        ("Job", "test-knavtool-1"),
+    }
+    spec = objects["Job", "test-knavtool-1"]["spec"]
+    assert spec["backoffLimit"] == 0
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    container = spec["template"]["spec"]["containers"][0]
+    assert container["args"] == [
+        "run",
+        "/workflows/a.yml",
+        "/workflows/b.yml",
+        "workflows/k8s/test-job.yml",
+        "--report=/reports",
+        "--cleanup",
+        "--set=count=10000000",
+        "--set=text=a,b",
+        "--set=yes=true",
+        "--log-format=json",
+    ]
+    data = objects["ConfigMap", "test-knavtool-workflows"]["data"]
+    (volume,) = [one for one in spec["template"]["spec"]["volumes"] if one["name"] == "workflows"]
+    files = {one["path"]: data[one["key"]] for one in volume["configMap"]["items"]}
+    assert files == {"a.yml": WORKFLOW, "b.yml": WORKFLOW, "templates/job.yml": "  kind: {{.kind}}\n"}
+
+
+def test_workflows_of_the_image_need_no_config_map() -> None:
+    assert not [name for kind, name in render(ONE_TASK) if kind == "ConfigMap"]
+    assert [one["name"] for one in pod(ONE_TASK)["volumes"]] == ["tmp", "reports"]
+
+
+def test_reports_can_be_kept() -> None:
+    spec = pod({**JOB, "reports": {"persistentVolumeClaim": "kept"}})
+    assert {"name": "reports", "persistentVolumeClaim": {"claimName": "kept"}} in spec["volumes"]
+    assert spec["securityContext"]["fsGroup"] == 65532
+    assert "fsGroup" not in pod(JOB)["securityContext"]
+
+
+def test_a_server_has_a_service_probes_and_a_token() -> None:
+    objects = render(SERVER)
+    assert {kind for kind, _ in objects} == {
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Secret",
+        "Service",
+        "Deployment",
+    }
+    deployment = objects["Deployment", "test-knavtool"]
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]["type"]) == (1, "Recreate")
+    template = deployment["spec"]["template"]
+    selector = deployment["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= template["metadata"]["labels"].items()
+    service = objects["Service", "test-knavtool"]["spec"]
+    assert service["selector"] == selector
+    container = template["spec"]["containers"][0]
+    assert container["args"] == ["serve", "--listen=0.0.0.0:8080", "--token-file=/token/token"]
+    assert container["ports"] == [{"name": service["ports"][0]["targetPort"], "containerPort": 8080}]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    (volume,) = [one for one in template["spec"]["volumes"] if one["name"] == "token"]
+    assert volume["secret"]["secretName"] == "test-knavtool-token"
+    # 40 random characters, encoded once more by Kubernetes' rule for Secrets.
+    assert len(objects["Secret", "test-knavtool-token"]["data"]["token"]) >= 54
+
+
+def test_the_token_of_an_existing_secret() -> None:
+    token = {"existingSecret": "mine", "key": "api-token"}
+    values = {**SERVER, "server": {"port": 80, "token": token}}
+    assert "Secret" not in {kind for kind, _ in render(values)}
+    (volume,) = [one for one in pod(values)["volumes"] if one["name"] == "token"]
+    assert volume["secret"] == {"secretName": "mine", "items": [{"key": "api-token", "path": "token"}]}
+
+
+@pytest.mark.parametrize("values", [JOB, SERVER], ids=["job", "server"])
+def test_a_pod_is_restricted_and_keeps_off_virtual_nodes(values: dict[str, Any]) -> None:
+    spec = pod({**values, "tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "ssd"}})
+    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    container = spec["containers"][0]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]  # noqa: S108 - a path in the container
+    assert {"name": "tmp", "emptyDir": {}} in spec["volumes"]
+    terms = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert terms == [{"matchExpressions": [{"key": "type", "operator": "NotIn", "values": ["kwok"]}]}]
+    assert (spec["nodeSelector"], spec["tolerations"]) == ({"disk": "ssd"}, [{"operator": "Exists"}])
+
+
+@pytest.mark.parametrize("values", [JOB, SERVER], ids=["job", "server"])
+def test_everything_has_the_usual_labels(values: dict[str, Any]) -> None:
+    for item in render(values).values():
+        labels = item["metadata"]["labels"]
+        assert labels["app.kubernetes.io/name"] == "knavtool"
+        assert labels["app.kubernetes.io/instance"] == "test"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["app.kubernetes.io/version"] == __version__
+        assert labels["helm.sh/chart"].startswith("knavtool-")
+
+
+def test_the_role_has_what_all_task_types_need_and_nothing_for_all() -> None:
+    role = rules(render(JOB)["ClusterRole", "tests-test-knavtool"])
+    assert role["jobs.batch"] == {"create", "delete", "get", "list", "patch", "watch"}
+    assert role["jobs/status.batch"] == {"patch"}
+    assert role["nodes/status"] == {"patch"}
+    assert role["services/proxy prometheus-operated:9090"] == {"get"}
+    assert "services/proxy" not in role
+    assert "customresourcedefinitions.apiextensions.k8s.io" not in role
+    assert "secrets" not in role
+    assert not [name for name, verbs in role.items() if "*" in name or "*" in verbs]
+
+
+def test_the_role_of_few_task_types_is_small() -> None:
+    values = {**JOB, "tasks": ["SubmitObj", "CheckPod", "Sleep"]}
+    assert rules(render(values)["ClusterRole", "tests-test-knavtool"]) == {
+        "events": {"list", "watch"},
+        "jobs.batch": {"create", "delete", "get", "list", "watch"},
+        "nodes": {"list"},
+        "pods": {"create", "delete", "get", "list", "watch"},
+    }
+
+
+def test_rights_on_what_lives_in_namespaces_can_be_given_in_some_only() -> None:
+    values = {
+        **JOB,
+        "tasks": ["Configure", "SubmitObj"],
+        "objects": [
+            {"apiGroups": ["batch"], "resources": ["jobs"]},
+            {"apiGroups": ["kueue.x-k8s.io"], "resources": ["clusterqueues"], "clusterScoped": True},
+        ],
+        "rbac": {"namespaces": ["a", "b"]},
+    }
+    objects = render(values)
+    everywhere = rules(objects["ClusterRole", "tests-test-knavtool"])
+    assert set(everywhere) == {
+        "clusterqueues.kueue.x-k8s.io",
+        "leases.coordination.k8s.io",
+        "namespaces",
+        "nodes",
+        "nodes/status",
+        "priorityclasses.scheduling.k8s.io",
+    }
+    for namespace in ("a", "b"):
+        there = rules(objects["Role", f"{namespace}/tests-test-knavtool"])
+        assert set(there) == {"configmaps", "deployments.apps", "jobs.batch", "pods"}
+        binding = objects["RoleBinding", f"{namespace}/tests-test-knavtool"]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "test-knavtool", "namespace": "tests"}]
+
+
+def test_tasks_that_need_nothing_get_no_role() -> None:
+    assert "ClusterRole" not in {kind for kind, _ in render({**JOB, "tasks": ["Sleep"]})}
+
+
+def test_definitions_can_be_submitted() -> None:
+    definitions = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]}
+    values = {**JOB, "tasks": ["SubmitObj"], "objects": [{**definitions, "clusterScoped": True}]}
+    role = rules(render(values)["ClusterRole", "tests-test-knavtool"])
+    assert role == {"customresourcedefinitions.apiextensions.k8s.io": {"create", "delete", "get", "list", "watch"}}
+
+
+def test_an_account_of_somebody_else_gets_no_rights_if_so_wanted() -> None:
+    values = {**JOB, "rbac": {"create": False}, "serviceAccount": {"create": False, "name": "mine"}}
+    assert {kind for kind, _ in render(values)} == {"ConfigMap", "Job"}
+    assert pod(values)["serviceAccountName"] == "mine"
+
+
+BAD = [
+    ({"mode": "daemon"}, "at '/mode': value must be one of 'job', 'server'"),
+    ({**JOB, "imagee": {}}, "additional properties 'imagee' not allowed"),
+    ({**JOB, "image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy'"),
+    ({**JOB, "tasks": ["CheckPods"]}, "at '/tasks/0': value must be one of 'Configure'"),
+    ({**JOB, "objects": [{"apiGroups": ["*"], "resources": ["*"]}]}, "'/objects/0/apiGroups/0': '*' does not match"),
+    ({**JOB, "objects": [{"resources": ["jobs"]}]}, "missing property 'apiGroups'"),
+    ({"workflows": {"files": {"dir/a.yml": WORKFLOW}}}, "invalid propertyName 'dir/a.yml'"),
+    ({"workflows": {"files": {"a.yml": {"tasks": []}}}}, "at '/workflows/files/a.yml': got object, want string"),
+    ({**SERVER, "server": {"port": "http"}}, "at '/server/port': got string, want integer"),
+    ({}, "a job needs a workflow: give workflows.files or workflows.paths"),
+    ({**JOB, "serviceAccount": {"create": False}}, "serviceAccount.name is needed when serviceAccount.create is false"),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), BAD, ids=[said for _, said in BAD])
+def test_wrong_values_are_refused(values: dict[str, Any], said: str) -> None:
+    assert said in refusal(values)
+
+
+def test_lint_has_nothing_to_say() -> None:
+    done = helm("lint", CHART, "--strict", values=JOB)
+    assert done.returncode == 0, done.stdout
+    assert "[WARNING]" not in done.stdout
+    assert "[ERROR]" not in done.stdout
+
+
+def test_the_schema_knows_every_task_type_and_value() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    known = schema["properties"]["tasks"]["items"]["enum"]
+    assert sorted(known) == sorted(RIGHTS)
+    assert set(known) >= set(TASK_TYPES)
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(schema["properties"]) == {*values, "global"}
+
+
+def test_the_chart_has_the_version_of_the_program() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == __version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", chart["version"])
