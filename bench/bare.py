@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
 WIDTH = 32
+MERGE_PATCH = "application/merge-patch+json"
 
 
 class Bare:
@@ -34,13 +35,19 @@ class Bare:
         """POST every body to `path`."""
         return await self._drain(("POST", path, body) for body in bodies)
 
+    async def patch(self, bodies: Iterable[tuple[str, bytes]]) -> float:
+        """PATCH every path with its merge patch."""
+        return await self._drain((("PATCH", path, body) for path, body in bodies), MERGE_PATCH)
+
     async def delete(self, paths: Iterable[str]) -> float:
         """DELETE every path."""
         return await self._drain(("DELETE", path, None) for path in paths)
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, *, content_type: str = "application/json"
+    ) -> bytes:
         """One request; returns the answer."""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": content_type}
         async with self._session.request(method, self._server + path, data=body, headers=headers) as response:
             answer = await response.read()
             if response.status >= 300:
@@ -65,12 +72,14 @@ class Bare:
                     version = event["object"]["metadata"]["resourceVersion"]
                     yield event["object"]
 
-    async def _drain(self, requests: Iterable[tuple[str, str, bytes | None]]) -> float:
+    async def _drain(
+        self, requests: Iterable[tuple[str, str, bytes | None]], content_type: str = "application/json"
+    ) -> float:
         pending = iter(requests)
 
         async def worker() -> None:
             for method, path, body in pending:
-                await self.send(method, path, body)
+                await self.send(method, path, body, content_type=content_type)
 
         start = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(WIDTH)))

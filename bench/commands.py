@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -9,18 +10,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.measurement import BenchError
 from bench.setting import KNAVTOOL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 _GRACE_SECONDS = 60.0
+_LONGEST_LINE = 2**24
 # A process starts with the peak of the one that forked it, so the measured one is forked by a small one.
 _PEAK = """
 import os, sys
@@ -36,23 +39,40 @@ sys.exit(os.waitstatus_to_exitcode(status) % 256)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A command that ended well: wall time in seconds, what it wrote."""
+    """A command that ended well: when it was started by CLOCK_MONOTONIC, wall time in seconds, what it wrote."""
 
+    started: float
     seconds: float
     stdout: str
     stderr: str
 
+    @property
+    def ended(self) -> float:
+        """When it had ended."""
+        return self.started + self.seconds
+
     def step(self, kind: str, name: str) -> float:
         """The seconds of a step, from the events of `--log-format json`; 0 if there was none."""
+        return sum(float(event["duration"]) for event in self._events(kind, name) if event["event"] == "ended")
+
+    def span(self, kind: str, name: str) -> tuple[float, float]:
+        """When a step began and ended, by CLOCK_MONOTONIC; the events tell milliseconds."""
+        began, ended = (moment(event) for event in self._events(kind, name) if event["event"] in ("started", "ended"))
+        return began, ended
+
+    def _events(self, kind: str, name: str) -> list[dict[str, Any]]:
         events = [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
         numbers = {
             event["step"]
             for event in events
             if event["event"] == "started" and (event.get("kind"), event.get("name")) == (kind, name)
         }
-        return sum(
-            float(event["duration"]) for event in events if event["event"] == "ended" and event["step"] in numbers
-        )
+        return [event for event in events if event.get("step") in numbers]
+
+
+def moment(event: Mapping[str, Any]) -> float:
+    """When an event of `--log-format json` happened, by CLOCK_MONOTONIC, which all processes of a machine share."""
+    return datetime.fromisoformat(event["time"]).timestamp() - (time.time() - time.monotonic())
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
@@ -62,7 +82,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | N
     ^C reaches this process alone, which then passes it on once; a second signal would cut the command's cleanup short.
     """
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-        start = time.perf_counter()
+        start = time.monotonic()
         process = subprocess.Popen(
             list(command), env=dict(environment), cwd=cwd, stdout=stdout, stderr=stderr, start_new_session=True
         )
@@ -71,10 +91,10 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | N
         except BaseException:
             _end(process)
             raise
-        seconds = time.perf_counter() - start
+        seconds = time.monotonic() - start
         stdout.seek(0)
         stderr.seek(0)
-        finished = Finished(seconds=seconds, stdout=stdout.read(), stderr=stderr.read())
+        finished = Finished(started=start, seconds=seconds, stdout=stdout.read(), stderr=stderr.read())
     if code != 0:
         shown = " ".join(Path(word).name if word.startswith("/") else word for word in command)
         raise BenchError(f"`{shown[:200]}` ended with {code}:\n{(finished.stderr or finished.stdout)[-1500:].strip()}")
@@ -84,6 +104,38 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | N
 def knavtool(environment: Mapping[str, str], *arguments: str) -> Finished:
     """Run knavtool; its events are on stderr."""
     return run([KNAVTOOL, "--log-format", "json", *arguments], environment)
+
+
+@asynccontextmanager
+async def talking(environment: Mapping[str, str], *arguments: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """Run knavtool and hand over its events as it tells them; raises BenchError when it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *[KNAVTOOL, "--log-format", "json", *arguments],
+        env=dict(environment),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        limit=_LONGEST_LINE,
+    )
+    assert process.stderr is not None
+    last: list[str] = []
+
+    async def events(stream: asyncio.StreamReader) -> AsyncIterator[dict[str, Any]]:
+        async for line in stream:
+            if line.startswith(b"{"):
+                yield json.loads(line)
+            else:
+                last.append(line.decode().rstrip())
+
+    try:
+        yield events(process.stderr)
+        if await process.wait():
+            told = "\n".join(last[-20:])
+            raise BenchError(f"`knavtool {arguments[0]}` ended with {process.returncode}:\n{told}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def peak_megabytes(environment: Mapping[str, str], *arguments: str) -> float:

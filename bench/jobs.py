@@ -66,6 +66,15 @@ tasks:
     params:
       suspend: %s
 """
+# A check that refers to the Jobs makes the run follow their pods while it submits. There are no nodes for them.
+_CHECK = """\
+- id: pending
+  type: CheckPod
+  params:
+    refTaskId: submit
+    status: Pending
+    timeout: 5m
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +108,11 @@ class Jobs:
         return seconds
 
 
-def jobs(setting: Setting, count: int, *, suspend: bool) -> Jobs:
+def jobs(setting: Setting, count: int, *, suspend: bool, check: bool = False) -> Jobs:
     """`count` Jobs of one pod; what the bare loop sends is what `knavtool run --dry-run` prints."""
     setting.file("bench-job.yml", _TEMPLATE)
-    workflow = setting.file("bench-workflow.yml", _WORKFLOW % (count, str(suspend).lower()))
+    text = _WORKFLOW % (count, str(suspend).lower()) + (_CHECK if check else "")
+    workflow = setting.file("bench-workflow.yml", text)
     printed = commands.run([KNAVTOOL, "run", "--dry-run", str(workflow)], setting.environment()).stdout
     documents = [document for document in yaml.load_all(printed, yaml.CSafeLoader) if document]
     if len(documents) != count:

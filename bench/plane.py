@@ -40,8 +40,9 @@ _BINARIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """A running control plane; `started` is how many seconds the command took that made it."""
+    """A running control plane; `started` is how many seconds the command took that made it, `directory` its place."""
 
+    directory: Path
     environment: dict[str, str]
     started: float
 
@@ -89,7 +90,7 @@ def _started(setting: Setting, up: list[str], down: list[str]) -> Iterator[Plane
     variables["PATH"] = f"{Path(setting.programs['kubectl']).parent}:{variables['PATH']}"
     try:
         finished = commands.run(up, variables)
-        yield Plane(environment=variables, started=finished.seconds)
+        yield Plane(directory=directory, environment=variables, started=finished.seconds)
     finally:
         with commands.uninterrupted():
             try:

@@ -13,6 +13,9 @@ from bench.measurements import (
     nodes_delete,
     nodes_memory,
     nodes_reapply,
+    pods_detect,
+    pods_memory,
+    scaling,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +29,11 @@ ALL: tuple[Measurement, ...] = (
     nodes_reapply.MEASUREMENT,
     nodes_delete.MEASUREMENT,
     nodes_memory.MEASUREMENT,
-    jobs_submit.MEASUREMENT,
+    jobs_submit.measurement(checked=False),
+    jobs_submit.measurement(checked=True),
     jobs_complete.MEASUREMENT,
+    scaling.MEASUREMENT,
+    pods_detect.measurement(churn=0),
+    pods_detect.measurement(churn=300),
+    pods_memory.MEASUREMENT,
 )
