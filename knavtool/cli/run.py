@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -13,8 +14,13 @@ from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from knavtool.kube.limiting import RateLimit
     from knavtool.report.recorder import Recorder
     from knavtool.workflow.plan import Plan
+
+_QPS_ELSEWHERE = 500.0
 
 
 def run(
@@ -48,9 +54,23 @@ def run(
         typer.Option("--json", envvar="KNAVTOOL_JSON", help="Write a JSON report to this file."),
     ] = None,
     qps: Annotated[
-        float,
-        typer.Option("--qps", min=0, envvar="KNAVTOOL_QPS", help="At most this many requests per second; 0: no limit."),
-    ] = 0,
+        Optional[float],  # noqa: UP045 - see above
+        typer.Option(
+            "--qps",
+            min=0,
+            envvar="KNAVTOOL_QPS",
+            help="At most this many requests per second, 0: no limit. Default: 0 on local clusters, 500 elsewhere.",
+        ),
+    ] = None,
+    burst: Annotated[
+        Optional[int],  # noqa: UP045 - see above
+        typer.Option(
+            "--burst",
+            min=1,
+            envvar="KNAVTOOL_BURST",
+            help="How many requests may go out at once; by default those of 1 s.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan and every object, send nothing."),
@@ -74,8 +94,9 @@ def run(
         run_async(_print(target, planned))
         return
     recorder = Recorder(epoch=time.time() - time.monotonic())
+    limit = partial(_limit, target.environment, qps, burst)
     try:
-        passed = run_async(_execute(target, planned, recorder, cleanup=cleanup, cleanup_timeout=seconds, qps=qps))
+        passed = run_async(_execute(target, planned, recorder, cleanup=cleanup, cleanup_timeout=seconds, limit=limit))
     finally:
         _write_reports(recorder, report, junit, json)
     if not passed:
@@ -95,8 +116,24 @@ async def _print(target: options.Target, planned: Plan) -> None:
     sys.stdout.writelines(rendered.text())
 
 
+def _limit(environment: Mapping[str, str], qps: float | None, burst: int | None, server: str) -> RateLimit:
+    """The rate limit for a server: what was asked for, otherwise none for a cluster that is here for us alone."""
+    from knavtool.cluster.engines.local.plan import is_local
+    from knavtool.kube.limiting import RateLimit
+
+    if qps is None:
+        qps = 0 if is_local(server, environment) else _QPS_ELSEWHERE
+    return RateLimit(qps, burst or max(int(qps), 1))
+
+
 async def _execute(
-    target: options.Target, planned: Plan, recorder: Recorder, *, cleanup: bool, cleanup_timeout: float, qps: float
+    target: options.Target,
+    planned: Plan,
+    recorder: Recorder,
+    *,
+    cleanup: bool,
+    cleanup_timeout: float,
+    limit: Callable[[str], RateLimit],
 ) -> bool:
     """render > connect > preflight > execute."""
     from knavtool.cli.programs import helm as helm_program
@@ -108,12 +145,16 @@ async def _execute(
     with progress(target.settings, listen=[recorder]) as steps:
         rendered = await rendering.render(planned, await helm_program(target, steps))
         async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
+            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, limit=limit
         ) as gateway:
             await preflight(gateway, rendered)
-            return await runner.execute(
+            passed = await runner.execute(
                 rendered, gateway, steps=steps, cleanup=cleanup, cleanup_timeout=cleanup_timeout
             )
+            if not passed and gateway.trouble is not None:
+                # A check that saw nothing any more does not say that what it expected did not happen.
+                raise gateway.trouble
+            return passed
 
 
 def _check_reports(directory: Path | None, *files: Path | None) -> None:
