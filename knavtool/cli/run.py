@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from knavtool.kube.client import Client
+    from knavtool.kube.limiting import RateLimit
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -66,10 +69,8 @@ def run(
             "$GITHUB_STEP_SUMMARY names, if it is set.",
         ),
     ] = None,
-    qps: Annotated[
-        float,
-        typer.Option("--qps", min=0, envvar="KNAVTOOL_QPS", help="At most this many requests per second; 0: no limit."),
-    ] = 0,
+    qps: Qps = None,
+    burst: Burst = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045 - see above
         typer.Option(
@@ -136,13 +137,13 @@ def run(
                 facts,
                 cleanup=cleanup,
                 cleanup_timeout=seconds,
-                qps=qps,
+                limit=rate_limit(target.environment, qps, burst),
                 prometheus=prometheus,
             )
             passed = run_async(work)
         else:
             request = {
-                "options": {"cleanup": cleanup, "cleanupTimeout": cleanup_timeout, "qps": qps},
+                "options": {"cleanup": cleanup, "cleanupTimeout": cleanup_timeout, "qps": qps, "burst": burst},
                 "variables": variables,
                 "compat": compat,
             }
@@ -175,12 +176,11 @@ async def _execute(
     *,
     cleanup: bool,
     cleanup_timeout: float,
-    qps: float,
+    limit: Callable[[str], RateLimit],
     prometheus: str | None,
 ) -> bool:
     """Execute the plan from here."""
     from contextlib import asynccontextmanager
-    from functools import partial
 
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
@@ -192,7 +192,7 @@ async def _execute(
     @asynccontextmanager
     async def connected() -> AsyncIterator[Client]:
         async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, qps=qps
+            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, limit=limit
         ) as gateway:
             facts.server, facts.context = await gateway.version(), gateway.context
             with facts.measured():

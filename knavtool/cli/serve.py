@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.limits import rate_limit
 from knavtool.cli.on_server import generated_token
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
@@ -140,7 +141,7 @@ async def _serve(
         return await execution.carry_out(
             plan,
             helm=helm,
-            connect=partial(to_cluster, qps=options.qps),
+            connect=partial(to_cluster, limit=rate_limit(target.environment, options.qps, options.burst)),
             steps=steps,
             cleanup=options.cleanup,
             cleanup_timeout=parse_duration(options.cleanup_timeout),

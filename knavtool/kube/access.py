@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import ClusterError, DocumentError, UsageError
+from knavtool.kube.credentials import Credentials, from_file, from_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -17,11 +17,16 @@ SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/toke
 """Where a pod finds its token; the certificate of the API server's authority, `ca.crt`, is beside it."""
 
 
+async def _no_other(refused: Mapping[str, str]) -> None:
+    """Nothing to renew."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How to reach an API server.
 
-    `headers` gives the authentication headers of the next request; it may refresh a token.
+    `headers` gives the authentication headers of the next request. `renew` is told those that the server refused; if
+    there are others, `headers` gives them from then on.
     `certificate` is the client certificate's file, named in error messages about expiry.
     `server_name` is what the server's certificate must be for, if that is not its address.
     `context` is its name in the kubeconfig, empty inside a cluster.
@@ -30,6 +35,7 @@ class Access:
     server: str
     tls: ssl.SSLContext | None
     headers: Callable[[], Awaitable[Mapping[str, str]]]
+    renew: Callable[[Mapping[str, str]], Awaitable[None]] = _no_other
     certificate: Path | None = None
     proxy: str | None = None
     server_name: str | None = None
@@ -93,26 +99,33 @@ async def load(kubeconfig: str | None, context: str | None) -> Access:
         raise DocumentError(f"{where}: not YAML: {error}") from error
     except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise DocumentError(f"{where}: not a usable kubeconfig: {error}") from error
-    refreshing = asyncio.Lock()
-
-    async def headers() -> Mapping[str, str]:
-        if hasattr(loader, "exec_plugin_expiry"):
-            # The token of a credential plugin lasts minutes; the loader asks for a new one when it has expired.
-            async with refreshing:
-                await loader.load_from_exec_plugin()
-                configuration.api_key["BearerToken"] = loader.token
-        settings = await configuration.auth_settings()
-        return {setting["key"]: setting["value"] for setting in settings.values()}
-
+    credentials = await _credentials(configuration, loader)
     return Access(
         server=configuration.host.rstrip("/"),
         tls=_tls(configuration) if configuration.host.startswith("https") else None,
-        headers=headers,
+        headers=credentials.headers,
+        renew=credentials.renew,
         certificate=Path(configuration.cert_file) if configuration.cert_file else None,
         proxy=configuration.proxy,
         server_name=configuration.tls_server_name,
         context=str(loader.current_context["name"]) if loader is not None else "",
     )
+
+
+async def _credentials(configuration: Any, loader: Any) -> Credentials:
+    """Where the token comes from; `loader` is None in a pod."""
+    if loader is None:
+        return from_file(SERVICE_ACCOUNT_TOKEN)
+    token = configuration.api_key.get("BearerToken", "")
+    user: Any = loader._user  # noqa: SLF001 - the loader does not say where a token came from
+    if not user:
+        return Credentials((token, None))
+    if "tokenFile" in user:
+        return from_file(Path(loader._get_base_path(user.path), user["tokenFile"]))  # noqa: SLF001 - see above
+    if "exec" in user and not configuration.cert_file:
+        # The loader goes on without a token when the plugin fails; asked again, the plugin tells why.
+        return await from_plugin(user["exec"], token, str(getattr(loader, "exec_plugin_expiry", "")))
+    return Credentials((token, None))
 
 
 def _tls(configuration: object) -> ssl.SSLContext:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import orjson
@@ -22,11 +25,12 @@ from knavtool.kube.transport import Transport
 from knavtool.kube.watching import watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from knavtool.kube.gateway import WatchEvent
 
+_CLOCK_TOLERANCE = 2.0
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
@@ -35,30 +39,33 @@ _REVIEWS = Resource(
 )
 
 
+def _no_limit(server: str) -> RateLimit:  # noqa: ARG001 - the same for all servers
+    return RateLimit()
+
+
 @asynccontextmanager
 async def connect(
     *,
     kubeconfig: Path | None,
     context: str | None,
     environment: Mapping[str, str] | None = None,
-    qps: float = 0,
-    burst: int = 0,
+    limit: Callable[[str], RateLimit] = _no_limit,
     patience: float = 60.0,
 ) -> AsyncIterator[Client]:
     """Open a client for the cluster of a kubeconfig; raises Unreachable or Unauthorized at once if nothing works.
 
     `environment` is consulted for $KUBECONFIG and $HOME when `kubeconfig` is None.
-    `qps` 0 means no rate limit. `patience` is how many seconds a failing request is retried.
+    `limit` gives the rate limit for a server's URL. `patience` is how many seconds a failing request is retried.
     """
-    file = accesses.kubeconfig_argument(kubeconfig, environment or {})
-    async with open_client(await accesses.load(file, context), qps=qps, burst=burst, patience=patience) as client:
+    access = await accesses.load(accesses.kubeconfig_argument(kubeconfig, environment or {}), context)
+    async with open_client(access, limit=limit(access.server), patience=patience) as client:
         await client.version()
         yield client
 
 
 @asynccontextmanager
 async def open_client(
-    access: accesses.Access, *, qps: float = 0, burst: int = 0, patience: float = 60.0
+    access: accesses.Access, *, limit: RateLimit | None = None, patience: float = 60.0
 ) -> AsyncIterator[Client]:
     """Open a client without asking the server for anything yet."""
     import aiohttp
@@ -72,8 +79,7 @@ async def open_client(
     ) as session:
         # aiohttp would repeat lost GETs and DELETEs by itself, unseen; whether a DELETE was lost matters to its answer.
         session._retry_connection = False  # noqa: SLF001 - there is no option for it
-        limit = RateLimit(qps, burst or max(int(qps), 1))
-        yield Client(Transport(access, session, limit=limit, patience=patience))
+        yield Client(Transport(access, session, limit=limit or RateLimit(), patience=patience))
 
 
 class Client:
@@ -105,6 +111,21 @@ class Client:
     def requests(self) -> int:
         """How many requests were sent, retries included."""
         return self._transport.sent
+
+    @property
+    def retries(self) -> int:
+        """How many requests were sent, or will be, because an earlier one failed; reopened watches included."""
+        return self._transport.retries
+
+    @property
+    def qps(self) -> float:
+        """How many requests per second are allowed; 0 means no limit."""
+        return self._transport.limit.qps
+
+    @property
+    def trouble(self) -> ClusterError | None:
+        """What the request that ended last says of the server, if it was unreachable or failed; None if all is well."""
+        return self._transport.trouble
 
     async def version(self) -> str:
         """The server's version, for example `v1.37.2`; not retried, so that a wrong address is told at once."""
@@ -235,6 +256,7 @@ class Client:
         metadata = (orjson.loads(body) if isinstance(body, bytes) else body).get("metadata", {})
         name = metadata.get("name", "")
         trouble: list[ClusterError] = []
+        began = time.monotonic()
         try:
             return await self._transport.request(
                 "POST",
@@ -250,7 +272,7 @@ class Client:
                 raise
             # An earlier attempt was sent but not answered, so the object may be the one we asked for.
             found = await self.get(resource, name, namespace=namespace)
-            if not _written_by_us(found):
+            if not _written_by_us(found) or _older(found, time.monotonic() - began, self._transport.date):
                 raise
             return found
 
@@ -357,6 +379,16 @@ class Client:
 
 def _where(namespace: str | None, name: str, subresource: str | None = None) -> str:
     return "/".join(filter(None, (namespace, name, subresource)))
+
+
+def _older(manifest: Manifest, seconds: float, date: str) -> bool:
+    """Whether an object was there before a request of `seconds` ago; `date` is the server's present Date header."""
+    created = manifest["metadata"].get("creationTimestamp")
+    if not created or not date:
+        return False
+    age = parsedate_to_datetime(date) - datetime.fromisoformat(created)
+    # Both times are in whole seconds, and the answer was on its way for a moment.
+    return age.total_seconds() > seconds + _CLOCK_TOLERANCE
 
 
 def _written_by_us(manifest: Manifest) -> bool:

@@ -8,17 +8,19 @@ import asyncio
 class RateLimit:
     """A token bucket: `qps` requests per second on average, `burst` at once; qps 0 means no limit."""
 
-    def __init__(self, qps: float, burst: int) -> None:
+    def __init__(self, qps: float = 0, burst: int = 1) -> None:
+        self.qps = qps
         self._interval = 1.0 / qps if qps > 0 else 0.0
         self._tolerance = self._interval * max(burst - 1, 0)
         self._next = 0.0
+        self._turn = asyncio.Lock()
 
     async def acquire(self) -> None:
-        """Wait until the next request may go out."""
+        """Wait until the next request may go out; who is cancelled meanwhile has taken nothing from those behind."""
         if not self._interval:
             return
-        now = asyncio.get_running_loop().time()
-        due = max(self._next, now)
-        self._next = due + self._interval
-        if (delay := due - self._tolerance - now) > 0:
-            await asyncio.sleep(delay)
+        async with self._turn:
+            loop = asyncio.get_running_loop()
+            if (delay := self._next - self._tolerance - loop.time()) > 0:
+                await asyncio.sleep(delay)
+            self._next = max(self._next, loop.time()) + self._interval

@@ -21,17 +21,20 @@ _BY_STATUS: dict[int, type[errors.ClusterError]] = {
     422: errors.Invalid,
     504: errors.DeadlineExceeded,
 }
+_HINTS = {"NamespaceTerminating": "wait until the namespace is gone and create it again, or use another one"}
+"""By the reason of a cause."""
 _LONGEST = 2000
 
 
 def refusal(status: int, body: bytes, request: str, *, hint: str = "") -> errors.ClusterError:
     """The error for an answer of 400 and above; `request` is for example "create pods default/x"."""
-    message, reason = _status_of(body)
+    message, reason, causes = _status_of(body)
     kind = _BY_STATUS.get(status, errors.ClusterError)
     if reason == "AlreadyExists":
         kind = errors.AlreadyExists
     if reason == "Expired":
         kind = errors.Expired
+    hint = hint or next((_HINTS[cause] for cause in causes if cause in _HINTS), "")
     text = message or (f"HTTP {status}" if status else "refused without a reason")
     return kind(f"{request}: {text[:_LONGEST]}", status=status, reason=reason, hint=hint)
 
@@ -42,12 +45,17 @@ def event_refusal(status: Mapping[str, object], request: str) -> errors.ClusterE
     return refusal(code if isinstance(code, int) else 0, orjson.dumps(status), request)
 
 
-def _status_of(body: bytes) -> tuple[str, str]:
+def _status_of(body: bytes) -> tuple[str, str, list[str]]:
+    """Message, reason, and the reasons of the causes."""
     try:
         status = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return body.decode(errors="replace").strip(), ""
+        return body.decode(errors="replace").strip(), "", []
     if not isinstance(status, dict):
-        return str(status), ""
+        return str(status), "", []
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    reasons = [str(cause.get("reason", "")) for cause in causes or () if isinstance(cause, dict)]
     # `error` is what Prometheus calls it, which may answer through the API server.
-    return str(status.get("message") or status.get("error") or ""), str(status.get("reason", ""))
+    said = status.get("message") or status.get("error") or ""
+    return str(said), str(status.get("reason", "")), reasons

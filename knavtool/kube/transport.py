@@ -32,6 +32,7 @@ _SILENCE_WITHIN = 300.0
 """Seconds; a watch that says nothing that long is asked anew, because a lost connection says nothing either. The server
 sends bookmarks about once a minute."""
 _UNAUTHORIZED = 401
+_REFUSED_WHILE_STARTING = frozenset({401, 403})
 _SERVER_ERROR = 500
 
 _NOT_RUNNING = "is the cluster running? `knavtool cluster status` tells, `knavtool cluster up` starts one"
@@ -46,7 +47,11 @@ _CERTIFICATE_HINTS = {
 
 
 class Transport:
-    """Sends requests; `sent` counts them, retries included."""
+    """Sends requests.
+
+    `sent` counts them, retries included; `retries` those that had to be sent because another one failed. `trouble` is
+    why the server did not serve the request that ended last, None if it did. `date` is the server's last Date header.
+    """
 
     def __init__(
         self, access: accesses.Access, session: aiohttp.ClientSession, *, limit: RateLimit, patience: float
@@ -54,31 +59,50 @@ class Transport:
         self.server = access.server
         self.context = access.context
         self.patience = patience
+        self.limit = limit
         self.sent = 0
+        self.retries = 0
+        self.trouble: ClusterError | None = None
+        self.date = ""
         self._access = access
         self._session = session
-        self._limit = limit
+        self._shaken = False
 
     @asynccontextmanager
     async def stream(self, path: str, purpose: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a long answer and hand over its lines; a broken connection raises Unreachable."""
         import aiohttp
 
-        await self._limit.acquire()
+        await self.limit.acquire()
+        credentials = await self._access.headers()
         self.sent += 1
         try:
             async with self._session.get(
                 _url(self.server, path, tuple((query or {}).items())),
-                headers=dict(await self._access.headers()),
+                headers=dict(credentials),
                 proxy=self._access.proxy,
                 server_hostname=self._access.server_name,
                 timeout=_timeout(_SILENCE_WITHIN),
             ) as response:
                 if response.status >= 400:
-                    raise self._refusal(response.status, await response.read(), purpose)
+                    raise await self._refused_stream(response.status, await response.read(), purpose, credentials)
+                self.trouble = None
                 yield _lines(response.content)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-            raise self._failure(error, purpose) from error
+            self.retries += 1
+            raise self._failed(self._failure(error, purpose)) from error
+
+    async def _refused_stream(
+        self, status: int, answer: bytes, purpose: str, credentials: Mapping[str, str]
+    ) -> ClusterError:
+        """The error for a stream that was not opened; whoever reads it asks again after Unreachable or _RETRIED."""
+        failure = self._refusal(status, answer, purpose)
+        if status not in _RETRIED:
+            if not await self._passing(status, credentials):
+                return failure
+            failure = Unreachable(failure.message, status=status, reason=failure.reason, hint=failure.hint)
+        self.retries += 1
+        return self._failed(failure)
 
     async def request(
         self,
@@ -100,9 +124,10 @@ class Transport:
         deadline = loop.time() + (self.patience if patience is None else patience)
         delay = _FIRST_DELAY
         while True:
-            await self._limit.acquire()
+            await self.limit.acquire()
+            credentials = await self._access.headers()
             try:
-                status, wait, answer = await self._send(method, url, body, headers)
+                status, wait, answer = await self._send(method, url, body, {**credentials, **(headers or {})})
             except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
                 failure, wait = self._failure(error, purpose), 0.0
                 lost = not isinstance(error, aiohttp.ClientConnectorError)
@@ -110,11 +135,14 @@ class Transport:
                     raise failure from error
             else:
                 if status < 400:
+                    self.trouble = None
                     return _decoded(answer)
                 failure = self._refusal(status, answer, purpose)
                 lost = status >= _SERVER_ERROR
-                if status not in _RETRIED:
+                if status not in _RETRIED and not await self._passing(status, credentials):
+                    self.trouble = None
                     raise failure
+            self._failed(failure)
             if lost and trouble is not None:
                 trouble.append(failure)
             pause = max(wait, delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
@@ -122,26 +150,55 @@ class Transport:
                 raise failure
             await asyncio.sleep(pause)
             delay = min(delay * 2, _LONGEST_DELAY)
+            self.retries += 1
 
     async def _send(
-        self, method: str, url: Any, body: bytes | None, headers: Mapping[str, str] | None
+        self, method: str, url: Any, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, float, bytes]:
         """Send once; returns status, seconds of Retry-After, body."""
-        merged = {"Content-Type": "application/json", "Accept": "application/json"}
-        merged.update(await self._access.headers())
-        if headers:
-            merged.update(headers)
         self.sent += 1
         async with self._session.request(
             method,
             url,
             data=body,
-            headers=merged,
+            headers={"Content-Type": "application/json", "Accept": "application/json", **headers},
             proxy=self._access.proxy,
             server_hostname=self._access.server_name,
             timeout=_timeout(_ANSWER_WITHIN),
         ) as response:
+            self.date = response.headers.get("Date", "")
             return response.status, _seconds(response.headers.get("Retry-After")), await response.read()
+
+    def _failed(self, failure: ClusterError) -> ClusterError:
+        """Remember that the server did not serve a request."""
+        self.trouble = failure
+        self._shaken = True
+        return failure
+
+    async def _passing(self, status: int, credentials: Mapping[str, str]) -> bool:
+        """Whether a refusal may be none the next time: with newer credentials, or when the server has started.
+
+        A server that has just started lets nobody in whom it has not read about yet; only when it says that it is
+        ready, its next refusal counts.
+        """
+        if status == _UNAUTHORIZED:
+            await self._access.renew(credentials)
+            if await self._access.headers() != credentials:
+                return True
+        if status not in _REFUSED_WHILE_STARTING or not self._shaken:
+            return False
+        self._shaken = not await self._ready()
+        return True
+
+    async def _ready(self) -> bool:
+        import aiohttp
+
+        await self.limit.acquire()
+        try:
+            status, _, _ = await self._send("GET", _url(self.server, "/readyz", ()), None, await self._access.headers())
+        except (aiohttp.ClientError, ConnectionError, TimeoutError):
+            return False
+        return status < 400
 
     def _refusal(self, status: int, answer: bytes, purpose: str) -> ClusterError:
         hint = accesses.credentials_hint(self._access.certificate) if status == _UNAUTHORIZED else ""

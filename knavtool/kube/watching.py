@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
-from knavtool.errors import ClusterError, Expired, Unreachable
+from knavtool.errors import ClusterError, Expired, NotFound, Unreachable
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
 from knavtool.kube.refusals import event_refusal
 
@@ -66,18 +66,31 @@ async def watch(
     delay = _FIRST_DELAY
     while True:
         following.answered = following.moved = False
+        began = loop.time()
         try:
             async for event in following.once():
                 yield event
             failing_since = None
         except Expired:
             following.forget_version()
+        except NotFound as error:
+            for event in following.all_gone():
+                yield event
+            raise NotFound(
+                f"watch {resource}: the cluster does not serve {resource.api_version} {resource.kind} any more",
+                status=error.status,
+                reason=error.reason,
+                hint="its CustomResourceDefinition was removed, and with it all objects of this kind",
+            ) from error
         except ClusterError as error:
             if not isinstance(error, Unreachable) and error.status not in _RETRIED:
                 raise
-            if failing_since is None or following.answered:
+            if following.answered:
                 failing_since = loop.time()
-            elif loop.time() - failing_since > patience:
+            elif failing_since is None:
+                # Listing is retried before it fails, and that time counts too.
+                failing_since = began
+            if loop.time() - failing_since > patience:
                 raise
         # Also after a regular end: a server or proxy that ends every watch at once must not be asked without a pause.
         delay = _FIRST_DELAY if following.moved else delay
@@ -115,6 +128,11 @@ class _Following:
     def forget_version(self) -> None:
         """List again next time, because the server no longer knows what happened since our version."""
         self._version = ""
+
+    def all_gone(self) -> Iterator[WatchEvent]:
+        """The deletion of everything that was told, because the kind itself is gone."""
+        while self._told:
+            yield _gone(*self._told.popitem())
 
     async def once(self) -> AsyncIterator[WatchEvent]:
         """List if needed, then follow one watch request to its end."""

@@ -55,9 +55,13 @@ class Options(_Model):
     cleanup_timeout: Annotated[str, AfterValidator(_duration)] = Field(
         default="5m", description="How long the cleanup may take, as Go writes durations."
     )
-    qps: float = Field(
-        default=0, ge=0, allow_inf_nan=False, description="At most this many requests per second; 0: no limit."
+    qps: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="At most this many requests per second, 0: no limit; by default 0 on a local cluster, else 500.",
     )
+    burst: int | None = Field(default=None, ge=1, description="How many requests may go out at once.")
 
 
 class PlainOptions(Options):

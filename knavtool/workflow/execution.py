@@ -49,7 +49,7 @@ async def carry_out(
         if metrics := metric_tasks(tasks):
             asked = await stack.enter_async_context(prometheus(gateway))
             await check_queries(asked, metrics)
-        return await runner.execute(
+        passed = await runner.execute(
             rendered,
             gateway,
             steps=steps,
@@ -57,4 +57,9 @@ async def carry_out(
             cleanup_timeout=cleanup_timeout,
             terminal=terminal,
             prometheus=asked,
+            figures=lambda: {"requests": gateway.requests, "retries": gateway.retries, "qps": gateway.qps},
         )
+        if not passed and gateway.trouble is not None:
+            # A check that saw nothing any more does not say that what it expected did not happen.
+            raise gateway.trouble
+        return passed

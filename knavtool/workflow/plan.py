@@ -227,5 +227,7 @@ def _node_labels(documents: Iterable[TaskDocument]) -> set[str] | None:
             entries, _ = parse_entries(document.document, (), document.params["nodes"])
             labels.update(*(entry.labels for entry in entries))
         elif document.type == "UpdateNodes" and document.valid:
-            labels.update((document.params["state"].get("metadata") or {}).get("labels") or {})
+            metadata = document.params["state"].get("metadata")
+            added = metadata.get("labels") if isinstance(metadata, dict) else None
+            labels.update(added if isinstance(added, dict) else ())
     return labels | {"kubernetes.io/hostname", "type"} if made else None

@@ -17,7 +17,7 @@ from knavtool.workflow.pods import essential
 from knavtool.workflow.task import Context, Outcome, Submissions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
@@ -40,8 +40,11 @@ async def execute(
     cleanup_timeout: float,
     terminal: Terminal | None = None,
     prometheus: Prometheus | None = None,
+    figures: Callable[[], Mapping[str, object]] = dict,
 ) -> bool:
     """Run the plan; True if every check passed. `terminal` and `prometheus` are for the tasks that need them.
+
+    `figures` of the gateway become data of the run.
 
     Raises what the API refused, or CancelledError when interrupted, in both cases after the cleanup.
     """
@@ -59,6 +62,7 @@ async def execute(
             await _clean_up(ledger, gateway, run, cleanup_timeout, raises=failure is None and passed)
         elif isinstance(failure, asyncio.CancelledError) and (left := ledger.summary()):
             run.note(f"interrupted without --cleanup; left behind: {left}", warning=True)
+        run.data.update(figures())
         if failure is not None:
             raise failure
         if not passed:

@@ -30,6 +30,6 @@ class Clock:
 
     def rule(self, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
         """Make modules wait by this clock."""
-        fake: Any = SimpleNamespace(get_running_loop=lambda: self, sleep=self.sleep)
+        fake: Any = SimpleNamespace(get_running_loop=lambda: self, sleep=self.sleep, Lock=asyncio.Lock)
         for module in modules:
             monkeypatch.setattr(module, "asyncio", fake)

@@ -7,6 +7,7 @@ import pytest
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, Unauthorized, Unreachable
 from knavtool.kube.access import Access
 from knavtool.kube.client import Client, open_client
+from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import CONFIG_MAPS, NODES
 from support.api_server import Answer, ApiServer, Drop, Silence, item, no_headers, refuse
 from support.clock import Clock
@@ -130,7 +131,7 @@ async def test_names_and_selectors_are_escaped(server: ApiServer, client: Client
 
 async def test_requests_wait_for_the_rate_limit(server: ApiServer, clock: Clock) -> None:
     server.on("GET", PATH, FOUND)
-    async with open_client(server.access(), qps=2, burst=1) as client:
+    async with open_client(server.access(), limit=RateLimit(2, 1)) as client:
         for _ in range(3):
             await client.get(NODES, "a")
     assert clock.slept == [0.5, 0.5]

@@ -10,8 +10,9 @@ from knavtool.cluster.components import hosted
 from knavtool.cluster.components.records import Component, component
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.settings import PROCESSES
+from knavtool.cluster.layout import cluster_files, cluster_names
 from knavtool.cluster.ports import LOOPBACK, require_free
-from knavtool.errors import UsageError
+from knavtool.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,6 +106,18 @@ def _require_same(files: ClusterFiles, before: Record, wanted: Wanted) -> None:
 def server_url(known: Record) -> str:
     """Where the API server of a cluster is."""
     return f"https://{LOOPBACK}:{known.ports[kwokctl.API_SERVER_PORT]}"
+
+
+def is_local(server: str, environment: Mapping[str, str]) -> bool:
+    """Whether this is the address of a local cluster of this user."""
+    for name in cluster_names(environment):
+        try:
+            known = record.load(cluster_files(name, environment))
+        except EngineError:
+            continue  # its record cannot be read, so nobody knows its address
+        if known is not None and server_url(known) == server:
+            return True
+    return False
 
 
 def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[str, str]) -> Iterator[str]:
