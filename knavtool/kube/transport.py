@@ -87,7 +87,10 @@ class Transport:
                 if response.status >= 400:
                     raise await self._refused_stream(response.status, await response.read(), purpose, credentials)
                 self.trouble = None
-                yield _lines(response.content)
+                try:
+                    yield _lines(response.content)
+                finally:
+                    _abort(response)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             self.retries += 1
             raise self._failed(self._failure(error, purpose)) from error
@@ -258,6 +261,12 @@ def _seconds(header: str | None) -> float:
 
 def _text(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of an answer that has no end; with a farewell by TLS it would outlive the client."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -68,8 +69,10 @@ async def watch(
         following.answered = following.moved = False
         began = loop.time()
         try:
-            async for event in following.once():
-                yield event
+            # Closed here and not when it is collected: then its connection would outlive the client.
+            async with aclosing(following.once()) as events:
+                async for event in events:
+                    yield event
             failing_since = None
         except Expired:
             following.forget_version()
@@ -134,7 +137,7 @@ class _Following:
         while self._told:
             yield _gone(*self._told.popitem())
 
-    async def once(self) -> AsyncIterator[WatchEvent]:
+    async def once(self) -> AsyncGenerator[WatchEvent]:
         """List if needed, then follow one watch request to its end."""
         if not self._version:
             async for event in self._list():
@@ -142,14 +145,15 @@ class _Following:
         if not self._synced:
             self._synced = True
             yield SYNCED
-        async for change, item in self._stream():
-            self._version = item["metadata"]["resourceVersion"]
-            if change is Change.DELETED:
-                self._told.pop(key_of(item), None)
-            elif change is not None:
-                self._told[key_of(item)] = _identity(item)
-            if change is not None:
-                yield WatchEvent(change, item)
+        async with aclosing(self._stream()) as changes:
+            async for change, item in changes:
+                self._version = item["metadata"]["resourceVersion"]
+                if change is Change.DELETED:
+                    self._told.pop(key_of(item), None)
+                elif change is not None:
+                    self._told[key_of(item)] = _identity(item)
+                if change is not None:
+                    yield WatchEvent(change, item)
 
     async def _list(self) -> AsyncIterator[WatchEvent]:
         """The difference between what is there and what was told, in pages, so that no list lies in memory whole."""
@@ -171,7 +175,7 @@ class _Following:
             yield _gone(key, self._told.pop(key))
         self._version = version
 
-    async def _stream(self) -> AsyncIterator[tuple[Change | None, Manifest]]:
+    async def _stream(self) -> AsyncGenerator[tuple[Change | None, Manifest]]:
         """One watch request: (change, object), or (None, object) for a bookmark, which only tells a version."""
         purpose = f"watch {self._resource}"
         query = {

@@ -10,6 +10,8 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
+import yaml
+
 from knavtool.cluster.layout import ClusterFiles
 from knavtool.kube.client import Client, connect
 from knavtool.kube.resource import Resource
@@ -42,6 +44,12 @@ class LocalCluster:
     def files(self) -> ClusterFiles:
         """Where the cluster keeps its files."""
         return ClusterFiles(self.root / "data" / "knavtool", self.name)
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        return str(next(one["cluster"]["server"] for one in config["clusters"] if one["name"] == self.context))
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ def write(
     authority: Path | None = None,
     client: Pair | None = None,
     token: str = "",
+    token_file: Path | None = None,
     server_name: str = "",
     command: str = "",
 ) -> Path:
@@ -33,6 +34,8 @@ def write(
     if server_name:
         cluster["tls-server-name"] = server_name
     user: dict[str, Any] = {"token": token} if token else {}
+    if token_file is not None:
+        user["tokenFile"] = str(token_file)
     if client is not None:
         user["client-certificate-data"] = base64.b64encode(client.certificate.read_bytes()).decode()
         user["client-key-data"] = base64.b64encode(client.key.read_bytes()).decode()
