@@ -8,6 +8,7 @@ import re
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -17,8 +18,10 @@ import pytest
 import yaml
 
 from knavtool import resources
+from knavtool.errors import ClusterError, Forbidden
 from knavtool.kube import access
 from knavtool.kube.client import Client, connect
+from knavtool.kube.prometheus import Prometheus, proxied_prometheus
 from knavtool.kube.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -189,7 +192,7 @@ def every_task(namespace: str, existing: str) -> list[dict[str, Any]]:
         "gpu": 8,
         "ttl": "1h",
     }
-    tasks = [
+    return [
         task(
             "Configure",
             timeout="60s",
@@ -218,8 +221,6 @@ def every_task(namespace: str, existing: str) -> list[dict[str, Any]]:
         task("Sleep", timeout="1ms"),
         task("Pause", timeout="1ms"),
     ]
-    assert {one["type"] for one in tasks} >= set(TASKS) - {"CheckMetric"}
-    return [one for one in tasks if one["type"] in TASKS]
 
 
 @pytest.fixture
@@ -241,7 +242,9 @@ def workflow(release: Release, tmp_path: Path) -> Path:
     }
     release.plane.ask(lambda client: client.create(DEPLOYMENTS, deployment, namespace=release.namespace))
     release.until_may("watch", PODS)
-    return write(tmp_path, *every_task(f"{release.namespace}-made", release.namespace), template=JOB)
+    tasks = every_task(f"{release.namespace}-made", release.namespace)
+    assert {one["type"] for one in tasks} == set(TASKS) - {"CheckMetric"}
+    return write(tmp_path, *tasks, template=JOB)
 
 
 def test_every_task_runs_with_the_rights_of_the_chart(
@@ -282,6 +285,36 @@ def test_the_verb_that_is_missing_is_named_before_anything_is_changed(
     assert missing == [said.format(release.namespace)]
     assert "nothing was changed" in done.stderr
     assert release.plane.ask(lambda client: client.list(NODES)) == []
+
+
+def test_the_prometheus_of_an_operator_may_be_asked_and_no_other_service(release: Release) -> None:
+    release.install({**AS_JOB, "tasks": ["CheckMetric"]})
+    for name in ("prometheus-operated", "other"):
+        body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"port": 9090}]}}
+        release.plane.ask(partial(Client.create, resource=SERVICES, body=body, namespace=release.namespace))
+
+    async def ask(client: Client) -> None:
+        async with asyncio.timeout(30):
+            while (prometheus := await _found(client)) is None:  # noqa: ASYNC110 - see `until_may`
+                await asyncio.sleep(0.05)
+        with pytest.raises(ClusterError, match="no endpoints available") as caught:
+            await prometheus.query("up", patience=0)
+        assert caught.value.status == 503
+        with pytest.raises(Forbidden):
+            await client.list(SERVICES)
+        with pytest.raises(Forbidden):
+            await client.transport.request(
+                "GET", f"/api/v1/namespaces/{release.namespace}/services/other:9090/proxy/", "ask another"
+            )
+
+    release.as_account(ask)
+
+
+async def _found(client: Client) -> Prometheus | None:
+    try:
+        return await proxied_prometheus(client)
+    except Forbidden:
+        return None
 
 
 async def test_a_pod_finds_its_cluster_by_itself(

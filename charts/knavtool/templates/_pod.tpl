@@ -3,6 +3,8 @@
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
 serviceAccountName: {{ include "knavtool.serviceAccountName" $root }}
+# For a Service called `knavtool` Kubernetes would set KNAVTOOL_PORT and the like, as if they were options.
+enableServiceLinks: false
 {{- with $values.image.pullSecrets }}
 imagePullSecrets:
 {{- range . }}

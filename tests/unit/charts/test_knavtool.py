@@ -7,9 +7,11 @@ import re
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from knavtool import __version__
+from knavtool.cli.app import cli
 from knavtool.documents.workflow import TASK_TYPES
 from knavtool.workflow.rights import RIGHTS
 from support.charts import CHART, helm, refusal, render
@@ -132,6 +134,7 @@ def test_the_token_of_an_existing_secret() -> None:
 def test_a_pod_is_restricted_and_keeps_off_virtual_nodes(values: dict[str, Any]) -> None:
     spec = pod({**values, "tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "ssd"}})
     assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert spec["enableServiceLinks"] is False
     container = spec["containers"][0]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -240,6 +243,14 @@ BAD = [
 @pytest.mark.parametrize(("values", "said"), BAD, ids=[said for _, said in BAD])
 def test_wrong_values_are_refused(values: dict[str, Any], said: str) -> None:
     assert said in refusal(values)
+
+
+@pytest.mark.parametrize("values", [{**JOB, "workflows": {**JOB["workflows"], "variables": {"a": 1}}}, SERVER])
+def test_the_program_knows_the_arguments(values: dict[str, Any]) -> None:
+    name, *given = pod(values)["containers"][0]["args"]
+    root: Any = typer.main.get_command(cli)
+    options = {option for parameter in root.commands[name].params for option in parameter.opts}
+    assert {argument.partition("=")[0] for argument in given if argument.startswith("-")} <= options
 
 
 def test_lint_has_nothing_to_say() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from knavtool import resources
 from knavtool.workflow import rights
-from knavtool.workflow.tasks import TASKS
+from knavtool.workflow.tasks import BLOCKS, TASKS
 
 FILE = resources.chart("knavtool") / "files" / "rights.yaml"
 
 
 def test_every_task_type_is_in_the_table() -> None:
-    assert set(rights.RIGHTS) >= set(TASKS)
+    assert set(rights.RIGHTS) == {*TASKS, *BLOCKS}
 
 
 def test_the_chart_has_the_same_table() -> None:
