@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, NotFound, blamed
 from knavtool.events import Result
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.gateway import FIELD_MANAGER
-from knavtool.kube.resource import JOBS
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.inventory import delete_nodes
-from knavtool.workflow.waits import until_gone, until_pods_gone
+from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
         failed: list[str] = []
         try:
             async with asyncio.timeout(timeout):
-                for group in reversed(ledger.groups):
-                    failed += await _undo_group(group, gateway, step)
+                for group in _in_order(ledger):
+                    failed += await _undo_group(group, gateway, step, _young(ledger))
         except TimeoutError:
             raise DeadlineExceeded(
                 f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}",
@@ -46,13 +47,26 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
         step.data["removed"] = wanted
 
 
-async def _undo_group(group: Group, gateway: Gateway, parent: Step) -> list[str]:
+def _in_order(ledger: Ledger) -> list[Group]:
+    """The last work first, but nodes at the end: pods of a node that is gone wait for a collector of half a minute."""
+    backwards = ledger.groups[::-1]
+    return sorted(backwards, key=lambda group: group.nodes is not None)
+
+
+def _young(ledger: Ledger) -> frozenset[str]:
+    """The API groups whose kinds this run has defined."""
+    return frozenset(
+        made.name.partition(".")[2] for made in ledger.made() if made.resource == CUSTOM_RESOURCE_DEFINITIONS
+    )
+
+
+async def _undo_group(group: Group, gateway: Gateway, parent: Step, young: frozenset[str]) -> list[str]:
     """Undo the work of one task; returns what went wrong."""
     if not group.made and not group.before and not group.changed and group.nodes is None:
         return []
     with parent.nested().step("undo", group.title) as step:
         failed: list[str] = []
-        for work in (_delete_made, _bring_back, _take_back, _undo_nodes):
+        for work in (partial(_delete_made, young=young), _bring_back, _take_back, _undo_nodes):
             try:
                 failed += await work(group, gateway, step)
             except* ClusterError as errors:
@@ -62,7 +76,7 @@ async def _undo_group(group: Group, gateway: Gateway, parent: Step) -> list[str]
         return failed
 
 
-async def _delete_made(group: Group, gateway: Gateway, step: Step) -> list[str]:
+async def _delete_made(group: Group, gateway: Gateway, step: Step, *, young: frozenset[str]) -> list[str]:
     """Delete objects with all that they own, and wait until both are gone."""
     waiting: list[Made] = []
     total = len(group.made)
@@ -73,7 +87,9 @@ async def _delete_made(group: Group, gateway: Gateway, step: Step) -> list[str]:
             return
         # Foreground: the object goes last, so waiting for it is waiting for all it owns. Jobs own their pods
         # directly, which can be waited for by themselves; for a thousand Jobs that takes half the time.
-        propagation = "Background" if made.resource == JOBS else "Foreground"
+        # The garbage collector learns of a new kind only after half a minute; until then it ends no such deletion.
+        direct = made.resource == JOBS or made.resource.group in young
+        propagation = "Background" if direct else "Foreground"
         if await gateway.delete(
             made.resource, made.name, namespace=made.namespace, propagation=propagation, uid=made.uid or None
         ):
@@ -90,9 +106,7 @@ async def _delete_made(group: Group, gateway: Gateway, step: Step) -> list[str]:
     refused = await for_each(list(group.made.values()), delete)
     if waiting:
         await until_gone(gateway, waiting, timeout=None, gone=gone)
-    jobs = [made for made in waiting if made.resource == JOBS]
-    for namespace in dict.fromkeys(job.namespace for job in jobs):
-        await until_pods_gone(gateway, namespace, {job.uid for job in jobs if job.namespace == namespace})
+    await until_pods_of_jobs_gone(gateway, waiting)
     return [f"{made}: {error.message}" for made, error in refused]
 
 

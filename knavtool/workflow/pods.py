@@ -76,6 +76,12 @@ class Census:
             "nodes": self.nodes(),
         }
 
+    def wrong(self) -> list[Manifest]:
+        """The pods that are not as expected."""
+        misplaced = [pod for pod, _ in self.misplaced]
+        status = self.expected.status
+        return misplaced + [pod for pod in self.pods if status and phase_of(pod) != status]
+
     def problems(self) -> Iterator[str]:
         """Why the expectation is not met, pods with the same reason in one line."""
         status, count = self.expected.status, self.expected.count

@@ -132,6 +132,7 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
     "DeleteObj": (
         Rule(("delete",), SUBMITTED),
         Rule(_FOLLOW, SUBMITTED, when="wait"),
+        Rule(_FOLLOW, PODS, when="wait", of=JOBS),
     ),
     "UpdateNodes": (
         Rule(("list", "patch"), NODES),

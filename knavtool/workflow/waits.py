@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from knavtool.errors import DeadlineExceeded
 from knavtool.kube.gateway import Change
-from knavtool.kube.resource import PODS
+from knavtool.kube.resource import JOBS, PODS
 from knavtool.kube.watching import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
-    from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Watcher
 
@@ -89,11 +88,21 @@ async def _until_gone(
                 return
 
 
-async def until_pods_gone(gateway: Gateway, namespace: str | None, owners: Collection[str]) -> None:
+async def until_pods_of_jobs_gone(watcher: Watcher, objects: Iterable[Known]) -> None:
+    """Wait until no pod belongs to one of the Jobs among the objects; Jobs own their pods directly."""
+    owners: dict[str | None, set[str]] = {}
+    for item in objects:
+        if item.resource == JOBS:
+            owners.setdefault(item.namespace, set()).add(item.uid)
+    for namespace, uids in owners.items():
+        await _until_pods_gone(watcher, namespace, uids)
+
+
+async def _until_pods_gone(watcher: Watcher, namespace: str | None, owners: Collection[str]) -> None:
     """Wait until no pod has one of the owners, which are uids."""
     left: set[str] = set()
     synced = False
-    async with aclosing(gateway.watch(PODS, namespace=namespace)) as events:
+    async with aclosing(watcher.watch(PODS, namespace=namespace)) as events:
         async for event in events:
             if event.synced:
                 synced = True

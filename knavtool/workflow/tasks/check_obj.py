@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.watching import key_of
+from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.matching import mismatches
+from knavtool.workflow.references import index_violations
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
@@ -53,11 +55,7 @@ class CheckObj:
         if planned is None:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
             return
-        template = planned.registration.template if planned.registration is not None else None
-        if template is not None and self.index >= len(template.blocks):
-            has = f"{len(template.blocks)} document{'s' if len(template.blocks) > 1 else ''}"
-            message = f"{self.index} is out of range: {template.file} has {has}, counted from 0"
-            yield self.document.violation(message, "index")
+        yield from index_violations(self.document, planned, self.index)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING
@@ -72,7 +70,7 @@ class CheckObj:
         if self.timeout is None:
             for live in await context.gateway.list(resource, namespace=namespace, field_selector=only):
                 sight.put(live)
-            return self._outcome(sight)
+            return await self._outcome(sight, context)
         synced = False
         try:
             async with (
@@ -89,9 +87,9 @@ class CheckObj:
                         break
         except TimeoutError:
             pass
-        return self._outcome(sight)
+        return await self._outcome(sight, context)
 
-    def _outcome(self, sight: _Sight) -> Outcome:
+    async def _outcome(self, sight: _Sight, context: Context) -> Outcome:
         total = len(sight.objects)
         data: dict[str, object] = {"expected": total, "matching": sight.matching}
         counts = f"{sight.matching} of {total} objects match"
@@ -108,7 +106,9 @@ class CheckObj:
             lines += [f"  {mismatch}" for mismatch in found]
         if len(wrong) > _SHOWN:
             lines.append(f"and {len(wrong) - _SHOWN} more objects")
-        return Outcome(passed=False, message="\n".join(lines), data=data)
+        events = await last_events(context.gateway, [item for item, _ in wrong])
+        data["events"] = events.data()
+        return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
 
 
 @dataclass(slots=True, kw_only=True)

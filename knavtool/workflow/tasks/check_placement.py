@@ -11,6 +11,7 @@ from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
 from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import partial_times
+from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.gangs import Gangs
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import why
@@ -96,7 +97,7 @@ class CheckPlacement:
             return self._waited(look)
         enough = await look.until(bound=submission.pod_count, timeout=self.timeout or 0.0)
         if not enough:
-            return self._unbound(look)
+            return await self._unbound(look, context)
         faults = [*self._partial(look), *await self._misplaced(context, look)]
         data = look.data()
         if faults:
@@ -114,7 +115,7 @@ class CheckPlacement:
         message = f"{len(early)} pods have a node, expected none for {self.waiting:g} s: {names}"
         return Outcome(passed=False, message=message, data=look.data())
 
-    def _unbound(self, look: _Look) -> Outcome:
+    async def _unbound(self, look: _Look, context: Context) -> Outcome:
         after = f" after {self.timeout:g} s" if self.timeout is not None else ""
         lines = []
         reasons: dict[str, list[str]] = {}
@@ -127,8 +128,10 @@ class CheckPlacement:
         head = f"{len(lines)} of {len(look.gangs)} gangs are not placed whole{after}"
         shown = [f"  {line}" for line in lines[:_SHOWN]]
         shown += [f"  {len(names)} pods ({names[0]}, …): {reason}" for reason, names in list(reasons.items())[:_SHOWN]]
-        data = {**look.data(), "problems": [*lines, *reasons]}
-        return Outcome(passed=False, message="\n".join([head, *shown]), data=data)
+        unbound = [times.pod for gang in look.gangs for times in gang.pods if times.bound is None]
+        events = await last_events(context.gateway, context.submissions[self.ref].objects(), unbound)
+        data = {**look.data(), "problems": [*lines, *reasons], "events": events.data()}
+        return Outcome(passed=False, message="\n".join([head, *shown, *events.lines()]), data=data)
 
     def _partial(self, look: _Look) -> Iterator[str]:
         for gang in look.gangs if self.all_or_nothing else ():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import PODS
+from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
@@ -77,17 +78,19 @@ class CheckPod:
             await look.once()
         else:
             await look.watch(self.timeout)
-        return self._outcome(look.seen)
+        return await self._outcome(look.seen, submission, context)
 
-    def _outcome(self, seen: Census) -> Outcome:
+    async def _outcome(self, seen: Census, submission: Submission, context: Context) -> Outcome:
         expected = seen.expected
         counts = f"{seen.matching} of {expected.count} pods are {expected.words()}"
         if seen.satisfied:
             nodes = f", on {seen.nodes()} node{'' if seen.nodes() == 1 else 's'}" if seen.nodes() else ""
             return Outcome(message=counts + nodes, data=seen.data())
         after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+        events = await last_events(context.gateway, submission.objects(), seen.wrong())
         lines = [f"{counts}{after} ({seen.phase_text()})", *(f"  {problem}" for problem in seen.problems())]
-        return Outcome(passed=False, message="\n".join(lines), data={**seen.data(), "problems": list(seen.problems())})
+        data = {**seen.data(), "problems": list(seen.problems()), "events": events.data()}
+        return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
 
 
 class _Look:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from knavtool.errors import DeadlineExceeded
 from knavtool.kube.concurrency import for_each
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
-from knavtool.workflow.waits import until_gone
+from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -66,8 +68,18 @@ class DeleteObj:
             text = f"{len(refused)} of {len(objects)} objects were not deleted: {item}: {first.message}"
             raise type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
         if self.wait:
-            await until_gone(context.stores, objects, timeout=self.timeout)
+            await self._gone(context, objects)
         gone = f", {data['gone']} gone already" if data["gone"] else ""
         return Outcome(
             message=f"{counted((item.resource.kind, item) for item in deleted) or 'nothing'} deleted{gone}", data=data
         )
+
+    async def _gone(self, context: Context, objects: list[Submitted]) -> None:
+        """Wait for the objects and for the pods of Jobs, which go after their Jobs."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        await until_gone(context.stores, objects, timeout=self.timeout)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await until_pods_of_jobs_gone(context.stores, objects)
+        except TimeoutError:
+            raise DeadlineExceeded(f"pods of the deleted Jobs still exist after {self.timeout:g} s") from None
