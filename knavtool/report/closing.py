@@ -83,13 +83,15 @@ def failed(root: Record) -> Iterator[tuple[str, str]]:
 
 
 def requests_text(run: Record) -> str:
-    """`1234 requests to the API server, 210/s of at most 500/s`; empty if the run does not know."""
+    """`1234 requests to the API server (3 retries), 210/s of at most 500/s`; empty if the run does not know."""
     found = summary.requests(run)
     if "requests" not in found:
         return ""
     pace = f", {text.rate(found['rate'])}" if "rate" in found else ""
     bound = f" of at most {found['qps']:g}/s" if found.get("qps") else ""
-    return f"{found['requests']:.0f} requests to the API server{pace}{bound}"
+    retries = found.get("retries", 0)
+    again = f" ({retries:.0f} {'retry' if retries == 1 else 'retries'})" if retries else ""
+    return f"{found['requests']:.0f} requests to the API server{again}{pace}{bound}"
 
 
 def _place(file: str, record: Record) -> str:

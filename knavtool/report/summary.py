@@ -129,9 +129,12 @@ def failed_itself(record: Record) -> bool:
 
 
 def requests(record: Record) -> dict[str, float]:
-    """What the run step says of its requests: how many, how many per second were allowed (0: any) and were sent."""
+    """The requests of a run: how many, retries among them, how many per second were allowed (0: any) and were sent."""
     run: Record = next(record.find("run"), record)
-    return {key: number for key in ("requests", "qps", "rate") if (number := _number(run.data, key)) is not None}
+    found = {key: number for key in ("requests", "retries", "qps") if (number := _number(run.data, key)) is not None}
+    if "requests" in found and run.seconds:
+        found["rate"] = round(found["requests"] / run.seconds, 1)
+    return found
 
 
 def _cases(record: Record, within: tuple[str, ...]) -> Iterator[Case]:

@@ -98,7 +98,7 @@ def tell_everything(steps: Steps, clock: Clock) -> None:
         with run.nested().step("cleanup", "cleanup") as cleanup:
             clock.now += 1
             cleanup.message = "93 Jobs removed"
-        run.data.update(requests=1234, qps=500, rate=61.7)
+        run.data.update(requests=1234, retries=3, qps=500)
         run.result = Result.FAILED
 
 

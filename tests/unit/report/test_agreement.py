@@ -86,12 +86,12 @@ def test_tables_agree(told: dict[str, Any]) -> None:
 def test_requests_agree(told: dict[str, Any]) -> None:
     if "requests" not in told["json"]:
         return
-    assert told["json"]["requests"] == {"requests": 1234, "qps": 500, "rate": 61.7}
-    words = "1234 requests to the API server, 62/s of at most 500/s"
+    assert told["json"]["requests"] == {"requests": 1234, "retries": 3, "qps": 500, "rate": 57.8}
+    words = "1234 requests to the API server (3 retries), 58/s of at most 500/s"
     assert told["terminal"][-1] == words
     assert words in told["markdown"]
     properties = _properties(told["junit"])
-    assert (properties["requests"], properties["qps"], properties["rate"]) == ("1234", "500", "61.7")
+    assert (properties["requests"], properties["qps"], properties["rate"]) == ("1234", "500", "57.8")
 
 
 def test_where_it_ran_is_told(told: dict[str, Any]) -> None:

@@ -334,7 +334,7 @@ def test_many_rounds_are_folded_and_those_that_failed_shown() -> None:
     assert "failed: sizes / round 7 / check (CheckPod)  mixed.yml:27" in lines
     assert lines[-2:] == [
         "46 tasks: 42 ok, 3 failed, 1 skipped in 21.4s, block late failed, cleanup ok",
-        "1234 requests to the API server, 62/s of at most 500/s",
+        "1234 requests to the API server (3 retries), 58/s of at most 500/s",
     ]
 
 
