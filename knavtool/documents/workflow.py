@@ -50,6 +50,11 @@ class TaskDocument:
         """The workflow file."""
         return self.document.file
 
+    @property
+    def line(self) -> int:
+        """The line in the file."""
+        return self.document.position(self.place)[0]
+
     def where(self, *path: str | int) -> str:
         """`file:line:column` of a place below the parameters."""
         return self.document.where((*self.place, "params", *path))
@@ -72,6 +77,11 @@ class ForEachDocument:
     document: Document = field(repr=False)
     place: Location
     rounds: tuple[tuple[str, TaskDocument], ...]
+
+    @property
+    def line(self) -> int:
+        """The line in the file."""
+        return self.document.position(self.place)[0]
 
 
 Entry: TypeAlias = TaskDocument | ForEachDocument

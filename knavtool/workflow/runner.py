@@ -136,8 +136,8 @@ class _Runner:
         return not failed
 
     async def _workflow(self, workflow: PlannedWorkflow, steps: Steps, stopped: str) -> _Ended:
-        with steps.step("workflow", workflow.name, str(workflow.file)) as step:
-            _describe(step, workflow.description)
+        about = {"description": workflow.description} if workflow.description else {}
+        with steps.step("workflow", workflow.name, str(workflow.file), data=about) as step:
             if stopped:
                 step.result, step.message = Result.SKIPPED, stopped
             ended = await self._sequence(workflow.steps, step.nested(), stopped)
@@ -166,8 +166,7 @@ class _Runner:
         return _Ended(failed, stopped)
 
     async def _block(self, block: PlannedBlock, steps: Steps) -> _Ended:
-        with steps.step("block", block.document.id, block.kind) as step:
-            _describe(step, block.description)
+        with steps.step("block", block.document.id, block.kind, data=_about(block)) as step:
             limit = asyncio.timeout(block.timeout)
             try:
                 async with limit:
@@ -211,8 +210,7 @@ class _Runner:
     async def _task(self, planned: PlannedTask, steps: Steps) -> _Ended:
         document = planned.document
         try:
-            with steps.step("task", document.id, document.type) as step:
-                _describe(step, document.description)
+            with steps.step("task", document.id, document.type, data=_about(planned)) as step:
                 outcome = await self._outcome(planned, step)
                 step.message = outcome.message
                 step.data.update(outcome.data)
@@ -247,9 +245,8 @@ class _Runner:
     def _skip(self, item: Planned, steps: Steps, reason: str) -> None:
         """Tell that a step does not run, and all that is in it."""
         kind, detail = ("task", item.document.type) if isinstance(item, PlannedTask) else ("block", item.kind)
-        with steps.step(kind, item.document.id, detail) as step:
+        with steps.step(kind, item.document.id, detail, data=_about(item)) as step:
             step.result, step.message = Result.SKIPPED, reason
-            _describe(step, item.description)
             for branch in () if isinstance(item, PlannedTask) else item.branches:
                 for inner in branch.steps:
                     self._skip(inner, step.nested(), reason)
@@ -269,9 +266,10 @@ class _Runner:
         )
 
 
-def _describe(step: Step, description: str) -> None:
-    if description:
-        step.data["description"] = description
+def _about(planned: Planned) -> dict[str, object]:
+    """What reports say of a step besides what becomes of it: its description, and its line in the file."""
+    about: dict[str, object] = {"line": planned.document.line}
+    return about | {"description": planned.description} if planned.description else about
 
 
 def _errors(error: BaseException) -> list[KnavError]:
