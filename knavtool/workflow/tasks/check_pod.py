@@ -83,7 +83,7 @@ class CheckPod:
         expected = seen.expected
         counts = f"{seen.matching} of {expected.count} pods are {expected.words()}"
         if seen.satisfied:
-            nodes = f", on {seen.nodes()} node{'' if seen.nodes() == 1 else 's'}" if seen.nodes() else ""
+            nodes = f", on {seen.nodes} node{'' if seen.nodes == 1 else 's'}" if seen.nodes else ""
             return Outcome(message=counts + nodes, data=seen.data())
         after = f" after {self.timeout:g} s" if self.timeout is not None else ""
         lines = [f"{counts}{after} ({seen.phase_text()})", *(f"  {problem}" for problem in seen.problems())]
@@ -142,7 +142,8 @@ class _Look:
         if self._tally.unknown_nodes:
             # A pod is on a node that was made after the nodes were read.
             await self._read_nodes()
-        while self._tally.enough and await self._family.verify(self._gateway):
+        # Owners are looked up when pods are first seen. When the last pod is as expected, there is no time for that.
+        while await self._family.verify(self._gateway):
             self._tally.recount()
         return self._tally.satisfied
 
