@@ -12,7 +12,7 @@ from knavtool.kube.resource import PODS
 from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from knavtool.workflow.pods import Census
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Submission
-
-_BETWEEN_SIGNS = 0.1
-"""Seconds between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +115,7 @@ class _Look:
     async def watch(self, timeout: float) -> None:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
         synced = False
-        told = -_BETWEEN_SIGNS
+        told = -BETWEEN_SIGNS
         try:
             async with asyncio.timeout(timeout):
                 await self._read_nodes()
@@ -129,7 +126,7 @@ class _Look:
                             self._tally.drop(event.object["metadata"]["uid"])
                         elif not event.synced:
                             self._tally.put(event.object)
-                        if synced and (now := self._clock()) - told >= _BETWEEN_SIGNS:
+                        if synced and (now := self._clock()) - told >= BETWEEN_SIGNS:
                             told = now
                             self._step.progress(self._tally.matching, self._expected.count, self._tally.phase_text())
                         if synced and await self._decided():
