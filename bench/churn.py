@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from bench.bare import MERGE_PATCH, bare
+from bench.bare import MERGE_PATCH, WIDTH, bare
 from bench.beside import beside, until_told
 from bench.witness import PODS
 
@@ -75,12 +75,12 @@ async def _churn(kubeconfig: Path, rate: int, given: Path) -> None:
             done += 1
 
         async def work() -> None:
-            # As many as the time that has gone by asks for, so that a late turn is made up for.
+            # As many as the time that has gone by asks for, so that a late turn is made up for, if the server can.
             begin = time.monotonic()
             while True:
                 await asyncio.sleep(_TURN_SECONDS)
                 due = int((time.monotonic() - begin) * rate) - done
-                await asyncio.gather(*(write(number) for number in itertools.islice(numbers, max(due, 0))))
+                await asyncio.gather(*(write(number) for number in itertools.islice(numbers, min(max(due, 0), WIDTH))))
 
         start = time.monotonic()
         await until_told(work())

@@ -41,17 +41,21 @@ def run(setting: Setting, *, full: int, rate: int) -> Generator[Sample]:
             lags = [one.lag for one in probes if one.check == check]
             also |= {f"{check} P50, ms": _percentile(lags, 50), f"{check} P99, ms": _percentile(lags, 99)}
         also["longest, ms"] = 1000 * max(one.lag for one in probes)
-        beside = _percentile(_witnessed(probes, seen), 99)
-        yield Sample(ours=_percentile([one.lag for one in probes], 99), beside=beside, also=also)
+        moments = _witnessed(probes, seen)
+        witnessed = [at - one.answered for one, at in zip(probes, moments, strict=True)]
+        behind = [one.ended - at for one, at in zip(probes, moments, strict=True)]
+        also["behind the bare watch P99, ms"] = _percentile(behind, 99)
+        lag = _percentile([one.lag for one in probes], 99)
+        yield Sample(ours=lag, beside=_percentile(witnessed, 99), also=also)
 
 
 def _witnessed(probes: Iterable[Probe], seen: Iterable[Sighting]) -> list[float]:
-    """The lag of the witness for each probe: what it saw first after the change was sent."""
+    """When the witness saw the change of each probe: the first that it saw after it was sent."""
     moments = [one.at for one in seen]
     found = [next((at for at in moments if at > one.sent), None) for one in probes]
     if None in found:
         raise BenchError("the witness missed a change")
-    return [at - one.answered for one, at in zip(probes, found, strict=True) if at is not None]
+    return [at for at in found if at is not None]
 
 
 def _percentile(seconds: list[float], which: int) -> float:

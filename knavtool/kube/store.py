@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 64
-"""Events taken in before other work gets a turn."""
+"""Events taken in, or told to one who begins to read, before other work gets a turn."""
 
 
 class Watcher(Protocol):
@@ -85,8 +85,10 @@ class Stores:
         store.listeners.append(events.put_nowait)
         store.enders.append(events)
         try:
-            for item in told:
+            for number, item in enumerate(told, 1):
                 yield WatchEvent(Change.ADDED, item)
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
             if synced:
                 yield SYNCED
             while (event := await events.get()) is not None:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ClusterError
+from knavtool.kube.concurrency import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,19 +54,23 @@ class Family:
 
     async def verify(self, gateway: Gateway) -> bool:
         """Look up the owners of pods that belonged by their names only; whether that excluded any."""
-        excluded = False
         pods, self._unverified = self._unverified, {}
-        for pod in pods.values():
-            for owner in pod["metadata"].get("ownerReferences", ()):
-                if owner["uid"] in self._ours | self._accepted | self._foreign:
-                    continue
-                belongs = await self._leads_to_us(gateway, owner, pod["metadata"].get("namespace"), 0)
-                if belongs is None:
-                    self._accepted.add(owner["uid"])
-                else:
-                    (self._ours if belongs else self._foreign).add(owner["uid"])
-                    excluded |= not belongs
-        return excluded
+        known = self._ours | self._accepted | self._foreign if pods else set()
+        owners = {
+            owner["uid"]: (owner, pod["metadata"].get("namespace"))
+            for pod in pods.values()
+            for owner in pod["metadata"].get("ownerReferences", ())
+            if owner["uid"] not in known
+        }
+        foreign = len(self._foreign)
+
+        async def look_up(uid: str) -> None:
+            belongs = await self._leads_to_us(gateway, *owners[uid], 0)
+            {None: self._accepted, True: self._ours, False: self._foreign}[belongs].add(uid)
+
+        if owners:
+            await for_each(owners, look_up)
+        return len(self._foreign) > foreign
 
     def _stranger(self, owner: Manifest) -> bool:
         """An owner of the same kind as our objects that is none of them, as that of an earlier run."""

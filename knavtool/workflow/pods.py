@@ -37,10 +37,14 @@ class Census:
     """The pods of one moment.
 
     Expected are exactly `count` pods in the phase, all of them on nodes with the labels. Pods that are being deleted
-    and have not ended count for nothing; they are about to go.
+    and have not ended count for nothing; they are about to go. `phases` has how many pods are in each phase,
+    `Terminating` for those that are being deleted; `nodes` is how many different nodes they are on. `pods` is empty
+    when the expectation is met: nobody asks for them then, and to gather thousands takes longer than to detect it.
     """
 
     expected: Expectation
+    phases: Mapping[str, int]
+    nodes: int
     pods: list[Manifest]
     in_phase: int
     misplaced: list[tuple[Manifest, str]]
@@ -55,25 +59,17 @@ class Census:
         """Whether the expectation is met at this moment."""
         return self.in_phase == self.expected.count and not self.misplaced
 
-    def phases(self) -> dict[str, int]:
-        """How many pods are in each phase, `Terminating` for those that are being deleted."""
-        return dict(Counter(phase_of(pod) for pod in self.pods).most_common())
-
     def phase_text(self) -> str:
         """`3 Running, 1 Pending`."""
-        return ", ".join(f"{count} {phase}" for phase, count in self.phases().items()) or "no pods"
-
-    def nodes(self) -> int:
-        """How many different nodes the pods are on."""
-        return len({pod["spec"]["nodeName"] for pod in self.pods if pod.get("spec", {}).get("nodeName")})
+        return _phase_text(self.phases) or "no pods"
 
     def data(self) -> dict[str, object]:
         """For machines."""
         return {
             "expected": self.expected.count,
             "matching": self.matching,
-            "phases": self.phases(),
-            "nodes": self.nodes(),
+            "phases": dict(self.phases),
+            "nodes": self.nodes,
         }
 
     def wrong(self) -> list[Manifest]:
@@ -87,7 +83,7 @@ class Census:
         status, count = self.expected.status, self.expected.count
         if self.in_phase > count:
             yield f"{self.in_phase - count} more than expected"
-        if gone_on := {phase: n for phase, n in self.phases().items() if phase in _LATER.get(status, ())}:
+        if gone_on := {phase: n for phase, n in self.phases.items() if phase in _LATER.get(status, ())}:
             passed = ", ".join(f"{number} to {phase}" for phase, number in gone_on.items())
             yield f"pods that have already passed {status}: {passed}"
         if len(self.pods) < count:
@@ -119,17 +115,13 @@ class Tally:
         self._misplaced: dict[str, str] = {}
         self._phases: dict[str, str] = {}
         self._per_phase: Counter[str] = Counter()
+        self._per_node: Counter[str] = Counter()
         self.unknown_nodes: set[str] = set()
 
     @property
     def satisfied(self) -> bool:
         """Whether the expectation is met at this moment."""
         return len(self._in_phase) == self._expected.count and not self._misplaced
-
-    @property
-    def enough(self) -> bool:
-        """Whether the expectation is met, or would be if some of the pods turn out to belong to something else."""
-        return len(self._in_phase) >= self._expected.count
 
     @property
     def matching(self) -> int:
@@ -146,12 +138,14 @@ class Tally:
         phase = phase_of(pod)
         self._phases[uid] = phase
         self._per_phase[phase] += 1
+        node = _node(pod)
+        if node:
+            self._per_node[node] += 1
         if not _counts(pod, self._expected.status):
             return
         self._in_phase.add(uid)
         if not self._expected.node_labels:
             return
-        node = pod.get("spec", {}).get("nodeName")
         if node and node not in self._nodes:
             self.unknown_nodes.add(node)
         if fault := _misplaced(pod, self._expected.node_labels, self._nodes):
@@ -159,15 +153,16 @@ class Tally:
 
     def drop(self, uid: str) -> None:
         """A pod is gone."""
-        self._pods.pop(uid, None)
+        pod = self._pods.pop(uid, None)
         self._in_phase.discard(uid)
         self._misplaced.pop(uid, None)
-        if (phase := self._phases.pop(uid, None)) is not None:
-            self._per_phase[phase] -= 1
+        if pod is not None and (phase := self._phases.pop(uid, None)) is not None:
+            _less(self._per_phase, phase)
+            _less(self._per_node, _node(pod))
 
     def phase_text(self) -> str:
         """`3 Running, 1 Pending`, without looking at the pods again."""
-        return ", ".join(f"{count} {phase}" for phase, count in self._per_phase.most_common() if count)
+        return _phase_text(dict(self._per_phase.most_common()))
 
     def recount(self, nodes: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Count all pods again, because more is known about the labels of nodes or about which pods belong."""
@@ -182,7 +177,9 @@ class Tally:
         """The state of this moment in full."""
         return Census(
             expected=self._expected,
-            pods=[pod for pod in self._pods.values() if self._belongs(pod)],
+            phases=dict(self._per_phase.most_common()),
+            nodes=len(self._per_node),
+            pods=[] if self.satisfied else [pod for pod in self._pods.values() if self._belongs(pod)],
             in_phase=len(self._in_phase),
             misplaced=[(self._pods[uid], fault) for uid, fault in self._misplaced.items()],
         )
@@ -237,6 +234,20 @@ def _scheduler(pod: Manifest) -> str:
 
 def _joined(given: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, (given.get("reason"), given.get("message"))))
+
+
+def _node(pod: Manifest) -> str:
+    return str(pod.get("spec", {}).get("nodeName") or "")
+
+
+def _less(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if counts[key] <= 0:
+        del counts[key]
+
+
+def _phase_text(phases: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {phase}" for phase, count in phases.items())
 
 
 def _counts(pod: Manifest, status: str) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.prometheus import Prometheus
+    from knavtool.kube.resource import Resource
+    from knavtool.kube.store import Keep
     from knavtool.measure.pod_log import PodLog
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendering import RenderedPlan
@@ -54,7 +56,7 @@ async def execute(
         failure: BaseException | None = None
         passed = False
         try:
-            async with Stores(gateway, keep={PODS: essential}) as stores:
+            async with Stores(gateway, keep=_kept(rendered)) as stores:
                 passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus).run(run)
         except BaseException as error:  # noqa: BLE001 - raised again after the cleanup, which every error needs
             failure = error
@@ -68,6 +70,11 @@ async def execute(
         if not passed:
             run.result = Result.FAILED
         return passed
+
+
+def _kept(rendered: RenderedPlan) -> Mapping[Resource, Keep]:
+    """Pods are kept in part, unless they are what a run submits itself: a check may compare any field of them."""
+    return {} if ("v1", PODS.kind) in rendered.kinds() else {PODS: essential}
 
 
 async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float, *, raises: bool) -> None:

@@ -60,6 +60,8 @@ class Rendering:
 
 
 NOTHING = Rendering()
+BETWEEN_SIGNS = 0.1
+"""Seconds between two reports of the progress of a check."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from knavtool.kube.watching import key_of
 from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.references import index_violations
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,6 +72,7 @@ class CheckObj:
                 sight.put(live)
             return await self._outcome(sight, context)
         synced = False
+        told = -BETWEEN_SIGNS
         try:
             async with (
                 asyncio.timeout(self.timeout),
@@ -81,7 +82,10 @@ class CheckObj:
                     synced = synced or event.synced
                     if event.change is Change.DELETED:
                         sight.drop(event.object)
-                    elif not event.synced and sight.put(event.object):
+                    elif not event.synced:
+                        sight.put(event.object)
+                    if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
+                        told = now
                         context.step.progress(sight.matching, len(objects))
                     if synced and sight.matching == len(objects):
                         break
@@ -120,19 +124,18 @@ class _Sight:
     matching: int = 0
     _compared: dict[tuple[str, str], list[Mismatch]] = field(default_factory=dict)
 
-    def put(self, live: Manifest) -> bool:
-        """An object is new or has changed; whether it is one of ours."""
+    def put(self, live: Manifest) -> None:
+        """An object is new or has changed."""
         key = key_of(live)
         item = self.objects.get(key)
         if item is None or live["metadata"]["uid"] != item.uid:
-            return False
+            return
         if item.version and int(live["metadata"]["resourceVersion"]) < item.version:
             # As it was before our own last write.
-            return False
+            return
         self._forget(key)
         self._compared[key] = mismatches(self.state, live)
         self.matching += not self._compared[key]
-        return True
 
     def drop(self, live: Manifest) -> None:
         """An object is gone."""

@@ -13,7 +13,7 @@ from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from knavtool.workflow.pods import Census
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Submission
-
-_BETWEEN_SIGNS = 0.1
-"""Seconds between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ class CheckPod:
         expected = seen.expected
         counts = f"{seen.matching} of {expected.count} pods are {expected.words()}"
         if seen.satisfied:
-            nodes = f", on {seen.nodes()} node{'' if seen.nodes() == 1 else 's'}" if seen.nodes() else ""
+            nodes = f", on {seen.nodes} node{'' if seen.nodes == 1 else 's'}" if seen.nodes else ""
             return Outcome(message=counts + nodes, data=seen.data())
         after = f" after {self.timeout:g} s" if self.timeout is not None else ""
         events = await last_events(context.gateway, submission.objects(), seen.wrong())
@@ -121,7 +118,7 @@ class _Look:
     async def watch(self, timeout: float) -> None:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
         synced = False
-        told = -_BETWEEN_SIGNS
+        told = -BETWEEN_SIGNS
         try:
             async with asyncio.timeout(timeout):
                 await self._read_nodes()
@@ -132,7 +129,7 @@ class _Look:
                             self._tally.drop(event.object["metadata"]["uid"])
                         elif not event.synced:
                             self._tally.put(event.object)
-                        if synced and (now := self._clock()) - told >= _BETWEEN_SIGNS:
+                        if synced and (now := self._clock()) - told >= BETWEEN_SIGNS:
                             told = now
                             self._step.progress(self._tally.matching, self._expected.count, self._tally.phase_text())
                         if synced and await self._decided():
@@ -145,7 +142,8 @@ class _Look:
         if self._tally.unknown_nodes:
             # A pod is on a node that was made after the nodes were read.
             await self._read_nodes()
-        while self._tally.enough and await self._family.verify(self._gateway):
+        # Owners are looked up when pods are first seen. When the last pod is as expected, there is no time for that.
+        while await self._family.verify(self._gateway):
             self._tally.recount()
         return self._tally.satisfied
 

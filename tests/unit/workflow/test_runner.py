@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden
@@ -15,7 +17,8 @@ from knavtool.kube.resource import JOBS, Manifest, Resource
 from knavtool.report.recorder import Record, Recorder
 from knavtool.workflow.rendering import RenderedPlan
 from knavtool.workflow.runner import execute
-from support.workflows import jobs, planned, register, rendered, submit, task
+from knavtool.workflow.task import Rendering
+from support.workflows import item, jobs, planned, register, rendered, submit, task
 
 
 class _Run:
@@ -163,3 +166,15 @@ class _Lingering(Memory):
     ) -> bool:
         found: Manifest = await self.get(resource, name, namespace=namespace)
         return bool(found)
+
+
+async def test_any_field_of_a_pod_that_the_run_submits_can_be_compared(tmp_path: Path) -> None:
+    expected = {"metadata": {"labels": {"app": "a"}}, "spec": {"priority": 7}}
+    check = task("CheckObj", "check", refTaskId="job", state=expected, timeout="1m")
+    run = _Run(tmp_path, submit(), check)
+    pod = item("v1", "Pod", "a", "default", spec={"priority": 7})
+    body = orjson.loads(pod.body)
+    body["metadata"]["labels"] = {"app": "a"}
+    sent = Rendering(instances=((replace(pod, body=orjson.dumps(body)),),))
+    run.rendered = rendered(run.rendered.plan, job=sent)
+    assert await run.execute(cleanup=False)
