@@ -24,6 +24,7 @@ from knavtool.errors import (
     Violation,
 )
 from knavtool.events import StepEnded, StepStarted
+from knavtool.report.facts import Facts
 from knavtool.server import wire
 
 if TYPE_CHECKING:
@@ -134,13 +135,14 @@ async def carry_out(
     *,
     steps: Steps,
     recorder: Recorder,
+    facts: Facts,
     to_here: Callable[[float], float],
 ) -> bool:
     """Run on the server and tell the events here; True if every check passed.
 
     Raises what ended the run there. When interrupted, the run is cancelled and followed until its cleanup is done; a
-    second interruption leaves it alone. `recorder` gets the server's times, `steps` those of this process's clock:
-    `to_here` turns seconds since 1970 into them.
+    second interruption leaves it alone. `recorder` and `facts` become those of the server. `steps` get times of this
+    process's clock: `to_here` turns seconds since 1970 into them.
     """
     submitting = asyncio.create_task(client.submit(submission))
     last = 0
@@ -153,6 +155,8 @@ async def carry_out(
             if message.name == wire.STATUS:
                 _tell_waiting(steps, status, message.data)
                 status = message.data
+                for name in Facts.__slots__:
+                    setattr(facts, name, status["facts"][name])
             elif (event := wire.decode(message.name, message.data)) is not None:
                 recorder(event)
                 steps.emit(_shifted(event, lambda at: to_here(at + recorder.epoch)))
