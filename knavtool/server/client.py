@@ -70,7 +70,7 @@ class Client:
     async def _post(self, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         try:
             async with self._session.post(f"{self._url}{path}", json=body, allow_redirects=False) as response:
-                await self._check(response)
+                await self._check(response, "application/json")
                 status: dict[str, Any] = await response.json()
                 return status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -101,11 +101,11 @@ class Client:
     async def _stream(self, id_: str, after: int) -> AsyncIterator[AsyncIterator[bytes]]:
         url, headers = f"{self._url}/runs/{id_}/events", {"Last-Event-ID": str(after)}
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-            await self._check(response)
+            await self._check(response, "text/event-stream")
             yield response.content.iter_any()
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
-        if response.status < 300:
+    async def _check(self, response: aiohttp.ClientResponse, expected: str) -> None:
+        if response.status < 300 and response.content_type == expected:
             return
         try:
             problem = await response.json(content_type="application/problem+json")
@@ -113,7 +113,7 @@ class Client:
             detail, hint = problem["detail"], problem["hint"]
         except (aiohttp.ClientError, ValueError, KeyError, TypeError):
             raise ClusterError(
-                f"{self._url} answers with status {response.status}, but not as a knavtool server does",
+                f"{self._url} answers with status {response.status}, not as a knavtool server does",
                 status=response.status,
                 hint="--server names the URL that `knavtool serve` prints",
             ) from None
