@@ -14,12 +14,20 @@ from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
     from knavtool.cli.options import Target
+    from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.workflow.plan import Plan
 
 
 async def run_on_server(
-    url: str, token_file: Path | None, target: Target, plan: Plan, recorder: Recorder, *, request: Mapping[str, object]
+    url: str,
+    token_file: Path | None,
+    target: Target,
+    plan: Plan,
+    recorder: Recorder,
+    facts: Facts,
+    *,
+    request: Mapping[str, object],
 ) -> bool:
     """Send the plan's files, follow the run, and tell its events; True if every check passed.
 
@@ -35,7 +43,9 @@ async def run_on_server(
     epoch = time.time() - time.monotonic()
     async with open_client(url, token(url, token_file, target.environment)) as client:
         with progress(target.settings) as steps:
-            return await carry_out(client, submission, steps=steps, recorder=recorder, to_here=lambda at: at - epoch)
+            return await carry_out(
+                client, submission, steps=steps, recorder=recorder, facts=facts, to_here=lambda at: at - epoch
+            )
 
 
 def token(url: str, file: Path | None, environment: Mapping[str, str]) -> str:

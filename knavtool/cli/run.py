@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-    from knavtool.kube.client import Client
     from knavtool.kube.limiting import RateLimit
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
@@ -147,7 +147,7 @@ def run(
                 "variables": variables,
                 "compat": compat,
             }
-            passed = run_async(run_on_server(server, token_file, target, planned, recorder, request=request))
+            passed = run_async(run_on_server(server, token_file, target, planned, recorder, facts, request=request))
     finally:
         # Also after a failed or interrupted run, if it got as far as running something.
         if recorder.roots:
@@ -180,29 +180,17 @@ async def _execute(
     prometheus: str | None,
 ) -> bool:
     """Execute the plan from here."""
-    from contextlib import asynccontextmanager
-
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
     from knavtool.cluster.prometheus import find_prometheus
-    from knavtool.kube.client import connect
     from knavtool.workflow.execution import carry_out
-
-    @asynccontextmanager
-    async def connected() -> AsyncIterator[Client]:
-        async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, limit=limit
-        ) as gateway:
-            facts.server, facts.context = await gateway.version(), gateway.context
-            with facts.measured():
-                yield gateway
 
     with progress(target.settings, listen=[recorder]) as steps:
         return await carry_out(
             planned,
             helm=await helm_program(target, steps),
-            connect=connected,
+            connect=partial(connected, target, limit, facts),
             steps=steps,
             cleanup=cleanup,
             cleanup_timeout=cleanup_timeout,

@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.connection import connected
 from knavtool.cli.limits import rate_limit
 from knavtool.cli.on_server import generated_token
 from knavtool.cli.running import run_async
@@ -121,27 +123,24 @@ async def _serve(
     prometheus: str | None,
 ) -> None:
     """Find out whether the cluster can be used, then serve."""
-    from functools import partial
-
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cluster.prometheus import find_prometheus
     from knavtool.documents.duration import parse_duration
-    from knavtool.kube.client import connect
+    from knavtool.report.facts import Facts
     from knavtool.server import serving
     from knavtool.workflow import execution
 
-    to_cluster = partial(connect, kubeconfig=target.kubeconfig, context=target.context, environment=target.environment)
     with progress(target.settings) as steps:
         helm = await helm_program(target, steps)
-    async with to_cluster() as gateway:
+    async with connected(target, rate_limit(target.environment, None, None), Facts()) as gateway:
         server = gateway.server
 
-    async def carry_out(plan: Plan, options: Options, steps: Steps) -> bool:
+    async def carry_out(plan: Plan, options: Options, steps: Steps, facts: Facts) -> bool:
         return await execution.carry_out(
             plan,
             helm=helm,
-            connect=partial(to_cluster, limit=rate_limit(target.environment, options.qps, options.burst)),
+            connect=partial(connected, target, rate_limit(target.environment, options.qps, options.burst), facts),
             steps=steps,
             cleanup=options.cleanup,
             cleanup_timeout=parse_duration(options.cleanup_timeout),

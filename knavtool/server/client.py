@@ -24,6 +24,7 @@ from knavtool.errors import (
     Violation,
 )
 from knavtool.events import StepEnded, StepStarted
+from knavtool.report.facts import Facts
 from knavtool.server import wire
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Client:
     async def _post(self, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         try:
             async with self._session.post(f"{self._url}{path}", json=body, allow_redirects=False) as response:
-                await self._check(response)
+                await self._check(response, "application/json")
                 status: dict[str, Any] = await response.json()
                 return status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -100,11 +101,11 @@ class Client:
     async def _stream(self, id_: str, after: int) -> AsyncIterator[AsyncIterator[bytes]]:
         url, headers = f"{self._url}/runs/{id_}/events", {"Last-Event-ID": str(after)}
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-            await self._check(response)
+            await self._check(response, "text/event-stream")
             yield response.content.iter_any()
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
-        if response.status < 300:
+    async def _check(self, response: aiohttp.ClientResponse, expected: str) -> None:
+        if response.status < 300 and response.content_type == expected:
             return
         try:
             problem = await response.json(content_type="application/problem+json")
@@ -112,7 +113,7 @@ class Client:
             detail, hint = problem["detail"], problem["hint"]
         except (aiohttp.ClientError, ValueError, KeyError, TypeError):
             raise ClusterError(
-                f"{self._url} answers with status {response.status}, but not as a knavtool server does",
+                f"{self._url} answers with status {response.status}, not as a knavtool server does",
                 status=response.status,
                 hint="--server names the URL that `knavtool serve` prints",
             ) from None
@@ -134,13 +135,14 @@ async def carry_out(
     *,
     steps: Steps,
     recorder: Recorder,
+    facts: Facts,
     to_here: Callable[[float], float],
 ) -> bool:
     """Run on the server and tell the events here; True if every check passed.
 
     Raises what ended the run there. When interrupted, the run is cancelled and followed until its cleanup is done; a
-    second interruption leaves it alone. `recorder` gets the server's times, `steps` those of this process's clock:
-    `to_here` turns seconds since 1970 into them.
+    second interruption leaves it alone. `recorder` and `facts` become those of the server. `steps` get times of this
+    process's clock: `to_here` turns seconds since 1970 into them.
     """
     submitting = asyncio.create_task(client.submit(submission))
     last = 0
@@ -153,6 +155,8 @@ async def carry_out(
             if message.name == wire.STATUS:
                 _tell_waiting(steps, status, message.data)
                 status = message.data
+                for name in Facts.__slots__:
+                    setattr(facts, name, status["facts"][name])
             elif (event := wire.decode(message.name, message.data)) is not None:
                 recorder(event)
                 steps.emit(_shifted(event, lambda at: to_here(at + recorder.epoch)))

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from knavtool.documents.duration import parse_duration
 from knavtool.errors import UsageError
+from knavtool.report.facts import Facts
 
 _LONGEST_PART = 255  # what file systems take
 _LONGEST_NAME = 1024
@@ -70,17 +71,23 @@ class PlainOptions(Options):
     wait: Wait = Field(default=Wait.QUEUE, description="What to do if the cluster is busy.")
 
 
+WORKFLOW_EXAMPLE = "name: nap\ntasks:\n- {id: nap, type: Sleep, params: {timeout: 1s}}\n"
+
+
 class Submission(_Model):
     """Workflow files and everything they need."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"files": {"nap.yml": WORKFLOW_EXAMPLE}, "workflows": ["nap.yml"]}]}
+    )
 
     files: dict[FileName, str] = Field(
         min_length=1,
         max_length=1000,
         description="The text of each file by its relative path: workflows and the templates they name.",
-        examples=[{"wf.yml": "name: pause\ntasks:\n- {id: wait, type: Sleep, params: {timeout: 1s}}\n"}],
     )
     workflows: list[FileName] = Field(
-        min_length=1, max_length=1000, description="Which of the files are workflows, in the order in which they run."
+        min_length=1, max_length=100, description="Which of the files are workflows, in the order in which they run."
     )
     working_directory: FileName | None = Field(
         default=None,
@@ -148,6 +155,7 @@ class RunStatus(_Model):
     ended: float | None = None
     epoch: float = Field(description="What to add to the times of events to get seconds since 1970.")
     counts: Counts = Counts()
+    facts: Facts = Field(description="Where the run takes place, and how busy the server was with it.")
     exit_code: int | None = Field(
         default=None, description="What `knavtool run` returns for this run, once it has ended."
     )

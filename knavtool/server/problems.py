@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from knavtool.documents.places import path_text
 from knavtool.errors import InvalidDocument, KnavError, Violation
@@ -120,8 +121,12 @@ def answer(error: Exception) -> Response:
 def install(app: FastAPI) -> None:
     """Let every error of the application become such an answer."""
 
-    async def handle(_: Request, error: Exception) -> Response:
-        return answer(error)
+    async def handle(request: Request, error: Exception) -> Response:
+        answered = answer(error)
+        if answered.status_code == 405:
+            # The framework names the methods of the first route of a path only.
+            answered.headers["Allow"] = ", ".join(_allowed(request))
+        return answered
 
     for kind in (Refusal, Refused, KnavError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, handle)
@@ -129,6 +134,14 @@ def install(app: FastAPI) -> None:
 
 Documented: TypeAlias = dict[int | str, dict[str, Any]]
 """Answers by their status, for the OpenAPI document."""
+
+
+def _allowed(request: Request) -> list[str]:
+    scopes = {method: {**request.scope, "method": method} for method in ("GET", "HEAD", "POST")}
+    routes = request.app.routes
+    return [
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 def documented(*codes: int) -> Documented:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from knavtool.errors import ExitCode, KnavError, blamed
 from knavtool.events import StepProgressed, Steps
+from knavtool.report.facts import Facts
 from knavtool.report.recorder import Recorder
 from knavtool.server import wire
 from knavtool.server.log import Log
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CarryOut: TypeAlias = "Callable[[Plan, Options, Steps], Awaitable[bool]]"
-"""Executes a plan on the server's cluster; False if a check failed. Raises KnavError."""
+CarryOut: TypeAlias = "Callable[[Plan, Options, Steps, Facts], Awaitable[bool]]"
+"""Executes a plan on the server's cluster; False if a check failed, and fills in the facts. Raises KnavError."""
 
 
 class Run:
@@ -36,6 +37,7 @@ class Run:
         self.name = ", ".join(workflow.name for workflow in plan.workflows)
         self.log = Log()
         self.recorder = Recorder(epoch=time.time() - time.monotonic())
+        self.facts = Facts()
         self._plan: Plan | None = plan
         self._options = options
         self._state = State.QUEUED
@@ -68,6 +70,7 @@ class Run:
             ended=self._ended,
             epoch=self.recorder.epoch,
             counts=Counts(**counted),
+            facts=self.facts,
             exit_code=self._exit_code,
             error=self._error,
         )
@@ -83,7 +86,7 @@ class Run:
         assert self._plan is not None  # noqa: S101 - it is given up at the end only
         self._state, self._position, self._started = State.RUNNING, None, time.time()
         self._tell_status()
-        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, Steps(self._take)))
+        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, Steps(self._take), self.facts))
         try:
             await asyncio.wait([self._task])
         except asyncio.CancelledError:

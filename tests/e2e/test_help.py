@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 # Options that act at once and change nothing have no variable; a variable that always prints the help would be a trap.
 IMMEDIATE = {"--help", "--version", "--install-completion", "--show-completion"}
-HEAVY = ("kubernetes", "pyhelm3", "jsonschema", "aiohttp", "ruamel", "yaml", "rich", "cryptography", "orjson")
+HEAVY = (
+    "kubernetes",
+    "pyhelm3",
+    "jsonschema",
+    "aiohttp",
+    "ruamel",
+    "yaml",
+    "rich",
+    "cryptography",
+    "orjson",
+    "fastapi",
+    "uvicorn",
+    "pydantic",
+)
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

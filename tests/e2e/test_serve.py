@@ -47,14 +47,19 @@ class Served:
     """A server process; `said` is what it wrote to stderr until it listened."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stderr is not None
         self.process = process
         self.said = ""
-        while not (found := re.search(r"serving (http://\S+), token in (\S+)", self.said)):
-            line = process.stderr.readline()
+        found = self.told(r"serving (http://\S+), token in (\S+)")
+        self.url, self.token_file = found[1], found[2]
+
+    def told(self, pattern: str) -> re.Match[str]:
+        """Read what the server writes until it has said this."""
+        assert self.process.stderr is not None
+        while not (found := re.search(pattern, self.said)):
+            line = self.process.stderr.readline()
             assert line, f"the server ended: {self.said}"
             self.said += line
-        self.url, self.token_file = found[1], found[2]
+        return found
 
     def ask(self, question: Callable[[Api], Awaitable[Any]]) -> Any:
         """Be a client."""
@@ -136,14 +141,6 @@ async def until_running(api: Api, id_: str, task_: str) -> None:
     raise AssertionError(f"the run ended before {task_}")
 
 
-async def listed(api: Api, number: int) -> list[dict[str, Any]]:
-    """The runs, once there are so many."""
-    while True:
-        runs: list[dict[str, Any]] = (await api.ask("GET", "/runs"))[1]
-        if len(runs) >= number:
-            return runs
-
-
 def posted(workflow: Path, **more: Any) -> dict[str, Any]:
     """A submission of a workflow and the template beside it."""
     files = {file.name: file.read_text() for file in (workflow, workflow.with_name("job.yml"))}
@@ -208,14 +205,14 @@ def test_a_client_that_hangs_up_cancels_nothing_and_the_next_run_waits(serve: Ca
 
     async def hang_up(api: Api) -> None:
         posting = asyncio.create_task(api.ask("POST", "/workflow", data=sleep("first", "1h")))
-        (first,) = await listed(api, 1)
-        await until_running(api, first["id"], "wait")
+        first = (await asyncio.to_thread(server.told, r"run (\w+) \(first\) started"))[1]
+        await until_running(api, first, "wait")
         posting.cancel()
         await asyncio.gather(posting, return_exceptions=True)
         assert (await api.ask("POST", "/runs", json=submission(wait="refuse")))[0] == 409
         second = await api.submit(text=sleep("second"))
-        assert (await api.ask("GET", f"/runs/{first['id']}"))[1]["state"] == "running"
-        await api.ask("POST", f"/runs/{first['id']}/cancel")
+        assert (await api.ask("GET", f"/runs/{first}"))[1]["state"] == "running"
+        await api.ask("POST", f"/runs/{first}/cancel")
         assert (await api.end(second))["state"] == "passed"
 
     server.ask(hang_up)
@@ -366,12 +363,8 @@ def test_an_interrupted_client_cancels_the_run_and_waits_for_its_cleanup(
     workflow = making(tmp_path, namespace, task("Sleep", "long", timeout="1h"))
     remote = ("--server", server.url, "--token-file", tmp_path / "token")
     with running("run", workflow, "--cleanup", *remote) as client:
-
-        async def begun(api: Api) -> None:
-            (run,) = await listed(api, 1)
-            await until_running(api, run["id"], "long")
-
-        server.ask(begun)
+        id_ = server.told(r"run (\w+) \(wf\) started")[1]
+        server.ask(lambda api: until_running(api, id_, "long"))
         client.send_signal(signal.SIGINT)
         _, said = client.communicate(timeout=60)
     assert client.returncode == 130, said

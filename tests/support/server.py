@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from knavtool.events import Steps
+    from knavtool.report.facts import Facts
     from knavtool.server.models import Options
     from knavtool.server.runs import CarryOut
     from knavtool.workflow.plan import Plan
@@ -50,8 +51,8 @@ class Gate:
         self.cleanup.set()
         self.names: list[str] = []
 
-    async def __call__(self, plan: Plan, _: Options, steps: Steps) -> bool:
-        name = plan.workflows[0].name
+    async def __call__(self, plan: Plan, _: Options, steps: Steps, facts: Facts) -> bool:
+        name, facts.server = plan.workflows[0].name, "v1.0.0"
         self.names.append(name)
         with (
             steps.step("run", name) as run,

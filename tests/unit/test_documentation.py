@@ -23,6 +23,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "docs/workflows.md",
     "docs/in-cluster.md",
+    "docs/server.md",
     "docs/tuning.md",
 ]
 

@@ -12,29 +12,41 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
-from knavtool.report import json_file, junit_file
+from knavtool.report import json_file, junit_file, markdown_file
 from knavtool.server import bodies, problems, uploads
 from knavtool.server.context import Body, Found, Here, authenticated
-from knavtool.server.models import Options, PlainOptions, RunStatus, Submission
+from knavtool.server.models import WORKFLOW_EXAMPLE, Options, PlainOptions, RunStatus, Submission
 from knavtool.server.problems import Refusal, documented
 
 router = APIRouter(tags=["runs"], dependencies=[Depends(authenticated)], responses=documented(401, 422))
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
-_YAML = {"schema": {"type": "string", "description": "One workflow that names no templates."}}
+_YAML = {
+    "schema": {"type": "string", "description": "One workflow that names no templates.", "examples": [WORKFLOW_EXAMPLE]}
+}
 _JSON = {"schema": {"$ref": "#/components/schemas/Submission"}}
 _BODY = {"required": True, "content": {"application/json": _JSON, **dict.fromkeys(YAML_TYPES, _YAML)}}
 _LOCATION: dict[str, Any] = {"Location": {"description": "The run.", "required": True, "schema": {"type": "string"}}}
+_MESSAGE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "Grows from message to message."},
+        "event": {"enum": ["status", "started", "progressed", "ended", "noted"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
 _EVENTS: dict[str, Any] = {
     "description": "Messages named `status` hold the run as GET /runs/{id} shows it; those named `started`, "
     "`progressed`, `ended` and `noted` are the events of its steps. The stream ends after the run.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {"schema": _MESSAGE}},
 }
 _REPORT: dict[str, Any] = {
     "description": "What `knavtool run --report` writes.",
     "content": {
         "application/json": {"schema": {"type": "object", "description": "See `knavtool schema report`."}},
         "application/xml": {"schema": {"type": "string"}},
+        "text/markdown": {"schema": {"type": "string"}},
     },
 }
 
@@ -44,6 +56,7 @@ class ReportFormat(StrEnum):
 
     JSON = "json"
     JUNIT = "junit"
+    MARKDOWN = "markdown"
 
 
 @router.post(
@@ -127,7 +140,11 @@ async def report(run: Found, format: ReportFormat = ReportFormat.JSON) -> Respon
     if not run.recorder.roots:
         raise Refusal(404, "the run ended before its first task, so there is no report")
     record, epoch = run.recorder.record, run.recorder.epoch
-    if format is ReportFormat.JUNIT:
-        return Response(junit_file.document(record, epoch=epoch), media_type="application/xml")
-    text = json.dumps(json_file.document(record, epoch=epoch), default=str)
-    return Response(text, media_type="application/json")
+    match format:
+        case ReportFormat.JUNIT:
+            return Response(junit_file.document(record, epoch=epoch, facts=run.facts), media_type="application/xml")
+        case ReportFormat.MARKDOWN:
+            return Response(markdown_file.document(record, facts=run.facts), media_type="text/markdown")
+        case ReportFormat.JSON:
+            text = json.dumps(json_file.document(record, epoch=epoch, facts=run.facts), default=str)
+            return Response(text, media_type="application/json")

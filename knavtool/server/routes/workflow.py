@@ -12,7 +12,7 @@ from knavtool.errors import KnavError
 from knavtool.report.recorder import failures
 from knavtool.server import bodies, uploads
 from knavtool.server.context import Body, Here, authenticated
-from knavtool.server.models import Options, State, Wait
+from knavtool.server.models import WORKFLOW_EXAMPLE, Options, State, Wait
 from knavtool.server.problems import documented
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ router = APIRouter(
     tags=["Knavigator"], dependencies=[Depends(authenticated)], responses=documented(401, 408, 413, 422, 429, 503)
 )
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
-_BODY = {"required": True, "content": {"application/x-yaml": {"schema": {"type": "string"}}}}
+_BODY = {
+    "required": True,
+    "content": {"application/x-yaml": {"schema": {"type": "string", "examples": [WORKFLOW_EXAMPLE]}}},
+}
 
 
 @router.post(
