@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.workflow.scope import PlannedSubmission
+    from knavtool.workflow.scope import PlannedSubmission, Scope
     from knavtool.workflow.task import Submitted
 
 _IDENTITY = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
@@ -27,6 +27,22 @@ def index_violations(document: TaskDocument, planned: PlannedSubmission, index: 
     if template is not None and index >= len(template.blocks):
         has = f"{len(template.blocks)} document{'s' if len(template.blocks) > 1 else ''}"
         yield document.violation(f"{index} is out of range: {template.file} has {has}, counted from 0", "index")
+
+
+def pods_violations(document: TaskDocument, scope: Scope, reference: str) -> Iterator[Violation]:
+    """A SubmitObj whose pods cannot be told from others; otherwise they are followed from their beginning."""
+    planned = scope.submissions.get(reference)
+    if planned is None:
+        yield scope.unknown(document, reference, "SubmitObj")
+        return
+    scope.watch_pods(planned)
+    if planned.registration is not None and planned.registration.formats.pod_name is None:
+        registration = planned.registration.document
+        message = (
+            f"the RegisterObj task {registration.id!r} ({registration.where()}) has no podNameFormat and podCount, "
+            f"so nobody knows which pods to check"
+        )
+        yield document.violation(message, "refTaskId")
 
 
 def identity_violations(

@@ -15,6 +15,7 @@ from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.gangs import Gangs
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import why
+from knavtool.workflow.references import pods_violations
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
@@ -73,18 +74,7 @@ class CheckPlacement:
             listed = nearest(self.topology_key, known) or f"; there are: {', '.join(sorted(known))}"
             message = f"no node of the workflow has the label {self.topology_key!r}{listed}"
             yield self.document.violation(message, "topologyKey")
-        planned = scope.submissions.get(self.ref)
-        if planned is None:
-            yield scope.unknown(self.document, self.ref, "SubmitObj")
-            return
-        scope.watch_pods(planned)
-        if planned.registration is not None and planned.registration.formats.pod_name is None:
-            registration = planned.registration.document
-            message = (
-                f"the RegisterObj task {registration.id!r} ({registration.where()}) has no podNameFormat and podCount, "
-                f"so nobody knows which pods to check"
-            )
-            yield self.document.violation(message, "refTaskId")
+        yield from pods_violations(self.document, scope, self.ref)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING

@@ -13,6 +13,7 @@ from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
+from knavtool.workflow.references import pods_violations
 from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
@@ -51,18 +52,7 @@ class CheckPod:
         yield from timeout_violations(self.document)
         if not self.status and not self.node_labels:
             yield self.document.violation("expected at least one of status and nodeLabels")
-        planned = scope.submissions.get(self.ref)
-        if planned is None:
-            yield scope.unknown(self.document, self.ref, "SubmitObj")
-            return
-        scope.watch_pods(planned)
-        if planned.registration is not None and planned.registration.formats.pod_name is None:
-            registration = planned.registration.document
-            message = (
-                f"the RegisterObj task {registration.id!r} ({registration.where()}) has no podNameFormat and podCount, "
-                f"so nobody knows which pods to check"
-            )
-            yield self.document.violation(message, "refTaskId")
+        yield from pods_violations(self.document, scope, self.ref)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING
