@@ -65,8 +65,17 @@ class Options(_Model):
     burst: int | None = Field(default=None, ge=1, description="How many requests may go out at once.")
 
 
+COMPAT = "Read as Knavigator does: unknown fields and missing template parameters are warnings."
+
+
 class PlainOptions(Options):
     """Options of a request whose body is a workflow."""
+
+    compat: bool = Field(default=False, description=COMPAT)
+
+
+class QueueOptions(PlainOptions):
+    """Those, where a client need not wait."""
 
     wait: Wait = Field(default=Wait.QUEUE, description="What to do if the cluster is busy.")
 
@@ -94,7 +103,7 @@ class Submission(_Model):
         description="The directory among the files in which templates are looked for first; by default the top.",
     )
     variables: dict[str, JsonValue] = Field(default={}, description="Values of the workflows' variables.")
-    compat: bool = Field(default=False, description="Unknown fields and missing template parameters are warnings.")
+    compat: bool = Field(default=False, description=COMPAT)
     options: Options = Options()
     wait: Wait = Wait.QUEUE
 

@@ -33,12 +33,12 @@ def planned(submission: Submission) -> Plan:
         return plan.build(workflows, search=search, within=[top], lenient=submission.compat)
 
 
-def planned_alone(text: str, *, templates: Path | None = None) -> Plan:
+def planned_alone(text: str, *, templates: Path | None = None, lenient: bool = False) -> Plan:
     """The plan of one workflow; templates are read below a directory of the server or not at all."""
-    workflows = read_workflows([_source(WORKFLOW, text)])
+    workflows = read_workflows([_source(WORKFLOW, text)], lenient=lenient)
     with tempfile.TemporaryDirectory(prefix="knavtool-run-") as directory:
         places = [Path(directory), *([templates] if templates is not None else [])]
-        return plan.build(workflows, search=places, within=places)
+        return plan.build(workflows, search=places, within=places, lenient=lenient)
 
 
 def _source(name: str, text: str) -> tuple[Path, Callable[[], Document]]:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from knavtool.report import json_file, junit_file, markdown_file
 from knavtool.server import bodies, problems, uploads
 from knavtool.server.context import Body, Found, Here, authenticated
-from knavtool.server.models import WORKFLOW_EXAMPLE, Options, PlainOptions, RunStatus, Submission
+from knavtool.server.models import WORKFLOW_EXAMPLE, Options, QueueOptions, RunStatus, Submission
 from knavtool.server.problems import Refusal, documented
 
 router = APIRouter(tags=["runs"], dependencies=[Depends(authenticated)], responses=documented(401, 422))
@@ -66,7 +66,7 @@ class ReportFormat(StrEnum):
     responses={202: {"headers": _LOCATION}, **documented(400, 408, 409, 413, 415, 429, 503)},
 )
 async def submit(
-    request: Request, response: Response, here: Here, body: Body, plain: Annotated[PlainOptions, Query()]
+    request: Request, response: Response, here: Here, body: Body, plain: Annotated[QueueOptions, Query()]
 ) -> RunStatus:
     """Queue a run. A body of JSON says everything itself; the parameters belong to a body of YAML."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -74,11 +74,12 @@ async def submit(
         if request.query_params:
             raise Refusal(422, "options stand in the body if that is JSON, not in the URL")
         submission = read_submission(body)
-        options, wait = submission.options, submission.wait
+        options: Options = submission.options
+        wait = submission.wait
         make = partial(uploads.planned, submission)
     elif media_type in YAML_TYPES:
-        options, wait = Options(**plain.model_dump(exclude={"wait"})), plain.wait
-        make = partial(uploads.planned_alone, bodies.text(body))
+        options, wait = plain, plain.wait
+        make = partial(uploads.planned_alone, bodies.text(body), lenient=plain.compat)
     else:
         expected = ", ".join(["application/json", *YAML_TYPES])
         raise Refusal(415, f"the content type is {media_type or 'missing'}, expected one of {expected}")

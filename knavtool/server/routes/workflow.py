@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -12,7 +13,7 @@ from knavtool.errors import KnavError
 from knavtool.report.recorder import failures
 from knavtool.server import bodies, uploads
 from knavtool.server.context import Body, Here, authenticated
-from knavtool.server.models import WORKFLOW_EXAMPLE, Options, State, Wait
+from knavtool.server.models import WORKFLOW_EXAMPLE, PlainOptions, State, Wait
 from knavtool.server.problems import documented
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ _BODY = {
         500: {"description": "Why the run failed.", "content": _TEXT},
     },
 )
-async def run_workflow(here: Here, body: Body, options: Annotated[Options, Query()]) -> Response:
+async def run_workflow(here: Here, body: Body, options: Annotated[PlainOptions, Query()]) -> Response:
     """Run one workflow and wait for its end; templates are those below the server's root directory."""
     here.queue.check(Wait.QUEUE)
     try:
         text = bodies.text(body)
-        plan = await asyncio.to_thread(uploads.planned_alone, text, templates=here.settings.root)
+        make = partial(uploads.planned_alone, text, templates=here.settings.root, lenient=options.compat)
+        plan = await asyncio.to_thread(make)
     except KnavError as error:
         return PlainTextResponse(f"{error.message}\n", status_code=400)
     run = here.queue.add(plan, options, Wait.QUEUE)

@@ -255,6 +255,9 @@ async def test_knavigators_route(tmp_path: Path) -> None:
         assert status == 400
         assert "workflow.yaml:1:1" in said
         assert (await api.ask("POST", "/workflow", data=b"\xff"))[0] == 400
+        unknown = sleep() + "more: 1\n"
+        assert (await api.ask("POST", "/workflow", data=unknown))[0] == 400
+        assert (await api.ask("POST", "/workflow?compat=true", data=unknown))[0] == 200
         for method in ("GET", "PUT", "DELETE"):
             assert (await api.ask(method, "/workflow"))[0] == 405
 
