@@ -12,9 +12,9 @@ import typer
 import yaml
 
 from knavtool import resources
-from knavtool.documents.workflow import TASK_TYPES
 from knavtool.cli.app import cli
 from knavtool.documents.values import load_values
+from knavtool.documents.workflow import TASK_TYPES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
