@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import WatchEvent
 
 _CLOCK_TOLERANCE = 2.0
+_PYTHON_CLOSES_TLS = (3, 12, 8)
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
@@ -70,7 +72,12 @@ async def open_client(
     """Open a client without asking the server for anything yet."""
     import aiohttp
 
-    connector = aiohttp.TCPConnector(limit=0, ssl=access.tls if access.tls is not None else False)
+    connector = aiohttp.TCPConnector(
+        limit=0,
+        ssl=access.tls if access.tls is not None else False,
+        # Otherwise a TLS connection that is given up, as that of a watch, stays open until the server says farewell.
+        enable_cleanup_closed=sys.version_info < _PYTHON_CLOSES_TLS,
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
@@ -124,7 +131,7 @@ class Client:
 
     @property
     def trouble(self) -> ClusterError | None:
-        """What the request that ended last says of the server, if it was unreachable or failed; None if all is well."""
+        """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
         return self._transport.trouble
 
     async def version(self) -> str:

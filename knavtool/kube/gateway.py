@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from knavtool.errors import ClusterError
     from knavtool.kube.resource import Manifest, Manifests, Resource
 
 FIELD_MANAGER = "knavtool"
@@ -45,6 +46,10 @@ SYNCED = WatchEvent(None, {})
 
 class Gateway(Protocol):
     """The verbs; `namespace=None` means cluster-scoped or all namespaces."""
+
+    @property
+    def trouble(self) -> ClusterError | None:
+        """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
 
     async def discover(self, api_version: str, kind: str) -> Resource:
         """The served resource of exactly this version and kind; raises NotFound if it is not served."""

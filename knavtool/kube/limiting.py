@@ -10,8 +10,9 @@ class RateLimit:
 
     def __init__(self, qps: float = 0, burst: int = 1) -> None:
         self.qps = qps
+        self.burst = max(burst, 1)
         self._interval = 1.0 / qps if qps > 0 else 0.0
-        self._tolerance = self._interval * max(burst - 1, 0)
+        self._tolerance = self._interval * (self.burst - 1)
         self._next = 0.0
         self._turn = asyncio.Lock()
 

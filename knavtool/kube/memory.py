@@ -31,6 +31,7 @@ class Memory:
 
     def __init__(self, extra: Iterable[Resource] = ()) -> None:
         self.calls: list[tuple[str, str, str]] = []
+        self.trouble: ClusterError | None = None
         self.refuse: dict[tuple[str, str], ClusterError] = {}
         self.allows: Callable[[str, str, str | None], bool] = lambda *_: True
         self._served = {**WELL_KNOWN, **{(resource.api_version, resource.kind): resource for resource in extra}}

@@ -87,10 +87,7 @@ class Transport:
                 if response.status >= 400:
                     raise await self._refused_stream(response.status, await response.read(), purpose, credentials)
                 self.trouble = None
-                try:
-                    yield _lines(response.content)
-                finally:
-                    _abort(response)
+                yield _lines(response.content)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             self.retries += 1
             raise self._failed(self._failure(error, purpose)) from error
@@ -175,7 +172,8 @@ class Transport:
     def _failed(self, failure: ClusterError) -> ClusterError:
         """Remember that the server did not serve a request."""
         self.trouble = failure
-        self._shaken = True
+        # A refusal that is doubted does not say that the server has started once more.
+        self._shaken = self._shaken or failure.status not in _REFUSED_WHILE_STARTING
         return failure
 
     async def _passing(self, status: int, credentials: Mapping[str, str]) -> bool:
@@ -261,12 +259,6 @@ def _seconds(header: str | None) -> float:
 
 def _text(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def _abort(response: aiohttp.ClientResponse) -> None:
-    """Close the connection of an answer that has no end; with a farewell by TLS it would outlive the client."""
-    if response.connection is not None and response.connection.transport is not None:
-        response.connection.transport.abort()
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

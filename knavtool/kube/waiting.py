@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from knavtool.errors import DeadlineExceeded
+from knavtool.errors import DeadlineExceeded, NotFound
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS
 from knavtool.kube.watching import key_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     State = Mapping[tuple[str, str], Manifest]
 
 T = TypeVar("T")
+_FIRST_DELAY = 0.01
 
 
 async def until(
@@ -78,15 +79,31 @@ async def until_established(gateway: Gateway, definitions: Collection[str], *, t
     if not definitions:
         return
 
-    def served(state: State) -> bool | None:
-        found = [state.get(("", name), {}).get("status", {}).get("conditions") or () for name in definitions]
-        ready = [any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in found]
-        return True if all(ready) else None
+    def established(state: State) -> list[Manifest] | None:
+        found = [state.get(("", name), {}) for name in definitions]
+        conditions = [item.get("status", {}).get("conditions") or () for item in found]
+        ready = [any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in conditions]
+        return found if all(ready) else None
 
-    await until(
-        gateway,
-        CUSTOM_RESOURCE_DEFINITIONS,
-        served,
-        timeout=timeout,
-        describe=lambda _: f"the API server does not serve {', '.join(sorted(definitions))}",
-    )
+    said = f"the API server does not serve {', '.join(sorted(definitions))}"
+    try:
+        async with asyncio.timeout(timeout):
+            found = await until(gateway, CUSTOM_RESOURCE_DEFINITIONS, established, timeout=None)
+            for spec in (item["spec"] for item in found):
+                for version in (one["name"] for one in spec["versions"] if one["served"]):
+                    await _until_discovered(gateway, f"{spec['group']}/{version}", spec["names"]["kind"])
+    except TimeoutError:
+        raise DeadlineExceeded(f"not reached within {timeout:g} s: {said}") from None
+
+
+async def _until_discovered(gateway: Gateway, api_version: str, kind: str) -> None:
+    """The server says that a definition is established a moment before it serves the kind, and tells nobody then."""
+    delay = _FIRST_DELAY
+    while True:
+        try:
+            await gateway.discover(api_version, kind)
+        except NotFound:
+            await asyncio.sleep(delay)
+            delay *= 2
+        else:
+            return

@@ -67,7 +67,6 @@ async def watch(
     delay = _FIRST_DELAY
     while True:
         following.answered = following.moved = False
-        began = loop.time()
         try:
             # Closed here and not when it is collected: then its connection would outlive the client.
             async with aclosing(following.once()) as events:
@@ -86,14 +85,12 @@ async def watch(
                 hint="its CustomResourceDefinition was removed, and with it all objects of this kind",
             ) from error
         except ClusterError as error:
-            if not isinstance(error, Unreachable) and error.status not in _RETRIED:
+            # A list was retried for as long as that before it failed.
+            if following.listing or (not isinstance(error, Unreachable) and error.status not in _RETRIED):
                 raise
-            if following.answered:
+            if failing_since is None or following.answered:
                 failing_since = loop.time()
-            elif failing_since is None:
-                # Listing is retried before it fails, and that time counts too.
-                failing_since = began
-            if loop.time() - failing_since > patience:
+            elif loop.time() - failing_since > patience:
                 raise
         # Also after a regular end: a server or proxy that ends every watch at once must not be asked without a pause.
         delay = _FIRST_DELAY if following.moved else delay
@@ -104,7 +101,8 @@ async def watch(
 class _Following:
     """Where one consumer of a watch stands: what it was told, and up to which version of the server's data.
 
-    `answered` tells whether the server took a request, `moved` whether a watch gave anything, bookmarks included.
+    `listing` tells whether the list has not come to its end, `answered` whether the server took the watch, `moved`
+    whether the watch gave anything, bookmarks included.
     """
 
     def __init__(
@@ -125,6 +123,7 @@ class _Following:
         self._told: dict[Key, Identity] = {}
         self._version = ""
         self._synced = False
+        self.listing = False
         self.answered = False
         self.moved = False
 
@@ -139,9 +138,11 @@ class _Following:
 
     async def once(self) -> AsyncGenerator[WatchEvent]:
         """List if needed, then follow one watch request to its end."""
-        if not self._version:
+        self.listing = not self._version
+        if self.listing:
             async for event in self._list():
                 yield event
+            self.listing = False
         if not self._synced:
             self._synced = True
             yield SYNCED
@@ -162,7 +163,6 @@ class _Following:
         async for page in self._lister.raw_pages(
             self._resource, namespace=self._namespace, label_selector=self._labels, field_selector=self._fields
         ):
-            self.answered = True
             version = page["metadata"]["resourceVersion"]
             for item in page["items"] or ():
                 key = key_of(item)

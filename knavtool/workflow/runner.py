@@ -58,6 +58,9 @@ async def execute(
         try:
             async with Stores(gateway, keep=_kept(rendered)) as stores:
                 passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus).run(run)
+            if not passed:
+                # A check that saw nothing any more does not say that what it expected did not happen.
+                failure = gateway.trouble
         except BaseException as error:  # noqa: BLE001 - raised again after the cleanup, which every error needs
             failure = error
         if cleanup:

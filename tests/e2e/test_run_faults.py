@@ -36,6 +36,7 @@ apiVersion: batch/v1
 kind: Job
 metadata: {name: "{{._NAME_}}", namespace: "{{.namespace}}"}
 spec:
+  suspend: {{.suspend}}
   backoffLimit: 0
   template:
     metadata:
@@ -72,6 +73,18 @@ class Faulty:
         self.namespace = f"faults-{uuid.uuid4().hex[:8]}"
         self.report = directory / "report.json"
 
+    def make_namespace(self) -> None:
+        """Create the namespace."""
+
+        async def make(client: Client) -> None:
+            await client.create(NAMESPACES, {"metadata": {"name": self.namespace}})
+            # Pods are refused until their account is there.
+            await until(
+                client, SERVICE_ACCOUNTS, lambda seen: True if seen else None, timeout=60, namespace=self.namespace
+            )
+
+        self.ask(make)
+
     def run(
         self, *tasks: dict[str, Any], kubeconfig: Path | None = None, options: tuple[str, ...] = ("--cleanup",)
     ) -> AbstractContextManager[LiveRun]:
@@ -84,9 +97,20 @@ class Faulty:
         }
         return live_run(workflow, "--json", self.report, *options, env=environment, cwd=self.directory)
 
-    def submit(self, count: int = 1, *, run: str = "1h") -> dict[str, Any]:
+    def submit(self, count: int = 1, *, run: str = "1h", suspend: bool = False) -> dict[str, Any]:
         """A SubmitObj of Jobs of one pod each, which runs that long."""
-        return submit(count=count, params={"namespace": self.namespace, "run": run})
+        return submit(count=count, params={"namespace": self.namespace, "run": run, "suspend": suspend})
+
+    def resume_jobs(self) -> None:
+        """Let suspended Jobs start."""
+
+        async def resume(client: Client) -> None:
+            for job in await client.list(JOBS, namespace=self.namespace):
+                await client.patch(
+                    JOBS, job["metadata"]["name"], {"spec": {"suspend": False}}, namespace=self.namespace
+                )
+
+        self.ask(resume)
 
     def data(self, id_: str) -> dict[str, Any]:
         """What a task wrote into the report."""
@@ -149,16 +173,28 @@ class Faulty:
         assert processes.survivors([number], within=10) == []
 
 
+@pytest.fixture(scope="module")
+def forsaken(plane: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveRun, str]]:
+    """A run whose API server has vanished while it follows pods, and the server's URL.
+
+    It waits for a minute, so it begins with the first test and is looked at by the last.
+    """
+    directory = tmp_path_factory.mktemp("forsaken")
+    made = Faulty(plane, directory)
+    made.make_namespace()
+    with proxy(plane, directory / "proxy.kubeconfig") as between:
+        tasks = [made.submit(2), check_pods(timeout="10m")]
+        with made.run(*tasks, kubeconfig=between.kubeconfig, options=GONE) as run:
+            run.until("job (SubmitObj)")
+            between.wait_for("OPENED", "/pods")
+            between.vanish()
+            yield run, between.server
+
+
 @pytest.fixture
-def faulty(plane: LocalCluster, tmp_path: Path) -> Iterator[Faulty]:
+def faulty(plane: LocalCluster, forsaken: object, tmp_path: Path) -> Iterator[Faulty]:
     made = Faulty(plane, tmp_path)
-
-    async def make(client: Client) -> None:
-        await client.create(NAMESPACES, {"metadata": {"name": made.namespace}})
-        # Pods are refused until their account is there.
-        await until(client, SERVICE_ACCOUNTS, lambda seen: True if seen else None, timeout=60, namespace=made.namespace)
-
-    made.ask(make)
+    made.make_namespace()
     yield made
     plane.up()
     made.ask(lambda client: client.delete(NAMESPACES, made.namespace))
@@ -303,26 +339,31 @@ def test_deletions_are_refused_lost_and_answered_with_errors(faulty: Faulty, bet
 
 
 @pytest.mark.parametrize(
-    ("check", "path", "harms"),
+    ("path", "check", "harms"),
     [
         (
-            task("CheckPod", "check", refTaskId="job", status="Succeeded", timeout="60s"),
             "/pods",
-            [Cut(events=3), Refuse(code=410, reason="Expired"), Reset(), Cut(events=2, error=410)],
+            task("CheckPod", "check", refTaskId="job", status="Succeeded", timeout="60s"),
+            [Cut(events=0), Refuse(code=410, reason="Expired"), Cut(events=0, error=410), Cut(events=1)],
         ),
         (
-            task("CheckObj", "check", refTaskId="job", state={"status": {"succeeded": 1}}, timeout="60s"),
             "/jobs",
-            [Refuse(code=503), Cut(events=1), Cut(events=0, error=500), Cut(events=2, error=410)],
+            task("CheckObj", "check", refTaskId="job", state={"status": {"succeeded": 1}}, timeout="60s"),
+            [Reset(), Refuse(code=503), Cut(events=0, error=500), Cut(events=1, error=410)],
         ),
     ],
 )
-def test_watches_are_cut_and_too_old(
-    faulty: Faulty, between: Proxy, check: dict[str, Any], path: str, harms: list[Harm]
+def test_watches_are_cut_refused_and_too_old(
+    faulty: Faulty, between: Proxy, path: str, check: dict[str, Any], harms: list[Harm]
 ) -> None:
     between.harm("WATCH", path, *harms)
-    with faulty.run(faulty.submit(20, run="3s"), check, kubeconfig=between.kubeconfig) as run:
-        run.finish()
+    with faulty.run(faulty.submit(5, run="1s", suspend=True), check, kubeconfig=between.kubeconfig) as run:
+        # Nothing happens until all but the last watch have ended.
+        between.wait_for("WATCH", path, len(harms) - 1)
+        between.wait_for("OPENED", path, sum(isinstance(harm, Cut) for harm in harms))
+        faulty.resume_jobs()
+        said = run.finish()
+    assert "5 of 5" in said
     assert between.count("WATCH", path) > len(harms)
     assert faulty.left() == {}
 
@@ -400,22 +441,22 @@ def test_the_namespace_is_deleted_while_objects_are_submitted(faulty: Faulty) ->
 
 
 def test_an_object_is_deleted_while_a_check_waits_for_it(faulty: Faulty) -> None:
-    check = task("CheckObj", "check", refTaskId="job", state={"status": {"active": 2}}, timeout="4s")
+    check = task("CheckObj", "check", refTaskId="job", state={"status": {"active": 2}}, timeout="2s")
     with faulty.run(faulty.submit(2), check) as run:
         run.until("job (SubmitObj)")
         faulty.delete_job("job2")
         said = run.finish(check=1)
-    assert "0 of 2 objects match after 4 s" in said
+    assert "0 of 2 objects match after 2 s" in said
     assert f"Job {faulty.namespace}/job2: does not exist" in said
     assert faulty.left() == {}
 
 
 def test_a_job_is_deleted_while_its_pods_are_waited_for_and_before_the_cleanup(faulty: Faulty) -> None:
-    with faulty.run(faulty.submit(2, run="5s"), check_pods(timeout="7s")) as run:
+    with faulty.run(faulty.submit(2, run="3s"), check_pods(timeout="5s")) as run:
         run.until("job (SubmitObj)")
         faulty.delete_job("job1")
         said = run.finish(check=1)
-    assert "1 of 2 pods are Succeeded after 7 s (1 Succeeded)" in said
+    assert "1 of 2 pods are Succeeded after 5 s (1 Succeeded)" in said
     assert faulty.left() == {}
 
 
@@ -460,11 +501,23 @@ def test_a_kind_is_removed_while_its_objects_are_watched(faulty: Faulty) -> None
 # An API server that does not come back
 
 
-def test_a_check_does_not_fail_for_an_api_server_that_is_gone(faulty: Faulty, between: Proxy) -> None:
-    options = ("--cleanup", "--cleanup-timeout", "2s")
-    with faulty.run(faulty.submit(2), check_pods(timeout="4s"), kubeconfig=between.kubeconfig, options=options) as run:
+GONE = ("--cleanup", "--cleanup-timeout", "2s")
+
+
+def test_a_check_that_sees_nothing_any_more_has_not_failed(faulty: Faulty, between: Proxy) -> None:
+    check = check_pods(timeout="3s")
+    with faulty.run(faulty.submit(2), check, kubeconfig=between.kubeconfig, options=GONE) as run:
+        run.until("job (SubmitObj)")
         between.wait_for("OPENED", "/pods")
         between.vanish()
         said = run.finish(check=5, within=15)
-    assert "does not answer" in said
+    assert "0 of 2 pods are Succeeded after 3 s" in said
+    assert f"{between.server} does not answer" in said.partition("\nerror: ")[2]
+    assert "cleanup took longer than 2 s; left behind: 2 Jobs" in said
+
+
+def test_an_api_server_that_does_not_come_back_ends_the_run(forsaken: tuple[LiveRun, str]) -> None:
+    run, server = forsaken
+    said = run.finish(check=5, within=90)
+    assert f"error: watch pods: {server} does not answer" in said
     assert "cleanup took longer than 2 s; left behind: 2 Jobs" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
@@ -124,7 +125,7 @@ class Proxy:
         context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
         self._session = aiohttp.ClientSession(
             self._cluster.server,
-            connector=aiohttp.TCPConnector(ssl=context, limit=0),
+            connector=aiohttp.TCPConnector(ssl=context, limit=0, enable_cleanup_closed=sys.version_info < (3, 12, 8)),
             timeout=aiohttp.ClientTimeout(total=None),
         )
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
@@ -139,6 +140,11 @@ class Proxy:
         if self._session is not None:
             await self._session.close()
         self._runner = self._session = None
+        # What still follows a watch for a client that has gone.
+        left = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+        for one in left:
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         method = "WATCH" if request.query.get("watch") == "true" else request.method
@@ -191,9 +197,8 @@ class Proxy:
         await response.prepare(request)
         self._note(Request(method="OPENED", path=request.path, status=200))
         left = cut.events if cut is not None else -1
-        async for line in _lines(upstream):
-            if left == 0:
-                break
+        lines = _lines(upstream)
+        while left != 0 and (line := await anext(lines, None)) is not None:
             left -= 1
             await response.write(line)
         if cut is not None and cut.error:

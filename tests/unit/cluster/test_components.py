@@ -228,8 +228,16 @@ async def served() -> Memory:
     """A cluster in memory that serves stages."""
     memory = Memory([STAGES])
     name = f"{STAGES.plural}.{STAGES.group}"
-    established = {"conditions": [{"type": "Established", "status": "True"}]}
-    await memory.create(CUSTOM_RESOURCE_DEFINITIONS, {"metadata": {"name": name}, "status": established})
+    definition = {
+        "metadata": {"name": name},
+        "spec": {
+            "group": STAGES.group,
+            "names": {"kind": STAGES.kind},
+            "versions": [{"name": STAGES.version, "served": True}],
+        },
+        "status": {"conditions": [{"type": "Established", "status": "True"}]},
+    }
+    await memory.create(CUSTOM_RESOURCE_DEFINITIONS, definition)
     return memory
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from knavtool.errors import ClusterError, DocumentError, ExitCode, UsageError
-from knavtool.kube import access
+from knavtool.errors import ClusterError, DocumentError, ExitCode, Unauthorized, UsageError
+from knavtool.kube import access, credentials
 from support import kubeconfigs
 from support.certificates import Authority
+from support.clock import Clock
 
 SERVER = "http://127.0.0.1:1"
 
@@ -176,3 +178,56 @@ async def test_a_pod_that_lacks_something(mounted: Path, monkeypatch: pytest.Mon
         (mounted / missing).unlink()
     with pytest.raises(DocumentError, match=f"the service account in {mounted}: "):
         await access.load(None, None)
+
+
+async def test_a_token_file_is_read_again_after_a_minute_or_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    clock.rule(monkeypatch, credentials)
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    path = kubeconfigs.write(tmp_path / "config", SERVER, token_file=token)
+    found = await access.load(str(path), None)
+    first = await found.headers()
+    assert first == {"authorization": "Bearer first"}
+    token.write_text("second\n")
+    assert await found.headers() == first
+    clock.now += 60
+    second = await found.headers()
+    assert second == {"authorization": "Bearer second"}
+    token.write_text("third")
+    await found.renew(first)  # the answer to a request from before
+    assert await found.headers() == second
+    await found.renew(second)
+    assert await found.headers() == {"authorization": "Bearer third"}
+    token.unlink()
+    await found.renew(await found.headers())
+    assert await found.headers() == {"authorization": "Bearer third"}
+
+
+async def test_a_credential_plugin_is_asked_once_for_many_refusals(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_text(PLUGIN.format(expires="2124-01-01T00:00:00Z"))
+    plugin.chmod(0o755)
+    found = await access.load(str(kubeconfigs.write(tmp_path / "config", SERVER, command=str(plugin))), None)
+    refused = await found.headers()
+    await asyncio.gather(*(found.renew(refused) for _ in range(5)))
+    assert await found.headers() == {"authorization": "Bearer token-2"}
+
+
+@pytest.mark.parametrize(
+    "text", ["#!/bin/sh\necho you are logged out >&2\nexit 3\n", "#!/bin/sh\necho nonsense\n", None]
+)
+async def test_a_credential_plugin_that_fails(
+    tmp_path: Path, text: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plugin = tmp_path / "plugin"
+    if text is not None:
+        plugin.write_text(text)
+        plugin.chmod(0o755)
+    path = kubeconfigs.write(tmp_path / "config", SERVER, command=str(plugin))
+    with pytest.raises(Unauthorized, match=f"the credential plugin {plugin} gives no credentials: ") as caught:
+        await access.load(str(path), None)
+    assert ("logged out" in caught.value.message) == (text is not None and "logged" in text)
+    assert capfd.readouterr() == ("", "")

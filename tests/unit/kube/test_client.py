@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -91,6 +92,21 @@ async def test_an_object_does_not_count_when_only_the_connection_was_refused(dea
         async with open_client(Access(server=f"http://{host}:{port}", tls=None, headers=no_headers)) as client:
             with pytest.raises(AlreadyExists):
                 await client.create(NODES, BODY)
+
+
+@pytest.mark.parametrize(("age", "counts"), [(0, True), (3600, False)])
+async def test_an_object_of_an_earlier_run_does_not_count(
+    server: ApiServer, client: Client, age: int, counts: bool
+) -> None:
+    found = managed("knavtool")
+    found.body["metadata"]["creationTimestamp"] = f"{datetime.now(UTC) - timedelta(seconds=age):%Y-%m-%dT%H:%M:%SZ}"
+    server.on("POST", NODES_PATH, Drop(), TAKEN)
+    server.on("GET", f"{NODES_PATH}/a", found)
+    if counts:
+        assert (await client.create(NODES, BODY))["metadata"]["uid"] == "uid-a"
+    else:
+        with pytest.raises(AlreadyExists):
+            await client.create(NODES, BODY)
 
 
 async def test_a_taken_generated_name_is_refused_also_after_trouble(server: ApiServer, client: Client) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from knavtool.kube.limiting import RateLimit
 from support.clock import Clock
 
@@ -39,7 +41,27 @@ async def test_a_pause_fills_the_bucket_but_not_more(clock: Clock) -> None:
 async def test_requests_of_the_same_moment_get_their_turns(clock: Clock) -> None:
     limit = RateLimit(2, 1)
     start = clock.now
-    for _ in range(4):
+    times: list[float] = []
+
+    async def send() -> None:
         await limit.acquire()
-        clock.now = start
-    assert clock.slept == [0.5, 1.0, 1.5]
+        times.append(clock.now - start)
+
+    await asyncio.gather(*(send() for _ in range(4)))
+    assert times == [0, 0.5, 1, 1.5]
+
+
+async def test_a_cancelled_request_takes_no_turn(clock: Clock) -> None:
+    limit = RateLimit(1, 1)
+    start = clock.now
+    await limit.acquire()
+    waiting = [asyncio.create_task(limit.acquire()) for _ in range(30)]
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await limit.acquire()
+    assert clock.now - start == 1
+
+
+def test_the_rate_is_known() -> None:
+    assert (RateLimit().qps, RateLimit(20, 5).qps) == (0, 20)

@@ -63,3 +63,15 @@ def test_an_error_in_a_watch_that_says_nothing(given: dict[str, object]) -> None
     error = event_refusal(given, "watch pods")
     assert (type(error), error.status) == (errors.ClusterError, 0)
     assert error.message == "watch pods: refused without a reason"
+
+
+def test_a_namespace_that_is_being_deleted() -> None:
+    said = status(403, "Forbidden", "unable to create new content in namespace n because it is being terminated")
+    said["details"] = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace n is being terminated"}]}
+    assert refusal(403, orjson.dumps(said), "create jobs.batch n/a").hint.startswith("wait until the namespace is gone")
+
+
+@pytest.mark.parametrize("details", [None, [], {}, {"causes": None}, {"causes": ["x", {}]}])
+def test_details_that_say_nothing(details: object) -> None:
+    said = status(403, "Forbidden", "no") | {"details": details}
+    assert refusal(403, orjson.dumps(said), "create jobs.batch n/a").hint == ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+
 import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, Unauthorized, Unreachable
 from knavtool.kube.access import Access
 from knavtool.kube.client import Client, open_client
+from knavtool.kube.gateway import WatchEvent
 from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import CONFIG_MAPS, NODES
-from support.api_server import Answer, ApiServer, Drop, Silence, item, no_headers, refuse
+from support.api_server import Answer, ApiServer, Drop, Silence, Stream, event, item, no_headers, page, refuse
 from support.clock import Clock
 
 PATH = "/api/v1/nodes/a"
@@ -121,6 +125,78 @@ async def test_every_request_is_authenticated_anew(server: ApiServer, clock: Clo
     assert [one.headers["authorization"] for one in server.requests] == ["Bearer old", "Bearer new"]
 
 
+READY = "/readyz"
+
+
+@pytest.mark.parametrize("code", [401, 403])
+async def test_a_server_that_has_just_started_is_not_believed_until_it_is_ready(
+    server: ApiServer, client: Client, code: int
+) -> None:
+    server.on("GET", PATH, Drop(), refuse(code, ""), refuse(code, ""), refuse(code, ""), FOUND)
+    server.on("GET", READY, refuse(403, ""), Drop(), Answer(body="ok"))
+    assert (await client.get(NODES, "a"))["metadata"]["name"] == "a"
+    assert len(server.asked("GET", READY)) == 3
+
+
+async def test_a_refusal_of_a_server_that_is_ready_counts(server: ApiServer, client: Client) -> None:
+    server.on("GET", PATH, Drop(), refuse(403, "Forbidden"))
+    server.on("GET", READY, Answer(body="ok"))
+    with pytest.raises(Forbidden):
+        await client.get(NODES, "a")
+    # The first was given before the server said that it is ready, the second after it.
+    assert (len(server.asked("GET", PATH)), len(server.asked("GET", READY))) == (3, 1)
+    with pytest.raises(Forbidden):
+        await client.get(NODES, "a")
+    assert (len(server.asked("GET", PATH)), len(server.asked("GET", READY))) == (4, 1)
+
+
+class Renewable:
+    """Credentials of which there are others when the server refuses the present ones."""
+
+    def __init__(self, *tokens: str) -> None:
+        self._tokens = list(tokens)
+
+    async def headers(self) -> dict[str, str]:
+        return {"authorization": self._tokens[0]}
+
+    async def renew(self, refused: Mapping[str, str]) -> None:
+        if refused == await self.headers() and len(self._tokens) > 1:
+            self._tokens.pop(0)
+
+
+async def test_a_token_that_is_refused_is_renewed(server: ApiServer, clock: Clock) -> None:
+    given = Renewable("old", "new")
+    server.on("GET", PATH, refuse(401, "Unauthorized"), FOUND)
+    async with open_client(server.access(headers=given.headers, renew=given.renew)) as client:
+        await client.get(NODES, "a")
+        assert client.retries == 1
+    assert [one.headers["authorization"] for one in server.requests] == ["old", "new"]
+
+
+async def test_a_token_of_which_there_is_no_other_is_refused(server: ApiServer, clock: Clock) -> None:
+    given = Renewable("only")
+    server.on("GET", PATH, refuse(401, "Unauthorized", "Unauthorized"))
+    async with open_client(server.access(headers=given.headers, renew=given.renew)) as client:
+        with pytest.raises(Unauthorized) as caught:
+            await client.get(NODES, "a")
+    assert "the token may have expired" in caught.value.hint
+    assert len(server.requests) == 1
+
+
+async def test_requests_retries_and_trouble_are_known(server: ApiServer, client: Client) -> None:
+    server.on("GET", PATH, refuse(503, "", "starting"), FOUND, refuse(404, "NotFound"))
+    assert (client.requests, client.retries, client.trouble, client.qps) == (0, 0, None, 0)
+    await client.get(NODES, "a")
+    assert (client.requests, client.retries, client.trouble) == (2, 1, None)
+    with pytest.raises(ClusterError):
+        await client.get(NODES, "a")
+    assert client.trouble is None
+    server.on("GET", PATH, refuse(503, "", "starting"))
+    with pytest.raises(ClusterError):
+        await client.get(NODES, "a")
+    assert "starting" in str(client.trouble)
+
+
 async def test_names_and_selectors_are_escaped(server: ApiServer, client: Client) -> None:
     server.on("GET", "/api/v1/namespaces/n/configmaps/a:b c", Answer(body=item("a:b c")))
     assert (await client.get(CONFIG_MAPS, "a:b c", namespace="n"))["metadata"]["name"] == "a:b c"
@@ -135,6 +211,36 @@ async def test_requests_wait_for_the_rate_limit(server: ApiServer, clock: Clock)
         for _ in range(3):
             await client.get(NODES, "a")
     assert clock.slept == [0.5, 0.5]
+
+
+async def test_every_request_waits_for_the_rate_limit(server: ApiServer, clock: Clock) -> None:
+    server.on("GET", "/api/v1/nodes", refuse(503, ""), page())
+    server.on("WATCH", "/api/v1/nodes", Drop(), Stream(lines=[event("ADDED", item("a"))], end="hold"))
+    server.on("POST", "/api/v1/nodes", Answer(body=item("a")))
+    server.on("PATCH", PATH, FOUND)
+    server.on("DELETE", PATH, FOUND)
+    limit = Counting()
+    async with open_client(server.access(), limit=limit) as client:
+        async with aclosing(client.watch(NODES)) as events:
+            assert [one.synced async for _, one in _first(events, 2)] == [True, False]
+        await client.create(NODES, item("a"))
+        await client.patch(NODES, "a", {})
+        await client.delete(NODES, "a")
+    assert limit.acquired == client.requests == len(server.requests) == 7
+
+
+class Counting(RateLimit):
+    """Counts what goes through it."""
+
+    acquired = 0
+
+    async def acquire(self) -> None:
+        self.acquired += 1
+
+
+async def _first(events: AsyncIterator[WatchEvent], count: int) -> AsyncIterator[tuple[int, WatchEvent]]:
+    for number in range(count):
+        yield number, await anext(events)
 
 
 async def test_a_silent_server_is_given_up(

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from knavtool.errors import DeadlineExceeded, Forbidden
+from knavtool.errors import DeadlineExceeded, Forbidden, NotFound
 from knavtool.kube.gateway import WatchEvent
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import NODES, Resource
-from knavtool.kube.waiting import until
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, NODES, Resource
+from knavtool.kube.waiting import until, until_established
 
 State = Mapping[tuple[str, str], Any]
 
@@ -113,3 +113,45 @@ async def test_a_cancelled_wait_ends_its_watch() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert asyncio.all_tasks() == before
+
+
+GIZMOS = Resource("example.com", "v1", "gizmos", "Gizmo", namespaced=True)
+
+
+def definition(*, established: bool = True) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "gizmos.example.com"},
+        "spec": {
+            "group": "example.com",
+            "names": {"kind": "Gizmo"},
+            "versions": [{"name": "v0", "served": False}, {"name": "v1", "served": True}],
+        },
+        "status": {"conditions": [{"type": "Established", "status": str(established)}]},
+    }
+
+
+class Late(Memory):
+    """Serves a kind only when it has been asked for it a few times."""
+
+    asked = 0
+
+    async def discover(self, api_version: str, kind: str) -> Resource:
+        self.asked += 1
+        if self.asked < 4:
+            raise NotFound("not yet", status=404)
+        return await super().discover(api_version, kind)
+
+
+async def test_a_kind_is_waited_for_until_it_is_served_also_after_it_was_established() -> None:
+    memory = Late([GIZMOS])
+    await memory.create(CUSTOM_RESOURCE_DEFINITIONS, definition())
+    await until_established(memory, ["gizmos.example.com"], timeout=20)
+    assert memory.asked == 4
+
+
+@pytest.mark.parametrize("established", [True, False])
+async def test_a_kind_that_is_never_served(established: bool) -> None:
+    memory = Memory()
+    await memory.create(CUSTOM_RESOURCE_DEFINITIONS, definition(established=established))
+    with pytest.raises(DeadlineExceeded, match=r"within 0.05 s: the API server does not serve gizmos.example.com"):
+        await until_established(memory, ["gizmos.example.com"], timeout=0.05)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from knavtool.errors import ClusterError, Forbidden, Unreachable
-from knavtool.kube.client import Client
+from knavtool.errors import ClusterError, Forbidden, NotFound, Unreachable
+from knavtool.kube.client import Client, open_client
 from knavtool.kube.gateway import WatchEvent
 from knavtool.kube.resource import CONFIG_MAPS, NODES
 from support.api_server import ApiServer, Drop, Reply, Stream, event, item, page, refuse, status
@@ -208,3 +208,49 @@ async def test_a_watch_counts_as_a_request(server: ApiServer, client: Client) ->
     script(server, lists=[page()], watches=[Stream(lines=[event("ADDED", item("a", "2"))])])
     await follow(client.watch(NODES), 2)
     assert client.requests == 2
+
+
+@pytest.mark.parametrize(
+    "gone", [refuse(404, "NotFound"), Stream(lines=[event("ERROR", status(404, "NotFound", "no"))])]
+)
+async def test_a_kind_that_is_removed_takes_its_objects_along(
+    server: ApiServer, client: Client, clock: Clock, gone: Reply
+) -> None:
+    script(server, lists=[page(item("a"), item("b"))], watches=[gone])
+    seen: list[str] = []
+
+    async def collect() -> None:
+        async for one in client.watch(NODES):
+            seen.append(told(one))
+
+    with pytest.raises(NotFound, match="the cluster does not serve v1 Node any more") as caught:
+        await collect()
+    assert seen[:3] == ["+a", "+b", "synced"]
+    assert sorted(seen[3:]) == ["-a", "-b"]
+    assert "CustomResourceDefinition was removed" in caught.value.hint
+    assert clock.slept == []
+
+
+async def test_patience_counts_the_time_that_listing_was_retried(
+    server: ApiServer, client: Client, clock: Clock
+) -> None:
+    script(server, lists=[refuse(503, "")], watches=[])
+    with pytest.raises(ClusterError):
+        await follow(client.watch(NODES), 1)
+    assert sum(clock.slept) < 75
+
+
+async def test_a_refused_token_is_renewed_for_a_watch(server: ApiServer, clock: Clock) -> None:
+    tokens = ["old", "new"]
+
+    async def headers() -> dict[str, str]:
+        return {"authorization": tokens[0]}
+
+    async def renew(refused: Mapping[str, str]) -> None:
+        if refused == await headers() and len(tokens) > 1:
+            tokens.pop(0)
+
+    script(server, lists=[page()], watches=[refuse(401, "Unauthorized"), END])
+    async with open_client(server.access(headers=headers, renew=renew)) as client:
+        assert await follow(client.watch(NODES), 2) == ["synced", "+end"]
+    assert [one.headers["authorization"] for one in server.asked("WATCH")] == ["old", "new"]
