@@ -11,6 +11,11 @@ from knavtool.errors import InvalidDocument, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LONGEST_NUMBER = 1000
+"""Characters; Python refuses to write down numbers that are much longer."""
+_DEEPEST = 100
+"""Levels; JSON is written 255 levels deep at most, and texts of the file are put into others."""
+_HALF_A_PAIR = "a text holds half of a surrogate pair, which is no character"
 _TRUE = frozenset(("true", "yes", "on", "y"))
 
 
@@ -41,6 +46,8 @@ class Composer:
         if id(node) in self._open:
             self._fault(place, path, "the alias stands for something that contains it")
             return None
+        if len(self._open) == _DEEPEST:
+            raise InvalidDocument([Violation(self._file, *place, "", f"nested more than {_DEEPEST} levels deep")])
         self._open.add(id(node))
         try:
             if node.id == "sequence":
@@ -59,6 +66,9 @@ class Composer:
             if key.tag.endswith(":merge"):
                 for inherited in self._merged(value, path):
                     merged = inherited | merged
+                continue
+            if not _is_text(key.value):
+                self._fault(_place(key), path, _HALF_A_PAIR)
                 continue
             inner = (*path, str(key.value))
             if key.value in result:
@@ -84,6 +94,9 @@ class Composer:
     def _scalar(self, node: Any, path: Location) -> Any:
         tag = str(node.tag)
         written = str(node.value)
+        if not _is_text(written):
+            self._fault(_place(node), path, _HALF_A_PAIR)
+            return None
         kind = tag.rpartition(":")[2] if tag.startswith("tag:yaml.org,2002:") else ""
         try:
             match kind:
@@ -107,12 +120,19 @@ class Composer:
         self.faults.append(Violation(self._file, *place, path_text(path), message))
 
 
+def _is_text(written: str) -> bool:
+    """Whether it can be written as UTF-8; an escape such as `\\ud800` alone cannot."""
+    return written.isascii() or not any("\ud800" <= character <= "\udfff" for character in written)
+
+
 def _place(node: Any) -> Position:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 def _integer(written: str) -> int:
     digits = written.replace("_", "")
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError(written)
     return int(digits, 0 if digits.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else 10)
 
 

@@ -26,5 +26,13 @@ def path_text(path: Sequence[str | int]) -> str:
         elif _PLAIN.fullmatch(part):
             text += f".{part}" if text else part
         else:
-            text += f'["{part}"]'
+            text += f'["{_printable(part)}"]'
     return text
+
+
+def _printable(key: str) -> str:
+    """The key with escapes for quotes and for what would play tricks on a terminal."""
+    return "".join(
+        character if character.isprintable() and character not in '"\\' else character.encode("unicode_escape").decode()
+        for character in key
+    )

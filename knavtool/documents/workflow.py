@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from knavtool.documents.places import Location
     from knavtool.documents.yaml import Document
 
+_MOST_ROUNDS = 10_000
+"""Of all loops of a file; each round is read and checked by itself."""
+
 TASK_TYPES: tuple[str, ...] = tuple(checked("workflow")["$defs"]["task"]["properties"]["type"]["enum"])
 """The task types a workflow may name."""
 
@@ -170,6 +173,7 @@ class _Reader:
     def __init__(self, document: Document, *, lenient: bool) -> None:
         self._document = document
         self._lenient = lenient
+        self._rounds = 0
         self.faults: list[Violation] = []
         self.warnings: list[Violation] = []
 
@@ -201,6 +205,12 @@ class _Reader:
         if not (substitution.whole and self.take(shape, "task", place)):
             return self._invalid(once, place)
         (name, items), *_ = loop.items()
+        self._rounds += len(items)
+        if self._rounds > _MOST_ROUNDS:
+            if self._rounds - len(items) <= _MOST_ROUNDS:
+                message = f"loops in loops make more than {_MOST_ROUNDS} rounds"
+                self.faults.append(self._document.violation((*place, "foreach"), message))
+            return self._invalid(once, place)
         # A fault of the task is the same in every round.
         before = len(self.faults)
         rounds = []

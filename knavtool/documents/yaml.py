@@ -77,9 +77,12 @@ def load_text(text: str, file: str) -> Document:
 
     from knavtool.documents.compose import Composer
 
+    reader = YAML(typ="safe", pure=True)
+    # YAML lets an anchor be given again, and a warning here would be one in the user's terminal.
+    reader.composer.warn_double_anchors = False
     composer = Composer(file, budget=_LEAST_BUDGET + _VALUES_PER_CHARACTER * len(text))
     try:
-        root = next(iter(YAML(typ="safe", pure=True).compose_all(text)), None)
+        root = next(iter(reader.compose_all(text)), None)
         data = composer.data(root) if root is not None else None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.nodes import NodeSet
-    from knavtool.workflow.ledger import Group
+    from knavtool.workflow.ledger import Group, Ledger
     from knavtool.workflow.task import Context
 
 
@@ -35,7 +35,7 @@ class Setting(Protocol):
     def key(self) -> tuple[str, str]:
         """(namespace, name): entries for the same object are done in the order of the file."""
 
-    async def apply(self, gateway: Gateway, group: Group, deadline: float) -> str:
+    async def apply(self, gateway: Gateway, ledger: Ledger, group: Group, deadline: float) -> str:
         """Make it so; returns what was done in a few words."""
 
 
@@ -54,11 +54,12 @@ class Namespace:
     def key(self) -> tuple[str, str]:
         return "", self.name
 
-    async def apply(self, gateway: Gateway, group: Group, deadline: float) -> str:
+    async def apply(self, gateway: Gateway, ledger: Ledger, group: Group, deadline: float) -> str:
         if not self.create:
             if not await gateway.delete(NAMESPACES, self.name):
                 return f"namespace {self.name} did not exist"
             await _gone(gateway, NAMESPACES, None, self.name, deadline)
+            ledger.forget(NAMESPACES, None, self.name)
             return f"namespace {self.name} deleted"
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}}
         while True:
@@ -111,7 +112,7 @@ class PriorityClass:
     def key(self) -> tuple[str, str]:
         return "", self.name
 
-    async def apply(self, gateway: Gateway, group: Group, deadline: float) -> str:
+    async def apply(self, gateway: Gateway, ledger: Ledger, group: Group, deadline: float) -> str:
         body = {
             "apiVersion": PRIORITY_CLASSES.api_version,
             "kind": PRIORITY_CLASSES.kind,
@@ -128,9 +129,11 @@ class PriorityClass:
         if before is not None and self.create and before.get("value") == self.value:
             return f"priority class {self.name} existed"
         if before is not None:
-            group.before.append(Before(resource=PRIORITY_CLASSES, namespace=None, manifest=before))
+            if not ledger.has_made(PRIORITY_CLASSES, None, self.name):
+                group.before.append(Before(resource=PRIORITY_CLASSES, namespace=None, manifest=before))
             await gateway.delete(PRIORITY_CLASSES, self.name)
             await _gone(gateway, PRIORITY_CLASSES, None, self.name, deadline)
+            ledger.forget(PRIORITY_CLASSES, None, self.name)
         if not self.create:
             return f"priority class {self.name} {'deleted' if before is not None else 'did not exist'}"
         await group.create(gateway, group.intend(PRIORITY_CLASSES, None, self.name), body)
@@ -159,10 +162,8 @@ class ConfigMap:
     def key(self) -> tuple[str, str]:
         return self.namespace, self.name
 
-    async def apply(self, gateway: Gateway, group: Group, deadline: float) -> str:  # noqa: ARG002 - nothing waits
+    async def apply(self, gateway: Gateway, ledger: Ledger, group: Group, deadline: float) -> str:  # noqa: ARG002 - nothing waits
         place = f"config map {self.namespace}/{self.name}"
-        key = (CONFIG_MAPS, self.namespace, self.name)
-        made = group.made.get(key)
         if self.create:
             body = {
                 "apiVersion": "v1",
@@ -174,22 +175,23 @@ class ConfigMap:
                 await group.create(gateway, group.intend(CONFIG_MAPS, self.namespace, self.name), body)
                 return f"{place} created"
             except AlreadyExists:
-                if made is not None:
-                    group.made[key] = made  # an earlier entry of this task created it
+                pass
+        made = ledger.has_made(CONFIG_MAPS, self.namespace, self.name)
         before = await _find(gateway, CONFIG_MAPS, self.namespace, self.name)
         if before is None:
             return f"{place} did not exist"
         if self.create and (before.get("data") or {}) == self.data:
             return f"{place} existed"
         if not self.create:
-            if made is None:
+            if not made:
                 group.before.append(Before(resource=CONFIG_MAPS, namespace=self.namespace, manifest=before))
             await gateway.delete(CONFIG_MAPS, self.name, namespace=self.namespace)
+            ledger.forget(CONFIG_MAPS, self.namespace, self.name)
             return f"{place} deleted"
         # A merge patch only adds; keys that are not wanted have to be named as null.
         data = {key: None for key in before.get("data") or {} if key not in self.data} | dict(self.data)
         patch = Patch(main={"data": data})
-        former = Patch() if made is not None else patch.reverse(before)
+        former = Patch() if made else patch.reverse(before)
         changed = Changed(resource=CONFIG_MAPS, namespace=self.namespace, name=self.name, patch=former)
         await group.change(gateway, patch, changed)
         return f"{place} changed"
@@ -204,7 +206,7 @@ async def settings(context: Context, group: Group, items: Sequence[Setting], dea
 
     async def chain(key: tuple[str, str]) -> None:
         for item in chains[key]:
-            said[key].append(await item.apply(context.gateway, group, deadline))
+            said[key].append(await item.apply(context.gateway, context.ledger, group, deadline))
 
     refused = await for_each(chains, chain)
     if refused:

@@ -108,8 +108,6 @@ class Family:
 
 def _joined(patterns: Sequence[re.Pattern[str]]) -> list[re.Pattern[str]]:
     """Fewer, longer patterns: thousands of names against thousands of patterns would take minutes one by one."""
-    if any(pattern.groupindex for pattern in patterns):
-        return list(patterns)  # names of groups could clash
     texts = list(dict.fromkeys(pattern.pattern for pattern in patterns))
     return [
         re.compile("|".join(f"(?:{text})" for text in texts[start : start + _LONGEST_ALTERNATION]), re.ASCII)

@@ -25,12 +25,16 @@ _GRACE_SECONDS = 10.0
 
 @dataclass(slots=True, kw_only=True)
 class Made:
-    """An object the run created or was about to create; `uid` is empty while the server has not confirmed it."""
+    """An object the run created or was about to create; `uid` is empty while the server has not confirmed it.
+
+    `lost` when no answer came, so that it may be there or not.
+    """
 
     resource: Resource
     namespace: str | None
     name: str
     uid: str = ""
+    lost: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -89,10 +93,9 @@ class Group:
     nodes: Nodes | None = None
 
     def intend(self, resource: Resource, namespace: str | None, name: str) -> Made:
-        """Write an object down before it is created."""
+        """Write an object down before it is created; one that is written down already stays."""
         made = Made(resource=resource, namespace=namespace, name=name)
-        self.made[resource, *made.key] = made
-        return made
+        return self.made.setdefault((resource, *made.key), made)
 
     def retract(self, made: Made) -> None:
         """The object was not created after all, or is gone."""
@@ -136,8 +139,10 @@ class Group:
             self._refused(made, error)
 
     def _refused(self, made: Made, error: ClusterError) -> None:
-        # Without an answer the object may exist; only a refusal says that it does not.
-        if 400 <= error.status < 500:
+        # Without an answer the object may exist; only a refusal says that it does not. One with a uid was created
+        # before, and is still to be undone.
+        made.lost = not made.uid and not 400 <= error.status < 500
+        if not made.uid and not made.lost:
             self.retract(made)
 
 
@@ -170,10 +175,14 @@ class Ledger:
             group.made.pop((resource, namespace or "", name), None)
 
     def has_made(self, resource: Resource, namespace: str | None, name: str) -> bool:
-        """Whether the cleanup will remove the object, so that nothing else of it has to be undone."""
+        """Whether the cleanup will remove the object, so that nothing else of it has to be undone.
+
+        One that a parallel task only tries to create is somebody else's as long as nothing is known of it.
+        """
         if resource == NODES and any(group.nodes is not None and name in group.nodes.created for group in self.groups):
             return True
-        return any((resource, namespace or "", name) in group.made for group in self.groups)
+        made = [group.made.get((resource, namespace or "", name)) for group in self.groups]
+        return any(one is not None and (one.uid or one.lost) for one in made)
 
     def made(self) -> Iterator[Made]:
         """Everything that was created and is still there."""

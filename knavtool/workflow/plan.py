@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from knavtool.workflow.task import Task
 
 
+_MOST_TASKS = 100_000
+"""More than a run can hold; blocks in blocks and loops in loops get there with a few lines."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTask:
     """A task, and what it can refer to."""
@@ -143,6 +147,8 @@ def build(
     )
     builder = _Builder()
     scope = Scope(whole=whole)
+    if too_many := list(_too_many(workflows)):
+        raise InvalidDocument([*(fault for workflow in workflows for fault in workflow.faults), *too_many])
     planned = tuple(
         PlannedWorkflow(
             name=workflow.name,
@@ -197,6 +203,26 @@ class _Builder:
             built.append(Branch(title=title, steps=self.steps(documents, scopes[-1])))
         self.wrong += outer.take_in(scopes)
         return PlannedBlock(document=document, branches=tuple(built), parallel=parallel)
+
+
+def _too_many(workflows: Iterable[WorkflowDocument]) -> Iterator[Violation]:
+    """The task with which the plan becomes too large to be made."""
+    total = 0
+    for workflow in workflows:
+        for entry in workflow.tasks:
+            before, total = total, total + _size(entry)
+            if before <= _MOST_TASKS < total:
+                message = f"with this the plan has {total} tasks; expected at most {_MOST_TASKS}"
+                yield entry.document.violation(entry.place, message)
+
+
+def _size(entry: Entry) -> int:
+    """How many tasks it stands for, counted without making them."""
+    if isinstance(entry, ForEachDocument):
+        return sum(_size(task) for _, task in entry.rounds)
+    if (block := BLOCKS.get(entry.type)) is not None:
+        return block.parse(entry).times * max(sum(_size(task) for task in entry.tasks), 1)
+    return 1
 
 
 def _declare(document: TaskDocument, scope: Scope) -> None:

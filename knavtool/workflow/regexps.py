@@ -1,46 +1,33 @@
 """Regular expressions as Go's RE2 reads them, for Python's `re`, for matching whole names.
 
-What both read alike passes; what only Go has is translated; what only Python has is refused, so that a file that
-works here works there too. Full matches only: greediness then makes no difference, and RE2's `(?U)` can be dropped.
+What only Go has is translated, what only Python has is refused, so that a file that works here works there too. Tests
+hold it against RE2 itself. Full matches only: greediness then makes no difference. Names are ASCII, so Unicode classes
+are refused, and groups nest at most a hundred deep.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
-_POSIX = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "ascii": r"\x00-\x7F",
-    "blank": r"\t ",
-    "cntrl": r"\x00-\x1F\x7F",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r"\t\n\v\f\r ",
-    "upper": "A-Z",
-    "word": "0-9A-Za-z_",
-    "xdigit": "0-9A-Fa-f",
-}
-_POSIX_CLASS = re.compile(r"\[:(\^?)(\w+):\]")
-_REPEAT = re.compile(r"\{(\d+)(,(\d*))?\}")
-_GROUP = re.compile(r"\(\?(?:P?<(?P<name>\w+)>|(?P<flags>[imsU]*(?:-[imsU]+)?)(?P<end>[:)]))")
-_HEX = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
-_SAME_ESCAPES = frozenset("AbBdDsSwWaftnrv0")
+from knavtool.workflow.characters import CLASSES, POSIX, BadPattern, Characters, escape_at, escaped
+
+__all__ = ["BadPattern", "compile_pattern", "translate"]
+
+_REPEAT = re.compile(r"\{(0|[1-9][0-9]*)(,(0|[1-9][0-9]*)?)?\}")
+_GROUP = re.compile(r"\(\?(?:P?<(?P<name>[0-9A-Za-z_]+)>|(?P<flags>[imsU]*(?:-[imsU]+)?)(?P<end>[:)]))")
+_POSIX_CLASS = re.compile(r"\[:(\^?)([^:\]]*):\]")
 _MOST_REPEATS = 1000
-
-
-class BadPattern(ValueError):
-    """The text is no regular expression of RE2; the message says why."""
+_DEEPEST = 100
+_ASSERTIONS = {"A": r"\A", "z": r"\Z", "b": r"\b", "B": r"(?!\b)"}  # Python's \B is never true of empty text
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:
     """Compile for `fullmatch`; raises BadPattern."""
     try:
         return re.compile(translate(text), re.ASCII)
-    except (re.error, OverflowError) as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise BadPattern(str(error)) from None
 
 
@@ -49,159 +36,205 @@ def translate(text: str) -> str:
     return _Translator(text).result()
 
 
+@dataclass(frozen=True, slots=True)
+class _Flags:
+    """`(?i)`, `(?m)` and `(?s)`; they hold up to the end of the group around them."""
+
+    fold: bool = False
+    lines: bool = False
+    dot_all: bool = False
+
+    NAMES: ClassVar = {"i": "fold", "m": "lines", "s": "dot_all"}
+
+
+@dataclass(slots=True)
+class _Group:
+    """An open group: its finished alternatives, and the parts of the last one with how often they repeat inside."""
+
+    outer: _Flags
+    finished: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
+    most_repeats: int = 1
+
+    def add(self, part: str, repeats: int = 1) -> None:
+        self.parts.append(part)
+        self.repeats.append(repeats)
+        self.most_repeats = max(self.most_repeats, repeats)
+
+    def alternative(self) -> None:
+        self.finished.append("".join(self.parts))
+        self.parts, self.repeats = [], []
+
+    def source(self) -> str:
+        self.alternative()
+        return f"(?:{'|'.join(self.finished)})"
+
+
 class _Translator:
+    """Reads from left to right; the output has no flags, every part says itself what it matches."""
+
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self._out: list[str] = []
-        # How many groups were opened for flags like `(?i)` that hold up to the end of the group around them.
-        self._extra = [0]
+        self._flags = _Flags()
+        self._groups = [_Group(self._flags)]
 
     def result(self) -> str:
         repeated = False
         while self._at < len(self._text):
             character = self._text[self._at]
-            if character in "*+?" or (character == "{" and _REPEAT.match(self._text, self._at)):
-                if repeated:
-                    raise BadPattern(f"two repetitions in a row at {self._text[self._at :]!r}")
-                self._repetition()
-                repeated = True
-                continue
-            repeated = False
-            match character:
-                case "\\":
-                    self._out.append(self._escape())
-                case "[":
-                    self._out.append(self._class())
-                case "(":
-                    self._open()
-                case ")":
-                    self._close()
-                case "{":
-                    self._emit(r"\{", 1)
-                case "|":
-                    # Flags hold for the alternatives after them too, and an alternation inside the group that
-                    # stands for them has the same meaning, because nothing precedes the flags in their branch
-                    # that a later branch could share.
-                    self._emit("|", 1)
-                case _:
-                    self._emit(character, 1)
-        if len(self._extra) > 1:
+            repetition = character in "*+?" or (character == "{" and _REPEAT.match(self._text, self._at) is not None)
+            if repetition and repeated:
+                raise BadPattern(f"two repetitions in a row at {self._text[self._at :]!r}")
+            if repetition:
+                self._repeat()
+            else:
+                self._part(character)
+            repeated = repetition
+        if len(self._groups) > 1:
             raise BadPattern("a parenthesis is not closed")
-        return "".join(self._out) + ")" * self._extra[0]
+        return self._groups[0].source()
 
-    def _emit(self, out: str, read: int) -> None:
-        self._out.append(out)
-        self._at += read
+    def _part(self, character: str) -> None:
+        group = self._groups[-1]
+        match character:
+            case "\\":
+                self._escape()
+                return
+            case "[":
+                group.add(self._class())
+                return
+            case "(":
+                self._open()
+                return
+            case ")":
+                self._close()
+            case "|":
+                group.alternative()
+            case "^":
+                group.add(r"(?<![^\n])" if self._flags.lines else r"\A")
+            case "$":
+                group.add(r"(?![^\n])" if self._flags.lines else r"\Z")
+            case ".":
+                group.add("(?s:.)" if self._flags.dot_all else r"[^\n]")
+            case _:
+                group.add(self._literal(character))
+        self._at += 1
 
-    def _repetition(self) -> None:
+    def _literal(self, character: str) -> str:
+        return Characters([character]).source(fold=True) if self._flags.fold else escaped(character)
+
+    def _repeat(self) -> None:
+        group = self._groups[-1]
         found = _REPEAT.match(self._text, self._at)
         part = found[0] if found else self._text[self._at]
-        if found and max(int(found[1]), int(found[3] or 0)) > _MOST_REPEATS:
-            raise BadPattern(f"{part}: more than {_MOST_REPEATS} repetitions")
-        self._emit(part, len(part))
+        self._at += len(part)
         if self._text[self._at : self._at + 1] == "?":
-            self._emit("?", 1)
+            self._at += 1
+        if not group.parts:
+            raise BadPattern(f"nothing to repeat before {part!r}")
+        repeats = group.repeats.pop()
+        if found:
+            least = int(found[1])
+            most = int(found[3] or least)
+            if most < least:
+                raise BadPattern(f"{part}: the second number is smaller than the first")
+            repeats *= max(least, most, 1)
+            if max(least, most) > _MOST_REPEATS or (repeats > _MOST_REPEATS and most > 1):
+                raise BadPattern(f"{part}: more than {_MOST_REPEATS} repetitions")
+        group.add(f"(?:{group.parts.pop()}){part}", repeats)
 
     def _open(self) -> None:
-        if not self._text.startswith("(?", self._at):
-            self._extra.append(0)
-            self._emit("(", 1)
+        if len(self._groups) > _DEEPEST:
+            raise BadPattern(f"parentheses are nested more than {_DEEPEST} deep")
+        flags = self._flags
+        read = "("
+        if self._text.startswith("(?", self._at):
+            found = _GROUP.match(self._text, self._at)
+            if found is None:
+                shown = self._text[self._at : self._at + 4]
+                raise BadPattern(f"{shown!r} is not in RE2 (no lookaround, no conditions)")
+            read = found[0]
+            if not found["name"]:
+                flags = self._changed(found["flags"])
+        self._at += len(read)
+        if read.startswith("(?") and read.endswith(")"):
+            self._flags = flags
             return
-        found = _GROUP.match(self._text, self._at)
-        if found is None:
-            raise BadPattern(f"{self._text[self._at : self._at + 4]!r} is not in RE2 (no lookaround, no conditions)")
-        if found["name"]:
-            self._extra.append(0)
-            self._emit(f"(?P<{found['name']}>", len(found[0]))
-            return
-        flags = found["flags"].replace("U", "").rstrip("-")
-        opened = f"(?{flags}:" if flags else "(?:"
-        if found["end"] == ":":
-            self._extra.append(0)
-            self._emit(opened, len(found[0]))
-            return
-        if "|" in self._branch_before():
-            raise BadPattern(f"{found[0]!r} after a | is not supported; write {found[0][:-1]}:...) instead")
-        self._extra[-1] += 1
-        self._emit(opened, len(found[0]))
+        self._groups.append(_Group(self._flags))
+        self._flags = flags
 
-    def _branch_before(self) -> str:
-        """What stands before this place in the same group, if it holds an alternative."""
-        depth = 0
-        for number in range(len(self._out) - 1, -1, -1):
-            part = self._out[number]
-            if part == ")":
-                depth += 1
-            elif part.startswith("("):
-                if depth == 0:
-                    return ""
-                depth -= 1
-            elif part == "|" and depth == 0:
-                return "|"
-        return ""
+    def _changed(self, given: str) -> _Flags:
+        on, _, off = given.partition("-")
+        values = {name: letter in on for letter, name in _Flags.NAMES.items() if letter in on + off}
+        values |= {name: False for letter, name in _Flags.NAMES.items() if letter in off}
+        return replace(self._flags, **values)
 
     def _close(self) -> None:
-        if len(self._extra) == 1:
+        if len(self._groups) == 1:
             raise BadPattern("a parenthesis is closed that was not opened")
-        for _ in range(self._extra.pop()):
-            self._out.append(")")
-        self._emit(")", 1)
+        group = self._groups.pop()
+        self._flags = group.outer
+        self._groups[-1].add(group.source(), group.most_repeats)
 
-    def _escape(self) -> str:
-        text, at = self._text, self._at
-        follows = text[at + 1 : at + 2]
+    def _escape(self) -> None:
+        group = self._groups[-1]
+        follows = self._text[self._at + 1 : self._at + 2]
         if follows == "Q":
-            end = text.find("\\E", at + 2)
-            literal = text[at + 2 : end if end >= 0 else len(text)]
-            self._at = end + 2 if end >= 0 else len(text)
-            return re.escape(literal)
-        if follows == "x" and (found := _HEX.match(text, at)):
-            self._at += len(found[0])
-            if int(found[1], 16) > 0x10FFFF:
-                raise BadPattern(f"{found[0]} is no character")
-            return re.escape(chr(int(found[1], 16)))
-        self._at += 2
-        if follows == "z":
-            return r"\Z"
-        if follows == "x":
+            end = self._text.find("\\E", self._at + 2)
+            for character in self._text[self._at + 2 : end if end >= 0 else None]:
+                group.add(self._literal(character))
+            self._at = end + 2 if end >= 0 else len(self._text)
+        elif follows in _ASSERTIONS:
+            group.add(_ASSERTIONS[follows])
             self._at += 2
-            return text[at : at + 4]
-        if follows in _SAME_ESCAPES or (follows and not follows.isalnum()):
-            return text[at : at + 2]
-        if follows in ("p", "P"):
-            raise BadPattern(rf"\{follows}: Unicode classes are not supported; names are ASCII, [a-z] says it")
-        if follows.isdigit():
-            raise BadPattern(rf"\{follows}: RE2 has no back-references")
-        raise BadPattern(rf"\{follows} is not in RE2" if follows else "ends with a backslash")
+        elif follows in CLASSES:
+            group.add(CLASSES[follows].source())
+            self._at += 2
+        else:
+            group.add(self._literal(self._character()))
+
+    def _character(self) -> str:
+        character, self._at = escape_at(self._text, self._at)
+        return character
 
     def _class(self) -> str:
-        text = self._text
         self._at += 1
-        out = "["
-        if text[self._at : self._at + 1] == "^":
-            out += "^"
-            self._at += 1
+        negated = self._text.startswith("^", self._at)
+        self._at += negated
+        found = Characters()
         first = True
-        while first or text[self._at : self._at + 1] != "]":
-            if self._at >= len(text):
+        while first or not self._text.startswith("]", self._at):
+            if self._at >= len(self._text):
                 raise BadPattern("a [ is not closed")
-            out += self._class_item(first=first)
+            self._class_item(found)
             first = False
         self._at += 1
-        return out + "]"
+        return found.source(fold=self._flags.fold, negated=negated)
 
-    def _class_item(self, *, first: bool) -> str:
+    def _class_item(self, found: Characters) -> None:
         text, at = self._text, self._at
-        if found := _POSIX_CLASS.match(text, at):
-            if found[2] not in _POSIX or found[1]:
-                raise BadPattern(f"{found[0]} is not a class that is supported")
-            self._at += len(found[0])
-            return _POSIX[found[2]]
-        if text[at] == "\\":
-            if text[at + 1 : at + 2] in ("A", "b", "B", "z"):
-                raise BadPattern(f"{text[at : at + 2]} in a class is not in RE2")
-            return self._escape()
+        if posix := _POSIX_CLASS.match(text, at):
+            if posix[2] not in POSIX:
+                raise BadPattern(f"{posix[0]} is no class")
+            found.include(POSIX[posix[2]], negated=bool(posix[1]))
+            self._at += len(posix[0])
+            return
+        if text[at] == "\\" and text[at + 1 : at + 2] in CLASSES:
+            found.include(CLASSES[text[at + 1]])
+            self._at += 2
+            return
+        first = last = self._class_character()
+        if text.startswith("-", self._at) and text[self._at + 1 : self._at + 2] not in ("]", ""):
+            self._at += 1
+            last = self._class_character()
+        if last < first:
+            raise BadPattern(f"bad character range {first}-{last}")
+        found.add(first, last)
+
+    def _class_character(self) -> str:
+        if self._text[self._at] == "\\":
+            return self._character()
         self._at += 1
-        # Python warns of characters that may get a meaning inside classes one day.
-        return f"\\{text[at]}" if text[at] in "[&|~" or (first and text[at] == "]") else text[at]
+        return self._text[self._at - 1]

@@ -204,6 +204,10 @@ class Block(Protocol):
     def parallel(self) -> bool:
         """Whether its branches run at the same time."""
 
+    @property
+    def times(self) -> int:
+        """How often its tasks run."""
+
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
         """Convert what the schema has passed, or what it has refused; never fails."""

@@ -18,7 +18,8 @@ def find_template(
     First `search` (the working directory), then the workflow file's directory and its parents. With `within`, files
     outside of these directories are never looked at, also not through links; `workflow` is relative to the first.
     """
-    given = Path(name) if within else Path(name).expanduser()
+    # Unlike Path.expanduser, this leaves the home of an unknown user as it is written.
+    given = Path(name if within else os.path.expanduser(name))  # noqa: PTH111
     if given.is_absolute():
         places = [given]
     else:

@@ -17,6 +17,7 @@ class Parallel:
 
     document: TaskDocument
     parallel: ClassVar[bool] = True
+    times: ClassVar[int] = 1
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

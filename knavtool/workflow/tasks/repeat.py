@@ -16,13 +16,13 @@ class Repeat:
     """Every round begins when the one before has ended well."""
 
     document: TaskDocument
-    count: int
+    times: int
     parallel: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
-        return cls(document=document, count=document.params.get("count") or 1)
+        return cls(document=document, times=document.params.get("count") or 1)
 
     def branches(self) -> Iterator[tuple[str, Sequence[Entry]]]:
-        for number in range(1, self.count + 1):
-            yield (f"round {number}" if self.count > 1 else ""), self.document.tasks
+        for number in range(1, self.times + 1):
+            yield (f"round {number}" if self.times > 1 else ""), self.document.tasks

@@ -360,7 +360,7 @@ def test_one_fault_in_a_file(text: str, fault: str) -> None:
         (
             "RegisterObj",
             "{¤template: [a]}",
-            ".template: expected text that is not empty, got a list",
+            ".template: expected the path of a file, got a list",
         ),
         (
             "RegisterObj",

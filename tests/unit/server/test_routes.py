@@ -199,7 +199,7 @@ async def test_what_is_wrong_with_the_files_is_told_at_its_place() -> None:
         (json.dumps({"files": {"a": ""}, "workflows": ["b"]}).encode(), 422, ""),
         (json.dumps({"files": {"../a": ""}, "workflows": ["../a"]}).encode(), 422, 'files["../a"]'),
         (json.dumps({"files": {"/a": ""}, "workflows": ["/a"]}).encode(), 422, 'files["/a"]'),
-        (json.dumps({"files": {"a\0": ""}, "workflows": ["a\0"]}).encode(), 422, 'files["a\0"]'),
+        (json.dumps({"files": {"a\0": ""}, "workflows": ["a\0"]}).encode(), 422, 'files["a\\x00"]'),
         (json.dumps({"files": {"a" * 300: ""}, "workflows": ["a"]}).encode(), 422, f"files.{'a' * 300}"),
         (json.dumps(submission(text="\ud800")).encode(), 400, ""),
     ],

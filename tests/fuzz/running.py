@@ -1,0 +1,193 @@
+"""A workflow from its text to the end of its run, and what must hold whatever the text is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fuzz.world import World, run
+from knavtool.documents.workflow import parse_workflow
+from knavtool.documents.yaml import dump, load_text
+from knavtool.errors import InvalidDocument, KnavError, RenderError
+from knavtool.events import Steps, StepStarted
+from knavtool.kube.prometheus import Sample
+from knavtool.render.objects import parse
+from knavtool.render.template import Rendered
+from knavtool.workflow import execution, formats, plan, rendering, runner
+from knavtool.workflow.ledger import Ledger
+from knavtool.workflow.tasks import submit_obj
+from support.nodes import prototype
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from pathlib import Path
+
+    from fuzz.world import Trouble
+    from knavtool.errors import Violation
+    from knavtool.events import Event
+    from knavtool.render.template import Formats, ObjectTemplate
+    from knavtool.workflow.plan import Plan
+
+_PYTHON = re.compile(r"\b(?:None|True|False|NoneType|Traceback|KeyError)\b|\{'\w|\['\w|<class|object at 0x")
+"""What a message must not have, unless the user wrote it."""
+_STATUSES = "True, False, Unknown"
+"""How Kubernetes writes the status of a condition."""
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""What would play tricks on a terminal, or cannot be written to it."""
+_LINE_END = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
+_LONGEST_MESSAGE = 20_000
+
+
+def through(text: str, file: Path, trouble: Trouble | None = None, *, lenient: bool = False) -> None:
+    """Plan a workflow and, if it has no fault, run it."""
+    planned = planned_from(text, file, lenient=lenient)
+    if planned is not None:
+        run(carried_out(planned, text, trouble))
+
+
+def planned_from(text: str, file: Path, *, lenient: bool = False) -> Plan | None:
+    """The plan; None if the text was refused, which it must be with good messages."""
+    try:
+        workflow = parse_workflow(load_text(text, str(file)), file, lenient=lenient)
+        return plan.build([workflow], search=[file.parent], lenient=lenient)
+    except InvalidDocument as error:
+        well_told(error.violations, text)
+        return None
+
+
+def well_told(violations: Iterable[Violation], text: str) -> None:
+    """Every violation has a place in the text and plain words."""
+    violations = list(violations)
+    assert violations
+    lines = len(_LINE_END.split(text))
+    for violation in violations:
+        assert 1 <= violation.line <= lines + 1, violation
+        assert violation.column >= 1, violation
+        plain(str(violation), text)
+
+
+def plain(message: str, text: str) -> None:
+    """Words for people, that any terminal can show."""
+    assert message.strip(), "says nothing"
+    found = _PYTHON.search(message.replace(_STATUSES, ""))
+    assert not found or found[0] in text, message
+    assert not _UNPRINTABLE.search(message), repr(message)
+    assert len(message) < _LONGEST_MESSAGE, message[:1000]
+
+
+async def carried_out(planned: Plan, text: str, trouble: Trouble | None = None) -> None:
+    """Run a plan: if refused, nothing is sent; what is made is written down before, and nothing of it stays."""
+    world = World(trouble)
+    await world.furnish()
+    before = world.content()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(submit_obj, "render_objects", _render_objects)
+        patch.setattr(runner, "Ledger", lambda **given: _known_ledger(world, **given))
+        world.running = asyncio.ensure_future(_carry_out(planned, world))
+        try:
+            await world.running
+        except (InvalidDocument, RenderError) as error:
+            plain(error.message, text)
+            assert not world.calls or world.ledger is not None, "refused, but something was sent"
+        except KnavError as error:
+            plain(error.message, text)
+            assert world.ledger is not None or not world.writes(), "refused, but something was sent"
+        except asyncio.CancelledError:
+            assert trouble is not None
+            assert trouble.kind.startswith("interrupt")
+    assert not world.unknown, f"created without the ledger: {world.unknown}"
+    after = world.content()
+    assert after == before, {
+        key: (before.get(key), after.get(key)) for key in {*before, *after} if before.get(key) != after.get(key)
+    }
+    assert world.ledger is None or not world.ledger.summary()
+
+
+def _known_ledger(world: World, **given: Any) -> Ledger:
+    world.ledger = Ledger(**given)
+    return world.ledger
+
+
+async def _carry_out(planned: Plan, world: World) -> bool:
+    helm: Any = _Helm()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.kind == "cleanup":
+            # What goes wrong in the cleanup itself is left behind, and said so.
+            world.trouble = None
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Any]:
+        yield world
+
+    @asynccontextmanager
+    async def prometheus(_: Any) -> AsyncIterator[Any]:
+        yield _Prometheus()
+
+    "".join((await rendering.render(planned, helm)).text())
+    return await execution.carry_out(
+        planned,
+        helm=helm,
+        connect=connect,
+        prometheus=prometheus,
+        steps=Steps(listen, clock=asyncio.get_running_loop().time),
+        cleanup=True,
+        cleanup_timeout=300,
+    )
+
+
+class _Prometheus:
+    """Knows one number."""
+
+    place = "here"
+
+    async def query(self, *_: Any, **__: Any) -> list[Sample]:
+        return [Sample(labels={}, value=1.0)]
+
+
+class _Helm:
+    """Stands in for Helm where nodes are rendered."""
+
+    async def template(self, *_: Any, values: Mapping[str, Any], **__: Any) -> str:
+        nodes = []
+        for entry in values["nodes"]:
+            node = prototype(labels=entry.get("labels"), taints=entry.get("taints", ()))
+            node["metadata"]["name"] = f"{entry['namePrefix']}-0"
+            nodes.append(node)
+        return dump(nodes)
+
+
+async def _render_objects(
+    _: Any,
+    template: ObjectTemplate,
+    given: Formats,
+    *,
+    params: Mapping[str, Any],
+    count: int,
+    first_enum: int,
+    lenient: bool,
+) -> Rendered:
+    """What Helm's engine makes of templates that only print scalars; never more than fifty instances."""
+
+    def text(source: str, values: Mapping[str, Any]) -> str:
+        rendered = formats.simply_rendered(source, values)
+        if rendered is None:
+            raise RenderError(f"{template.file}: prints a parameter that is not given")
+        return rendered
+
+    names, patterns, objects = [], [], []
+    for number in range(first_enum, first_enum + min(count, 50)):
+        values = {**params, "_ENUM_": number}
+        if given.name is not None:
+            values["_NAME_"] = text(given.name, values).strip()
+            names.append(values["_NAME_"])
+        if given.pod_name is not None:
+            patterns.append(text(given.pod_name, values).strip())
+        texts = [text(block, values) for block in template.blocks]
+        objects.append(tuple(parse(each, template.place(index), lenient=lenient) for index, each in enumerate(texts)))
+    pods = text(given.pod_count, params).strip() if given.pod_count is not None else ""
+    return Rendered(names=tuple(names), objects=tuple(objects), pod_patterns=tuple(patterns), pod_count=pods)
