@@ -87,7 +87,7 @@ class Submission(_Model):
         description="The directory among the files in which templates are looked for first; by default the top.",
     )
     variables: dict[str, JsonValue] = Field(default={}, description="Values of the workflows' variables.")
-    compat: bool = Field(default=False, description="Unknown fields and missing template parameters are warnings.")
+    compat: bool = Field(default=False, description="What Knavigator takes without a word is a warning.")
     options: Options = Options()
     wait: Wait = Wait.QUEUE
 
