@@ -118,7 +118,7 @@ async def _carry_out(planned: Plan, world: World) -> bool:
     def listen(event: Event) -> None:
         if isinstance(event, StepStarted) and event.kind == "cleanup":
             # What goes wrong in the cleanup itself is left behind, and said so.
-            world.trouble = None
+            world.mishap = None
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Any]:

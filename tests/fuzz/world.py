@@ -75,10 +75,11 @@ class World(Memory):
 
     def __init__(self, trouble: Trouble | None = None) -> None:
         super().__init__()
-        self.trouble = trouble
+        self.mishap = trouble
         self.ledger: Ledger | None = None
         self.running: asyncio.Task[Any] | None = None
         self.unknown: list[str] = []
+        self.requests, self.retries, self.qps = 0, 0, 0.0
         self._writes = 0
 
     async def furnish(self) -> None:
@@ -137,7 +138,7 @@ class World(Memory):
 
     async def _tried(self, write: Callable[[], Awaitable[T]]) -> T:
         self._writes += 1
-        trouble = self.trouble.kind if self.trouble is not None and self.trouble.at == self._writes else ""
+        trouble = self.mishap.kind if self.mishap is not None and self.mishap.at == self._writes else ""
         match trouble:
             case "refuse":
                 raise Forbidden("may not do that", status=403)
