@@ -82,7 +82,8 @@ def run(
         typer.Option(
             "--compat",
             envvar="KNAVTOOL_COMPAT",
-            help="Read as Knavigator does: unknown fields and missing template parameters are warnings.",
+            help="Run what Knavigator would run: what it takes without a word, such as unknown fields and missing "
+            "template parameters, is a warning.",
         ),
     ] = False,
     prometheus: options.Prometheus = None,

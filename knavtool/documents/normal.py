@@ -5,26 +5,26 @@ The schema says where: `x-text` marks text that may be written as a bare scalar 
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from knavtool.documents.scalars import text
+
+if TYPE_CHECKING:
+    from knavtool.documents.complaints import Complaint
+    from knavtool.documents.places import Location
 
 Schema: TypeAlias = dict[str, Any]
 
 
-def normal(value: Any, schema: Schema, root: Schema) -> Any:
-    """`value` in normal form; what does not fit the schema stays as it is, for the validator to complain about."""
-    schema = _resolved(schema, root)
-    if isinstance(value, dict):
-        return _map(value, schema, root)
-    if isinstance(value, list):
-        return _list(value, schema, root)
-    types = schema.get("type", ())
-    if schema.get("x-text"):
-        return text(value) if value is not None or "null" in types else value
-    if "integer" in types and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+def normal(
+    value: Any, schema: Schema, root: Schema, *, at: Location = (), forgiven: list[Complaint] | None = None
+) -> Any:
+    """`value` in normal form; what does not fit the schema stays as it is, for the validator to complain about.
+
+    With `forgiven`, null where there must be text is empty text, and a fraction where there must be a whole number is
+    cut off, as Go does it; what was forgiven is added to the list. `at` is the place of the value.
+    """
+    return _Reading(root, forgiven).value(value, _resolved(schema, root), at)
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
@@ -34,25 +34,56 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
     return schema
 
 
-def _map(value: dict[str, Any], schema: Schema, root: Schema) -> dict[str, Any]:
-    properties: Schema = schema.get("properties", {})
-    others = schema.get("additionalProperties")
-    result: dict[str, Any] = {}
-    for key, inner in value.items():
-        if key in properties:
-            if inner is not None:
-                result[key] = normal(inner, properties[key], root)
-        else:
-            result[key] = normal(inner, others, root) if isinstance(others, dict) else inner
-    for clause in schema.get("allOf", ()):
-        # A task's type decides what its params are.
-        wanted = clause.get("if", {}).get("properties", {}).get("type", {}).get("const")
-        if wanted is not None and result.get("type") == wanted:
-            return _map(result, clause["then"], root)
-    return result
+class _Reading:
+    """One value below one root; see `normal`."""
 
+    def __init__(self, root: Schema, forgiven: list[Complaint] | None) -> None:
+        self._root = root
+        self._forgiven = forgiven
 
-def _list(value: list[Any], schema: Schema, root: Schema) -> list[Any]:
-    branches = [_resolved(branch, root) for branch in (schema, *schema.get("oneOf", ()))]
-    items = next((branch["items"] for branch in branches if "items" in branch), None)
-    return [normal(item, items, root) for item in value] if items is not None else value
+    def value(self, value: Any, schema: Schema, at: Location) -> Any:
+        schema = _resolved(schema, self._root)
+        if isinstance(value, dict):
+            return self._map(value, schema, at)
+        if isinstance(value, list):
+            return self._list(value, schema, at)
+        types = schema.get("type", ())
+        if schema.get("x-text"):
+            if value is None and "null" not in types and not self._forgives(at, "has no value; read as empty text"):
+                return value
+            return text(value)
+        if "integer" in types and isinstance(value, float):
+            whole = int(value)
+            if value == whole or self._forgives(at, f"{value} is no whole number; read as {whole}"):
+                return whole
+        return value
+
+    def _forgives(self, at: Location, message: str) -> bool:
+        if self._forgiven is None:
+            return False
+        self._forgiven.append((at, message))
+        return True
+
+    def _map(self, value: dict[str, Any], schema: Schema, at: Location) -> dict[str, Any]:
+        properties: Schema = schema.get("properties", {})
+        others = schema.get("additionalProperties")
+        result: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key in properties:
+                if inner is not None:
+                    result[key] = self.value(inner, properties[key], (*at, key))
+            else:
+                result[key] = self.value(inner, others, (*at, key)) if isinstance(others, dict) else inner
+        for clause in schema.get("allOf", ()):
+            # A task's type decides what its params are.
+            wanted = clause.get("if", {}).get("properties", {}).get("type", {}).get("const")
+            if wanted is not None and result.get("type") == wanted:
+                return self._map(result, clause["then"], at)
+        return result
+
+    def _list(self, value: list[Any], schema: Schema, at: Location) -> list[Any]:
+        branches = [_resolved(branch, self._root) for branch in (schema, *schema.get("oneOf", ()))]
+        items = next((branch["items"] for branch in branches if "items" in branch), None)
+        if items is None:
+            return value
+        return [self.value(item, items, (*at, index)) for index, item in enumerate(value)]

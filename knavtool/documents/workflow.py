@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from knavtool.documents.complaints import nearest
 from knavtool.documents.duration import is_duration, parse_duration
+from knavtool.documents.leniency import forgive
 from knavtool.documents.normal import normal
 from knavtool.documents.schema import checked, find, normalized
 from knavtool.documents.values import parse_entries
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from knavtool.documents.complaints import Complaint
     from knavtool.documents.places import Location
     from knavtool.documents.yaml import Document
 
@@ -108,8 +110,8 @@ def load_workflows(
 ) -> list[WorkflowDocument]:
     """Read several files; `settings` are values of variables. Violations inside them are kept for the plan to tell.
 
-    With `lenient`, fields that nobody reads are warnings. Raises InvalidDocument if a file cannot be read as a list of
-    tasks, with all that is wrong in any of them, and UsageError for a setting that no file knows.
+    With `lenient`, what Knavigator takes without a word is a warning. Raises InvalidDocument if a file cannot be read
+    as a list of tasks, with all that is wrong in any of them, and UsageError for a setting that no file knows.
     """
     return read_workflows([(path, partial(load, path)) for path in paths], settings=settings, lenient=lenient)
 
@@ -232,7 +234,11 @@ class _Reader:
         inner = self._inner(item)
         own = item if inner is None else {**item, "params": {**item["params"], "tasks": []}}
         substitution = Substitution(values)
-        data = normal(substitution.put(own, place), root["$defs"]["task"], root)
+        forgiven: list[Complaint] | None = [] if self._lenient else None
+        data = normal(substitution.put(own, place), root["$defs"]["task"], root, at=place, forgiven=forgiven)
+        if forgiven is not None:
+            forgiven += forgive(data, place)
+            self.warnings += [self._document.violation(where, message) for where, message in forgiven]
         self._told(substitution)
         if inner is not None:
             data["params"]["tasks"] = inner

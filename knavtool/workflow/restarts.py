@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 
+class NothingToRestart(NotFound):
+    """No deployment has the labels."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
     """Deployments by name or by labels."""
@@ -36,7 +40,7 @@ class Restart:
 
 
 async def restart(gateway: Gateway, wanted: Restart, deadline: float) -> str:
-    """Restart what matches and wait until the new pods have taken over; nothing that matches is an error."""
+    """Restart what matches and wait until the new pods have taken over. Raises NothingToRestart."""
     names = [wanted.name] if wanted.name else await _labelled(gateway, wanted)
     for name in names:
         # With a fraction, so that a second restart within one second is a change too.
@@ -52,7 +56,7 @@ async def _labelled(gateway: Gateway, wanted: Restart) -> list[str]:
     selector = ",".join(f"{key}={value}" for key, value in wanted.labels.items())
     found = await gateway.list(DEPLOYMENTS, namespace=wanted.namespace, label_selector=selector)
     if not found:
-        raise NotFound(f"no deployment in namespace {wanted.namespace} has the labels {selector}", status=404)
+        raise NothingToRestart(f"no deployment in namespace {wanted.namespace} has the labels {selector}", status=404)
     return [item["metadata"]["name"] for item in found]
 
 

@@ -66,6 +66,13 @@ class Whole:
     watched: set[int] = field(default_factory=set)
     node_labels: set[str] | None = None
 
+    def forgivable(self, violation: Violation) -> Iterator[Violation]:
+        """The violation, unless Knavigator takes it without a word and it is to be read like that: then a warning."""
+        if self.lenient:
+            self.warnings.append(violation)
+        else:
+            yield violation
+
 
 @dataclass(slots=True, kw_only=True)
 class Scope:

@@ -73,9 +73,10 @@ def write(
     return path
 
 
-def planned(directory: Path, *tasks: Mapping[str, Any], template: str = JOB) -> Plan:
+def planned(directory: Path, *tasks: Mapping[str, Any], template: str = JOB, lenient: bool = False) -> Plan:
     """The plan of one file."""
-    return plan.build(load_workflows([write(directory, *tasks, template=template)]), search=[directory])
+    documents = load_workflows([write(directory, *tasks, template=template)], lenient=lenient)
+    return plan.build(documents, search=[directory], lenient=lenient)
 
 
 def faults(directory: Path, *tasks: Mapping[str, Any], template: str = JOB) -> list[Violation]:

@@ -10,7 +10,7 @@ from knavtool.documents.values import parse_entries
 from knavtool.errors import ClusterError, DeadlineExceeded, blamed
 from knavtool.render.nodes import render_nodes
 from knavtool.workflow import configuring
-from knavtool.workflow.restarts import Restart, restart
+from knavtool.workflow.restarts import NothingToRestart, Restart, restart
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of, timeout_violations
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Configure:
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is referred to
         return Rendering(nodes=await render_nodes(helm, self.entries)) if self.entries else NOTHING
 
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
+    async def run(self, context: Context, scope: Scope) -> Outcome:
         deadline = asyncio.get_running_loop().time() + self.timeout
         title = self.document.id
         said: list[str] = []
@@ -78,7 +78,15 @@ class Configure:
             return [await configuring.nodes(context, group, rendered, deadline)]
 
         async def restarts() -> list[str]:
-            return [await restart(context.gateway, item, deadline) for item in self.restarts]
+            said = []
+            for item in self.restarts:
+                try:
+                    said.append(await restart(context.gateway, item, deadline))
+                except NothingToRestart as error:
+                    if not scope.whole.lenient:
+                        raise
+                    context.step.note(error.message, warning=True)
+            return said
 
         def each(items: Sequence[configuring.Setting], name: str) -> Callable[[], Awaitable[list[str]]]:
             async def apply() -> list[str]:

@@ -84,15 +84,14 @@ class SubmitObj:
     def _check_template(self, scope: Scope, template: ObjectTemplate, given: Formats) -> Iterator[Violation]:
         for name, line in missing_parameters(template, self.params):
             message = f"the template prints {{{{.{name}}}}} ({template.file}:{line}), which is not given"
-            if scope.whole.lenient:
-                scope.whole.warnings.append(self._violation(message, name))
-            else:
-                yield self._violation(message, name)
-        if given.name is None and (internal := next(filter(None, map(formats.uses_internal, template.blocks)), "")):
+            yield from scope.whole.forgivable(self._violation(message, name))
+        internal = next(filter(None, map(formats.uses_internal, template.blocks)), "")
+        # Without a nameFormat, NAME and ENUM are parameters like others.
+        if internal and given.name is None and self.params.get(internal) is None:
             message = (
                 f"{template.file} prints {{{{.{internal}}}}}, but the RegisterObj task {self.ref!r} has no nameFormat"
             )
-            yield self.document.violation(message, "refTaskId")
+            yield from scope.whole.forgivable(self.document.violation(message, "refTaskId"))
         generated = all("generateName:" in block for block in template.blocks)
         if self.count > 1 and not generated and ENUM not in (given.name or ""):
             message = (

@@ -52,31 +52,36 @@ class UpdateNodes:
             timeout=timeout_of(document),
         )
 
-    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
+    def check(self, scope: Scope) -> Iterator[Violation]:
         yield from timeout_violations(self.document)
         for key, expected in (("apiVersion", NODES.api_version), ("kind", NODES.kind)):
             if key in self.state and self.state[key] != expected:
-                yield self.document.violation(f"a node's {key} is {expected!r}, and it cannot be changed", "state", key)
+                message = f"a node's {key} is {expected!r}, and it cannot be changed"
+                yield from scope.whole.forgivable(self.document.violation(message, "state", key))
         for key in self.state.keys() - {"apiVersion", "kind", *_FIELDS}:
-            yield self.document.violation(f"a node has no field {key!r}, only {', '.join(_FIELDS)}", "state", key)
+            message = f"a node has no field {key!r}, only {', '.join(_FIELDS)}"
+            yield from scope.whole.forgivable(self.document.violation(message, "state", key))
         metadata = self.state.get("metadata", {})
         if not isinstance(metadata, dict):
             yield self.document.violation("expected a map", "state", "metadata")
         elif "name" in metadata:
             yield self.document.violation("the name of a node cannot be changed", "state", "metadata", "name")
-        if not Patch.of(self.state):
-            yield self.document.violation("names no field that can be changed", "state")
+        if not self._patch():
+            yield from scope.whole.forgivable(self.document.violation("names no field that can be changed", "state"))
+
+    def _patch(self) -> Patch:
+        return Patch.of({key: self.state[key] for key in _FIELDS if key in self.state}, strategic=True)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is created
         return NOTHING
 
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+    async def run(self, context: Context, scope: Scope) -> Outcome:
         if unused := [name for name in _UNUSED if name in self.document.params]:
             context.step.note(f"{' and '.join(unused)} mean nothing here: nodes are chosen by selectors alone")
         done: list[str] = []
         try:
             async with asyncio.timeout(self.timeout):
-                matched = await self._update(context, done)
+                matched = await self._update(context, done, lenient=scope.whole.lenient)
         except TimeoutError:
             raise DeadlineExceeded(f"not done after {self.timeout:g} s; {len(done)} nodes changed") from None
         unchanged = matched - len(done)
@@ -85,9 +90,9 @@ class UpdateNodes:
         nodes = counted(("Node", name) for name in done) or "no node"
         return Outcome(message=f"{nodes} changed{same}", data=data)
 
-    async def _update(self, context: Context, done: list[str]) -> int:
+    async def _update(self, context: Context, done: list[str], *, lenient: bool) -> int:
         """Patch the nodes that differ; returns how many were chosen."""
-        patch = Patch.of(self.state, strategic=True)
+        patch = self._patch()
         selection = NodeSelection(selectors=self.selectors, all_nodes=self.real_nodes)
         former: dict[str, Patch] = {}
         matched = 0
@@ -100,6 +105,9 @@ class UpdateNodes:
         if not matched:
             others = f"allowRealNodes: true chooses among the nodes of others too, {selection.foreign} of them"
             hint = others if selection.foreign else ""
+            if lenient:
+                context.step.note("; ".join(filter(None, (selection.complaint(), hint))), warning=True)
+                return 0
             raise NotFound(selection.complaint(), status=404, hint=hint)
         group = context.ledger.group(f"changes of {self.document.id}")
 

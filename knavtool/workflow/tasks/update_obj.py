@@ -50,21 +50,22 @@ class UpdateObj:
         if not isinstance(self.state.get("metadata", {}), dict):
             yield self.document.violation("expected a map", "state", "metadata")
         if not Patch.of(self.state):
-            yield self.document.violation("names no field that can be changed", "state")
+            yield from scope.whole.forgivable(self.document.violation("names no field that can be changed", "state"))
         planned = scope.submissions.get(self.ref)
         if planned is None:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
             return
         yield from index_violations(self.document, planned, self.index)
-        yield from identity_violations(self.document, planned, self.index, self.state)
+        for violation in identity_violations(self.document, planned, self.index, self.state):
+            yield from scope.whole.forgivable(violation)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is created
         return NOTHING
 
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+    async def run(self, context: Context, scope: Scope) -> Outcome:
         objects = context.submissions[self.ref].block(self.index)
         wrong = [violation for item in objects for violation in object_violations(self.document, self.state, item)]
-        if wrong:
+        if wrong and not scope.whole.lenient:
             raise InvalidDocument(wrong[:1])
         patch = Patch.of(self.state)
         if objects and patch.status:

@@ -37,9 +37,11 @@ class _Nodes(Cluster):
         await self.create(NODES, body)
         self.calls.clear()
 
-    async def update(self, *selectors: dict[str, str], state: Any = CORDON, **params: Any) -> Outcome:
+    async def update(
+        self, *selectors: dict[str, str], state: Any = CORDON, lenient: bool = False, **params: Any
+    ) -> Outcome:
         given = task("UpdateNodes", "it", selectors=list(selectors), state=state, **params)
-        return await self.bench.run(planned(self.directory, given), "it")
+        return await self.bench.run(planned(self.directory, given, lenient=lenient), "it")
 
     async def cordoned(self) -> list[str]:
         return [one["metadata"]["name"] for one in await self.list(NODES) if one.get("spec", {}).get("unschedulable")]
@@ -133,6 +135,15 @@ async def test_no_match_tells_what_comes_near(nodes: _Nodes) -> None:
     ]
     assert caught.value.hint == "allowRealNodes: true chooses among the nodes of others too, 1 of them"
     assert nodes.writes() == []
+
+
+async def test_what_is_no_fault_to_knavigator_is_a_warning(nodes: _Nodes) -> None:
+    outcome = await nodes.update({"rack": "9"}, lenient=True)
+    assert outcome.message == "no node changed"
+    assert any("rack is 0 (2), 1 (2)" in message for message in nodes.said)
+    outcome = await nodes.update({"rack": "1"}, state={**CORDON, "data": {"a": "b"}}, lenient=True)
+    assert await nodes.cordoned() == ["n2", "n3"]
+    assert all("data" not in (await nodes.get(NODES, name)) for name in ("n2", "n3"))
 
 
 async def test_no_nodes_at_all(tmp_path: Path) -> None:
