@@ -113,6 +113,11 @@ async def test_each_instance_has_its_own_number_in_names_patterns_and_objects(re
     assert [[item["kind"] for item in objects] for objects in rendered.objects] == [["ConfigMap", "Secret"]] * 3
 
 
+async def test_a_name_needs_no_other_parameter(render: Render) -> None:
+    rendered = await render(HEAD, {}, count=2)
+    assert [objects[0]["metadata"]["name"] for objects in rendered.objects] == list(rendered.names)
+
+
 async def test_a_name_does_not_see_the_name_before_it(render: Render) -> None:
     with pytest.raises(RenderError, match="nameFormat prints a parameter that is not given"):
         await render(HEAD, count=2, name="{{._NAME_}}-{{._ENUM_}}")
