@@ -65,7 +65,7 @@ class Options(_Model):
     burst: int | None = Field(default=None, ge=1, description="How many requests may go out at once.")
 
 
-COMPAT = "What Knavigator takes without a word is a warning."
+COMPAT = "Run what Knavigator would run: what it takes without a word is a warning."
 
 
 class PlainOptions(Options):

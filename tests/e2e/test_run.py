@@ -114,6 +114,52 @@ def test_settings_are_made_and_undone(run_cluster: RunCluster) -> None:
     run_cluster.ask(lambda client: client.delete(PRIORITY_CLASSES, priority))
 
 
+OWN_NAMES = """\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: {{.namespace}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  namespace: {{.namespace}}
+  finalizers: []
+data:
+  a: "{{.value}}"
+"""
+
+
+def test_objects_go_by_the_names_that_their_templates_give(run_cluster: RunCluster) -> None:
+    """Several documents, cluster-scoped and namespaced, without a nameFormat; one file makes what the next one uses."""
+    first = write(
+        run_cluster.directory,
+        register(nameFormat=None, podNameFormat=None, podCount=None),
+        submit("own", params={"namespace": run_cluster.namespace, "value": 1}),
+        name="1.yml",
+        template=OWN_NAMES,
+    )
+    second = write(
+        run_cluster.directory,
+        task("CheckObj", "outer", refTaskId="own", state={"status": {"phase": "Active"}}, timeout="20s"),
+        task("CheckObj", "inner", refTaskId="own", state={"data": {"a": "1"}}, index=1),
+        name="2.yml",
+        template=OWN_NAMES,
+    )
+    done = run_cluster.run("run", f"{first},{second}", "--cleanup")
+    assert "4 tasks: 4 ok" in done.stderr
+    assert run_cluster.left() == {}
+    deletion = write(
+        run_cluster.directory,
+        task("DeleteObj", "gone", refTaskId="own", wait=True, timeout="60s"),
+        name="3.yml",
+        template=OWN_NAMES,
+    )
+    run_cluster.run("run", f"{first},{second},{deletion}")
+    assert run_cluster.left() == {}
+
+
 def test_an_object_that_exists_stops_the_run_unless_it_may(run_cluster: RunCluster) -> None:
     workflow = run_cluster.write(run_cluster.submit())
     run_cluster.run("run", workflow)

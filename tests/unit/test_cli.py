@@ -10,6 +10,7 @@ import pytest
 
 from knavtool import __version__
 from knavtool.cli import app
+from knavtool.cli.limits import rate_limit
 from knavtool.cli.options import Globals, LogFormat
 from knavtool.cli.progress import steps
 from knavtool.errors import DocumentError, ExitCode, Forbidden
@@ -127,3 +128,16 @@ def test_no_color_leaves_colours_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "\x1b[32m" in said()
     assert "\x1b[32m" not in said(NO_COLOR="1")
+
+
+@pytest.mark.parametrize(
+    ("server", "qps", "limit"),
+    [
+        ("https://127.0.0.1:1", None, 500),
+        ("https://there", None, 500),
+        ("https://there", 7, 7),
+        ("https://there", 0, 0),
+    ],
+)
+def test_the_rate_of_requests_is_what_was_asked_for(server: str, qps: float | None, limit: float) -> None:
+    assert rate_limit({}, qps, None)(server).qps == limit
