@@ -86,7 +86,7 @@ def test_no_file_outside_can_be_reached(template: str, tmp_path: Path, monkeypat
         lambda: uploads.planned_alone(text, templates=root),
         lambda: uploads.planned(Submission(files={"wf.yml": text}, workflows=["wf.yml"])),
     ):
-        with pytest.raises(InvalidDocument, match="there is no template|expected the path of a file") as error:
+        with pytest.raises(InvalidDocument, match=r"there is no template|expected the path of a file") as error:
             make()
         assert str(root) not in str(error.value)
 
