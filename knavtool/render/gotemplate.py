@@ -95,10 +95,10 @@ class _Block:
 
 
 def missing(text: str, params: Mapping[str, Any]) -> list[Reference]:
-    """The parameters that the template prints, or ranges over, though they are not given; each at its first place.
+    """The parameters that the template prints though they are not given; each at its first place.
 
-    What stands behind a condition counts only if the parameters say that it holds, and an action with a function like
-    `or` or `default` knows what to do without the parameter. Null counts as not given.
+    What stands behind a condition or in a loop counts only if the parameters say that it holds, and an action with a
+    function like `or` or `default` knows what to do without the parameter. Null counts as not given.
     """
     known = {**params, NAME: "name", ENUM: 1}
     found: dict[str, int] = {}
@@ -106,10 +106,9 @@ def missing(text: str, params: Mapping[str, Any]) -> list[Reference]:
     for action in _actions(text):
         if _enter_or_leave(action, blocks, known):
             continue
-        around = blocks[:-1] if action.keyword == "range" else blocks
-        if not all(block.live is True for block in around):
+        if not all(block.live is True for block in blocks):
             continue
-        for field in _required(action, moved=any(block.moves_dot for block in around)):
+        for field in _required(action, moved=any(block.moves_dot for block in blocks)):
             if not given(field, known):
                 found.setdefault(field, action.line)
     return [Reference(field, line) for field, line in found.items()]
@@ -193,7 +192,7 @@ def _enter_or_leave(action: _Action, blocks: list[_Block], params: Mapping[str, 
     if keyword in _CONDITIONS:
         holds = _truth(action.tokens[1:], params, moved=any(block.moves_dot for block in blocks))
         blocks.append(_Block(keyword != "if", holds, holds))
-        return keyword != "range"
+        return True
     if keyword in ("define", "block"):
         blocks.append(_Block(True, None, None))
     elif keyword == "else" and blocks:
@@ -211,7 +210,7 @@ def _enter_or_leave(action: _Action, blocks: list[_Block], params: Mapping[str, 
 
 
 def _required(action: _Action, *, moved: bool) -> Iterator[str]:
-    if action.words() & _TOLERANT or (action.keyword != "range" and ("mark", ":=") in action.tokens):
+    if action.words() & _TOLERANT or ("mark", ":=") in action.tokens:
         return
     for kind, text in action.tokens:
         if (field := _root_field(kind, text, moved=moved)) is not None:

@@ -92,7 +92,7 @@ CASES = {
     "params of Pause": Case("- {id: p, type: Pause, params: {message: look}}\n", "unknown field 'message'"),
     "a timeout of Pause": Case("- {id: p, type: Pause, params: {timeout: 5}}\n", "timeout: "),
     "a missing parameter": Case(SETUP.replace("replicas: 2,", "replicas: 2, x: 1,"), "{{.gpu}}", JOB + "# {{.gpu}}\n"),
-    "a map that is not given": Case(SETUP.replace(", labels: {}", ""), "{{.labels}}"),
+    "a map that is not given": Case(SETUP.replace(", labels: {}", "")),
     "a number without a name": Case(
         SETUP.partition("    nameFormat")[0] + "\n" + SUBMIT,
         "{{._ENUM_}}",
