@@ -1,118 +1,218 @@
-"""The schemas in an editor: what the real YAML language server says about our files."""
+"""The schemas in editors: the real YAML language server tells mistakes, completes and explains."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from knavtool import resources
-from support.language_server import LanguageServer, installed, language_server
+from support.editor.language_server import CURSOR, LanguageServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("editor")]
 
-WORKFLOWS = sorted((resources.data_directory() / "workflows").rglob("*.y*ml"))
-FILES = [file for file in WORKFLOWS if file.parent.name != "templates"]
-HEAD = f"# yaml-language-server: $schema={resources.schema('workflow')}\n"
-
-
-@pytest.fixture(scope="module")
-def editor() -> Iterator[LanguageServer]:
-    program = installed()
-    if program is None:
-        assert not os.environ.get("CI"), "npm is needed for the tests of the schemas in an editor"
-        pytest.skip("npm is not there to install the language server")
-    with language_server(program) as server:
-        yield server
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_shipped_workflows_have_no_faults(editor: LanguageServer, file: Path) -> None:
-    assert editor.diagnostics(editor.open(file)) == []
-
-
+ROOT = Path(__file__).parents[2]
+WORKFLOW = "# yaml-language-server: $schema=../schemas/workflow.schema.json\n"
+VALUES = "# yaml-language-server: $schema=../schemas/values.schema.json\n"
 EVERYTHING = """\
 name: everything
-variables:
-  n: 2
-  sizes: [1, 2]
-  must: null
+description: Everything that a workflow can have
+variables: {size: 2, op: create, spaces: [], time: 5, word: a, wait: true, cpu: 1, nodes: [], must: null}
 tasks:
-- id: submit
+- id: prepare
+  type: Configure
+  timeout: 2m
+  params:
+    timeout: ${time}s
+    nodes:
+    - {type: dgxa100.80g, count: "${size}", namePrefix: "n-${word}", labels: {a: "${word}", b: 8, c: true}}
+    - {type: own, count: 1, resources: {cpu: "${cpu}", memory: 1Ti}, taints: [{key: a, effect: NoSchedule}]}
+    - {type: own, count: 1, resources: {cpu: 0.5}, conditions: [{type: Ready, status: "True", message: x}]}
+    namespaces: ${spaces}
+    configmaps: [{name: "a-${word}", namespace: default, op: "${op}", data: {a: 1, b: true, c: }}]
+    priorityClasses: [{name: high, op: create, value: "${size}"}, {name: low, op: delete}]
+    deploymentRestarts: [{namespace: a, name: b}, {namespace: a, labels: {app: x}}]
+- id: all-nodes
+  type: Configure
+  params: {timeout: 1m, nodes: "${nodes}"}
+- id: register
+  type: RegisterObj
+  params: {template: "templates/${word}.yml", nameFormat: "j{{._ENUM_}}", podNameFormat: ".*", podCount: "${size}"}
+- id: job
   type: SubmitObj
-  foreach: {size: "${sizes}"}
-  timeout: ${limit}
-  continueOnError: true
-  params: {refTaskId: r, count: "${size}", canExist: "${yes}", params: "${params}"}
-- id: both
+  foreach: {pods: [1, 2, 4]}
+  params: {refTaskId: register, count: "${size}", canExist: "${wait}", params: {parallelism: "${pods}", any: [x]}}
+- id: more
+  type: SubmitObj
+  foreach: {pods: "${nodes}"}
+  continueOnError: ${wait}
+  params: {refTaskId: register}
+- {id: update, type: UpdateObj, params: {refTaskId: job, state: {spec: {suspend: false}}, index: "${size}"}}
+- {id: state, type: CheckObj, params: {refTaskId: job, state: {status: {active: "${size}"}}, timeout: 1m30s}}
+- {id: pods, type: CheckPod, params: {refTaskId: job, status: "${word}", nodeLabels: {a: "${word}"}, timeout: 300ms}}
+- {id: data, type: CheckConfigmap, params: {name: a, namespace: b, op: subset, data: {a: 1}, timeout: 1s}}
+- {id: cordon, type: UpdateNodes, params: {selectors: [{a: b}], state: {spec: {unschedulable: true}}}}
+- id: placed
+  type: CheckPlacement
+  params: {refTaskId: job, allOrNothing: true, within: 1s, topologyKey: rack, nodes: [n1, 2], timeout: "${time}s"}
+- {id: held, type: CheckPlacement, params: {refTaskId: job, waiting: 3s}}
+- {id: metric, type: CheckMetric, params: {query: up, op: ">=", value: "${size}", for: 1s, timeout: 1m}}
+- id: branches
   type: Parallel
   params:
     tasks:
-    - {id: a, type: Pause, params: {timeout: 1s}}
-    - id: b
+    - {id: one, type: DeleteObj, params: {refTaskId: job, wait: true, timeout: 1m}}
+    - id: other
       type: Repeat
       params:
-        count: ${n}
+        count: ${size}
         tasks:
-        - {id: c, type: CheckPlacement, params: {refTaskId: submit, allOrNothing: true, topologyKey: rack, timeout: 5s}}
-- id: nodes
-  type: Configure
-  params:
-    timeout: 1m
-    nodes: [{type: dgxh100.80g, count: "${n}"}]
-- id: metric
-  type: CheckMetric
-  params: {query: up, op: "==", value: 1, for: 2s, timeout: 10s}
+        - {id: sleep, type: Sleep, description: a while, params: {timeout: 1s}}
+        - {id: pause, type: Pause}
+        - {id: short, type: Pause, params: {timeout: 1s}}
 """
 
 
-def test_a_file_with_everything_has_no_faults(editor: LanguageServer, tmp_path: Path) -> None:
-    assert editor.diagnostics(editor.open(tmp_path / "w.yml", HEAD + EVERYTHING)) == []
+@pytest.fixture(scope="module")
+def server() -> Iterator[LanguageServer]:
+    with LanguageServer(ROOT) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def names() -> Iterator[Path]:
+    """Files that do not exist, as far below the schemas as those that ship."""
+    return (ROOT / "workflows" / f"editor-{number}.yml" for number in count())
+
+
+def test_what_ships_is_without_fault(server: LanguageServer, names: Iterator[Path]) -> None:
+    texts = {file: file.read_text() for file in (ROOT / "workflows").rglob("*.yml") if file.parent.name != "templates"}
+    assert len(texts) > 30
+    assert all(text.startswith("# yaml-language-server: $schema=") for text in texts.values())
+    texts |= {next(names): WORKFLOW + EVERYTHING}
+    texts |= {next(names): VALUES + (resources.chart("virtual-nodes") / "values-example.yaml").read_text()}
+    for file, text in texts.items():
+        server.open(file, text)
+    assert {str(file): found for file in texts if (found := server.diagnostics(file))} == {}
 
 
 @pytest.mark.parametrize(
-    ("task", "line", "word"),
+    ("text", "line", "message"),
     [
-        ("{id: a, type: Sleep, params: {timeout: 1s, longer: 2}}", 1, "longer"),
-        ("{id: a, type: Sleep, params: {timeout: 5}}", 1, "Incorrect type"),
-        ("{id: a, type: Sleep, params: {timeout: soon}}", 1, "does not match"),
-        ("{id: a, type: Slep}", 1, "Value is not accepted"),
-        ("{type: Sleep, params: {timeout: 1s}}", 1, '"id"'),
-        ("{id: a, type: SubmitObj, params: {refTaskId: r, count: many}}", 1, ""),
-        ("\n  id: a\n  type: CheckPod\n  params:\n    refTaskId: r\n    status: Runing", 6, ""),
-        ("\n  id: a\n  type: Parallel\n  params:\n    tasks:\n    - {id: b, type: Sleep, params: {}}", 6, "timeout"),
+        (WORKFLOW + "tasks:\n- id: a\n  type: Sleep\n  params:\n    timeout: 1s\n    timeot: 1s\n", 6, "timeot"),
+        (WORKFLOW + "tasks:\n- id: a\n  type: Slep\n  params: {timeout: 1s}\n", 3, '"SubmitObj"'),
+        (WORKFLOW + "tasks:\n- id: a\n  type: Sleep\n  params:\n    timeout: 5\n", 5, "Expected a number with a unit"),
+        (
+            WORKFLOW + "tasks:\n- id: a\n  type: Sleep\n  params:\n    timeout: 5 s\n",
+            5,
+            "Expected a number with a unit",
+        ),
+        (WORKFLOW + "tasks:\n- id: a\n  type: SubmitObj\n  params:\n    refTaskId: r\n    count: two\n", 6, "integer"),
+        (WORKFLOW + "tasks:\n- id: a\n  type: Sleep\n  params: {}\n", 4, '"timeout"'),
+        (WORKFLOW + "tasks:\n- id: a\n  type: Sleep\n", 2, '"params"'),
+        (
+            WORKFLOW + "tasks:\n- id: a\n  type: CheckPod\n  params:\n    refTaskId: r\n    status: Runing\n",
+            6,
+            "Running",
+        ),
+        (WORKFLOW + "task: []\n", 1, "task"),
+        (
+            WORKFLOW + "tasks:\n- id: a\n  type: Parallel\n  params:\n    tasks:\n    - id: b\n      type: Sleep\n"
+            "      params: {timeout: 1}\n",
+            8,
+            "Expected a number with a unit",
+        ),
+        (VALUES + "nodes:\n- type: dgxa100.80g\n  count: many\n", 3, "integer"),
+        (VALUES + "nodes:\n- type: dgxa100.80g\n  count: 1\n  label: {}\n", 4, "label"),
+        (VALUES + "nodes:\n- type: own\n  count: 1\n  resources:\n    cpu: 8 cores\n", 5, "Expected a quantity"),
+        (VALUES + "nodes:\n- type: own\n  count: 1\n  taints:\n  - key: a\n    effect: Never\n", 6, "NoSchedule"),
     ],
 )
-def test_faults_are_shown_at_their_lines(
-    editor: LanguageServer, tmp_path: Path, task: str, line: int, word: str
+def test_mistakes_are_marked_at_their_lines(
+    server: LanguageServer, names: Iterator[Path], text: str, line: int, message: str
 ) -> None:
-    found = editor.diagnostics(editor.open(tmp_path / "w.yml", f"{HEAD}tasks:\n- {task}\n"))
-    assert any(at == line + 2 and word in message for at, message in found), found
+    file = next(names)
+    server.open(file, text)
+    found = server.diagnostics(file)
+    assert any(at == line and message in said for at, said in found), found
 
 
-def test_completion(editor: LanguageServer, tmp_path: Path) -> None:
-    text = (
-        f"{HEAD}tasks:\n- id: a\n  type: CheckPod\n  params:\n    refTaskId: r\n    status: \n    \n- id: b\n  type: \n"
-    )
-    uri = editor.open(tmp_path / "w.yml", text)
-    types = json.loads(resources.schema("workflow").read_text())["$defs"]["task"]["properties"]["type"]["enum"]
-    assert set(types) <= editor.completions(uri, 10, 9)
-    assert {"Pending", "Running", "Succeeded"} <= editor.completions(uri, 7, 13)
-    assert {"nodeLabels", "timeout"} <= editor.completions(uri, 8, 5)
-    assert "selectors" not in editor.completions(uri, 8, 5)
+TASK = f"{WORKFLOW}tasks:\n- id: a\n"
+NESTED = f"{TASK}  type: Parallel\n  params:\n    tasks:\n    - id: b\n      type: DeleteObj\n"
 
 
-def test_hover(editor: LanguageServer, tmp_path: Path) -> None:
-    uri = editor.open(tmp_path / "w.yml", HEAD + EVERYTHING)
-    assert "runs once for each item of a list" in editor.hover(uri, 10, 5)
+@pytest.mark.parametrize(
+    ("text", "offered", "not_offered"),
+    [
+        (f"{WORKFLOW}{CURSOR}\n", {"tasks", "name", "description", "variables"}, {"nodes"}),
+        (f"{TASK}  type: {CURSOR}\n", {"Configure", "SubmitObj", "CheckPlacement", "CheckMetric", "Repeat"}, set()),
+        (f"{TASK}  t{CURSOR}\n", {"type", "timeout", "foreach", "continueOnError", "params"}, {"id"}),
+        (
+            f"{TASK}  type: SubmitObj\n  params:\n    {CURSOR}\n",
+            {"refTaskId", "count", "canExist", "params"},
+            {"status", "state", "timeout"},
+        ),
+        (
+            f"{TASK}  type: CheckPlacement\n  params:\n    refTaskId: x\n    {CURSOR}\n",
+            {"allOrNothing", "within", "topologyKey", "nodes", "waiting", "timeout"},
+            {"refTaskId", "count"},
+        ),
+        (
+            f"{TASK}  type: CheckPod\n  params:\n    status: {CURSOR}\n",
+            {"Pending", "Running", "Succeeded", "Failed", "Unknown"},
+            set(),
+        ),
+        (
+            f"{TASK}  type: Configure\n  params:\n    namespaces:\n    - name: x\n      op: {CURSOR}\n",
+            {"create", "delete"},
+            set(),
+        ),
+        (
+            f"{TASK}  type: Configure\n  params:\n    nodes:\n    - type: x\n      {CURSOR}\n",
+            {"count", "labels", "resources", "taints", "conditions", "namePrefix", "annotations"},
+            {"type"},
+        ),
+        (
+            f"{NESTED}      params:\n        {CURSOR}\n",
+            {"refTaskId", "wait", "timeout"},
+            {"tasks"},
+        ),
+        (f"{VALUES}{CURSOR}\n", {"nodes"}, {"tasks"}),
+        (f"{VALUES}nodes:\n- type: a\n  c{CURSOR}\n", {"count", "labels", "resources", "taints"}, {"type"}),
+        (
+            f"{VALUES}nodes:\n- type: a\n  taints:\n  - effect: {CURSOR}\n",
+            {"NoSchedule", "PreferNoSchedule", "NoExecute"},
+            set(),
+        ),
+    ],
+)
+def test_completion(
+    server: LanguageServer, names: Iterator[Path], text: str, offered: set[str], not_offered: set[str]
+) -> None:
+    file = next(names)
+    server.open(file, text)
+    found = server.completions(file, text)
+    assert offered <= set(found), found
+    assert not not_offered & set(found), found
 
 
-def test_the_schema_of_values(editor: LanguageServer, tmp_path: Path) -> None:
-    head = f"# yaml-language-server: $schema={resources.schema('values')}\n"
-    good = (resources.chart("virtual-nodes") / "values-example.yaml").read_text()
-    assert editor.diagnostics(editor.open(tmp_path / "good.yaml", head + good)) == []
-    uri = editor.open(tmp_path / "bad.yaml", head + "nodes:\n- type: dgxh100.80g\n  count: -1\n  lables: {}\n")
-    assert [line for line, _ in editor.diagnostics(uri)] == [4, 5]
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{WORKFLOW}ta{CURSOR}sks: []\n", "The steps of the workflow"),
+        (f"{TASK}  ty{CURSOR}pe: Sleep\n", "Lets time pass"),
+        (f"{TASK}  fore{CURSOR}ach: {{x: [1]}}\n", "once for each item"),
+        (f"{TASK}  type: SubmitObj\n  params:\n    canEx{CURSOR}ist: true\n", "left as they are"),
+        (f"{TASK}  type: CheckPod\n  params:\n    status: Run{CURSOR}ning\n", "The phase that all pods must have"),
+        (f"{TASK}  type: Sleep\n  params:\n    time{CURSOR}out: 1s\n", "How long"),
+        (f"{TASK}  type: CheckConfigmap\n  params:\n    o{CURSOR}p: equal\n", "exactly this data"),
+        (f"{VALUES}nodes:\n- cou{CURSOR}nt: 1\n", "How many nodes"),
+        (f"{VALUES}nodes:\n- taints:\n  - effe{CURSOR}ct: NoSchedule\n", "do not tolerate it"),
+    ],
+)
+def test_hover_tells_what_a_field_means(server: LanguageServer, names: Iterator[Path], text: str, told: str) -> None:
+    file = next(names)
+    server.open(file, text)
+    assert told in server.hover(file, text)

@@ -6,9 +6,10 @@ import re
 
 import pytest
 import re2
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from fuzz.cases import cases
 from knavtool.workflow.regexps import BadPattern, compile_pattern
 
 _QUIET = re2.Options()
@@ -88,7 +89,7 @@ def _agree(pattern: str, names: list[str]) -> None:
         assert bool(compiled.fullmatch(name)) == bool(reference.fullmatch(name)), (pattern, name)
 
 
-@settings(max_examples=800)
+@cases(800)
 @given(pattern=_PATTERNS, names=_NAMES)
 @example(pattern=r"a|x(?i)b|c", names=["xB", "C", "A", "XB", "a"])
 @example(pattern=r"(?:a{32}){32}", names=["a"])
@@ -99,7 +100,7 @@ def test_generated_patterns(pattern: str, names: list[str]) -> None:
     _agree(pattern, names)
 
 
-@settings(max_examples=500)
+@cases(500)
 @given(pattern=st.text("ab(|)[]{}*+?^$.\\dQE-,1:<>P=imsU", max_size=12), names=_NAMES)
 def test_any_text(pattern: str, names: list[str]) -> None:
     _agree(pattern, names)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 
 from fuzz import documents, odd
+from fuzz.cases import cases
 from fuzz.running import plain, well_told
 from fuzz.world import run
 from knavtool import resources
@@ -72,25 +73,25 @@ def through(text: str) -> None:
         run(applied(values))
 
 
-@settings(max_examples=400)
+@cases(400)
 @given(document=documents.values())
 def test_nearly_valid_values(document: Any) -> None:
     through(yaml.safe_dump(document, sort_keys=False))
 
 
-@settings(max_examples=300)
+@cases(300)
 @given(document=odd.changed(yaml.safe_load(EXAMPLE)))
 def test_the_example_with_changes(document: Any) -> None:
     through(yaml.safe_dump(document, sort_keys=False))
 
 
-@settings(max_examples=300)
+@cases(300)
 @given(text=odd.scrawled(EXAMPLE))
 def test_the_example_scrawled_upon(text: str) -> None:
     through(text)
 
 
-@settings(max_examples=40)
+@cases(40)
 @given(document=documents.values())
 def test_what_helm_renders(document: Any) -> None:
     """The same with the real engine and chart, which take a tenth of a second a time."""

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fuzz import documents, odd
+from fuzz.cases import cases
 from fuzz.running import plain, planned_from, through
 from fuzz.world import KINDS, Trouble
 from knavtool import resources
@@ -41,19 +42,19 @@ def written(document: Any) -> str:
     return yaml.safe_dump(document, sort_keys=False)
 
 
-@settings(max_examples=500)
+@cases(500)
 @given(document=documents.workflows(), trouble=TROUBLES)
 def test_nearly_valid_documents(file: Path, document: Any, trouble: Trouble | None) -> None:
     through(written(document), file, trouble)
 
 
-@settings(max_examples=200)
+@cases(200)
 @given(document=documents.workflows())
 def test_read_leniently(file: Path, document: Any) -> None:
     through(written(document), file, lenient=True)
 
 
-@settings(max_examples=300)
+@cases(300)
 @given(document=documents.sound(), trouble=TROUBLES)
 def test_sound_workflows_in_trouble(file: Path, document: Any, trouble: Trouble | None) -> None:
     text = written(document)
@@ -61,21 +62,21 @@ def test_sound_workflows_in_trouble(file: Path, document: Any, trouble: Trouble 
     through(text, file, trouble)
 
 
-@settings(max_examples=400)
+@cases(400)
 @given(data=st.data(), trouble=TROUBLES)
 def test_shipped_workflows_with_changes(data: st.DataObject, trouble: Trouble | None) -> None:
     shipped = data.draw(st.sampled_from(SHIPPED))
     through(written(data.draw(odd.changed(yaml.safe_load(shipped.read_text())))), shipped, trouble)
 
 
-@settings(max_examples=400)
+@cases(400)
 @given(data=st.data())
 def test_shipped_workflows_scrawled_upon(data: st.DataObject) -> None:
     shipped = data.draw(st.sampled_from(SHIPPED))
     through(data.draw(odd.scrawled(shipped.read_text())), shipped)
 
 
-@settings(max_examples=200)
+@cases(200)
 @given(template=odd.TEXTS, name=odd.TEXTS, pods=odd.TEXTS, count=odd.LEAVES, given_=odd.VALUES)
 @example(template="~no-such-user/x", name="", pods="", count="", given_=None)
 @example(template="x" * 500, name="", pods="", count="", given_=None)
@@ -92,7 +93,7 @@ def test_odd_formats(file: Path, template: str, name: str, pods: str, count: Any
     through(written({"tasks": tasks}), file)
 
 
-@settings(max_examples=40)
+@cases(40)
 @given(document=documents.workflows(), given_=odd.VALUES)
 def test_what_helm_renders(file: Path, document: Any, given_: Any) -> None:
     """The same with the real engine, which takes a tenth of a second a time."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Every process a test starts carries this variable, also one that has left its parent.
 MARKER = "KNAVTOOLTEST_SESSION"
 # Where programs come from is the machine's business, so these stay.
-KEPT = ("KNAVTOOL_MIRROR", "KNAVTOOL_OFFLINE", "KNAVTOOL_SOURCE")
+KEPT = ("KNAVTOOL_MIRROR", "KNAVTOOL_OFFLINE", "KNAVTOOL_SOURCE", "KNAVTOOL_REQUIRE_NODE")
 
 
 def isolated(directory: Path, given: Mapping[str, str]) -> dict[str, str]:
@@ -43,7 +43,7 @@ def cache_home(given: Mapping[str, str]) -> Path:
 
 
 def tool_settings(given: Mapping[str, str]) -> dict[str, str]:
-    """The settings that Go and pip would otherwise look for in the user's home: caches, proxies, package index."""
+    """The settings that Go, pip and npm would otherwise look for in the user's home: caches, proxies, package index."""
     found: dict[str, str] = {}
     if go := shutil.which("go", path=given.get("PATH")):
         names = ("GOENV", "GOPATH", "GOMODCACHE", "GOCACHE")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMES = ["values", "workflow"]
+_VARIABLE = schema("workflow")["$defs"]["variable"]
 
 
 def inside(value: Any) -> Iterator[dict[str, Any]]:
@@ -61,6 +62,38 @@ def test_a_pattern_says_what_is_expected(name: str) -> None:
     for part in inside(schema(name)):
         if isinstance(part.get("pattern"), str):
             assert part.get("x-expected"), part
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_editors_say_what_is_expected(name: str) -> None:
+    for part in inside(schema(name)):
+        if isinstance(part.get("pattern"), str) and part["pattern"] != _VARIABLE["pattern"]:
+            assert part["patternErrorMessage"] == f"Expected {part['x-expected']}."
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_is_described(name: str) -> None:
+    for part in inside(schema(name)):
+        if isinstance(part.get("properties"), dict) and part.get("type"):
+            for field, definition in part["properties"].items():
+                assert definition.get("description", "").endswith("."), (part.get("title"), field)
+
+
+def test_every_task_type_is_described() -> None:
+    type_ = schema("workflow")["$defs"]["task"]["properties"]["type"]
+    assert len(type_["enumDescriptions"]) == len(type_["enum"])
+    for name, description in zip(type_["enum"], type_["enumDescriptions"], strict=True):
+        assert schema("workflow")["$defs"][name]["description"] == description
+
+
+def test_editors_take_a_variable_for_every_parameter() -> None:
+    definitions = schema("workflow")["$defs"]
+    for type_ in TASK_TYPES:
+        for field, definition in definitions[type_]["properties"].items():
+            if field == "tasks":
+                continue
+            whole = {"$defs": definitions, **definition}
+            assert Draft202012Validator(whole).is_valid("${size}"), (type_, field)
 
 
 def test_the_chart_has_the_same_schema() -> None:

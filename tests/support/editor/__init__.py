@@ -1,0 +1,1 @@
+"""The real YAML language server, as editors use it."""
