@@ -36,7 +36,7 @@ test: $(DEVELOPED) ## Set up and run every test, also those on a real control pl
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
 check: lint ## Lint and run the tests that need no control plane
-	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster" tests/unit tests/golden tests/contract
+	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster" tests/unit tests/golden tests/contract tests/fuzz
 
 lint: $(DEVELOPED) ## Format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -53,7 +53,7 @@ bench: $(DEVELOPED) ## Measure against a bare loop in the same run
 	$(BIN)/python -m bench
 
 clean: ## Remove what the other targets made here; the cache of programs stays
-	rm -rf $(VENV) .demo report dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .demo report dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; give it as PYTHON=/path/to/python3" >&2; exit 1; }

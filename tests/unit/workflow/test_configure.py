@@ -212,3 +212,15 @@ async def test_nothing_to_restart_is_fine_to_knavigator(cluster: _Cluster) -> No
     restarts = [{"namespace": "x", "labels": {"app": "z"}}]
     outcome = await cluster.configure(lenient=True, deploymentRestarts=restarts)
     assert outcome.passed
+
+
+async def test_what_the_run_made_is_not_brought_back_whatever_becomes_of_it(cluster: _Cluster) -> None:
+    config_map = {"name": "c", "namespace": "default"}
+    priority = {"name": "p", "op": "create"}
+    await cluster.configure(
+        priorityClasses=[{**priority, "value": 1}, {**priority, "value": 1}, {**priority, "value": 2}],
+        configmaps=[{**config_map, "op": "create"}],
+    )
+    await cluster.configure(priorityClasses=[{**priority, "value": 3}], configmaps=[{**config_map, "op": "delete"}])
+    await cluster.clean()
+    assert [await cluster.names(kind) for kind in (PRIORITY_CLASSES, CONFIG_MAPS)] == [[], []]
