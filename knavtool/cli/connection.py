@@ -21,6 +21,6 @@ async def connected(target: Target, limit: Callable[[str], RateLimit], facts: Fa
     async with connect(
         kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, limit=limit
     ) as gateway:
-        facts.server, facts.context = await gateway.version(), gateway.context
+        facts.server, facts.context = gateway.server_version, gateway.context
         with facts.measured():
             yield gateway

@@ -98,6 +98,8 @@ class Client:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._resources: dict[tuple[str, str], Resource] = dict(WELL_KNOWN)
+        self.server_version = ""
+        """What `version` said last."""
 
     @property
     def server(self) -> str:
@@ -138,12 +140,13 @@ class Client:
         """The server's version, for example `v1.37.2`; not retried, so that a wrong address is told at once."""
         try:
             answer = await self._transport.request("GET", "/version", "reach the API server", patience=0)
-            return str(answer["gitVersion"])
+            self.server_version = str(answer["gitVersion"])
         except (NotFound, KeyError) as error:
             raise ClusterError(
                 f"{self.server} answers, but it is no Kubernetes API server",
                 hint="`kubectl config view` shows the address",
             ) from error
+        return self.server_version
 
     async def ready(self) -> bool:
         """Whether the server says that it is ready to serve; False too when nothing answers."""

@@ -33,8 +33,9 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
         failed: list[str] = []
         try:
             async with asyncio.timeout(timeout):
+                young = _young(ledger)
                 for group in _in_order(ledger):
-                    failed += await _undo_group(group, gateway, step, _young(ledger))
+                    failed += await _undo_group(group, gateway, step, young)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}",

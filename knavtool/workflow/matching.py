@@ -47,6 +47,10 @@ class Mismatch:
     expected: str
     actual: str
 
+    def data(self) -> dict[str, str]:
+        """For machines."""
+        return {"path": self.path, "expected": self.expected, "actual": self.actual}
+
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, actual {self.actual}"
 

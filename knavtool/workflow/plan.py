@@ -185,10 +185,6 @@ class _Builder:
         if not document.valid:
             _declare(document, scope)
             return None
-        if document.type not in TASKS:
-            place = (*document.place, "type")
-            self.wrong.append(document.document.violation(place, f"{document.type} is not implemented yet"))
-            return None
         task = TASKS[document.type].parse(document)
         self.wrong += task.check(scope)
         return PlannedTask(task=task, scope=scope)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     Name = tuple[Resource, str | None, str]
 
-_DEFAULT_NAMESPACE = "default"
 _OF_ONE_BLOCK = frozenset({"CheckObj", "UpdateObj"})
 """Task types that work on the objects of one document of a template."""
 _ALL_BLOCKS = slice(None)
@@ -48,4 +47,4 @@ class PlannedObjects:
             for item in self.items(self._submissions[key], block):
                 resource = self.kinds.get((item.api_version, item.kind))
                 if resource is not None:
-                    yield resource, (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None, item.name
+                    yield resource, item.place(resource), item.name

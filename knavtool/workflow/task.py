@@ -10,7 +10,7 @@ from knavtool.errors import ExitCode, KnavError
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import Entry, TaskDocument
     from knavtool.errors import Violation
@@ -45,6 +45,10 @@ class Item:
     name: str
     body: bytes
 
+    def place(self, resource: Resource) -> str | None:
+        """The namespace it is created in, None for a kind that lives in none."""
+        return (self.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
@@ -60,6 +64,7 @@ class Rendering:
 
 
 NOTHING = Rendering()
+_DEFAULT_NAMESPACE = "default"
 BETWEEN_SIGNS = 0.1
 """Seconds between two reports of the progress of a check."""
 
@@ -101,8 +106,7 @@ class Submission:
     @property
     def namespace(self) -> str | None:
         """Where its pods are: the one namespace of its objects; None if they may be in several."""
-        places = {item.namespace for item in self.objects()}
-        return places.pop() if len(places) == 1 else None
+        return only_namespace(item.namespace for item in self.objects())
 
     def objects(self) -> list[Submitted]:
         """All of them."""
@@ -216,16 +220,13 @@ class Block(Protocol):
         """(title, tasks) of each round or branch."""
 
 
+def only_namespace(namespaces: Iterable[str | None]) -> str | None:
+    """The one namespace that all are in, None if there are several: then all have to be looked at."""
+    places = set(namespaces)
+    return places.pop() if len(places) == 1 else None
+
+
 def timeout_of(document: TaskDocument) -> float | None:
     """Seconds of the parameter `timeout`; None when it is not given, or zero, which means the same."""
     given = document.params.get("timeout")
     return (parse_duration(given) or None) if given is not None else None
-
-
-def timeout_violations(document: TaskDocument, *, required: bool = False) -> Iterator[Violation]:
-    """A timeout below zero, or zero where one is needed."""
-    seconds = timeout_of(document)
-    if seconds is not None and seconds < 0:
-        yield document.violation("must not be negative", "timeout")
-    if required and seconds is None:
-        yield document.violation("must be longer than zero", "timeout")

@@ -6,7 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from knavtool.errors import ClusterError
 
 
 def counted(things: Iterable[tuple[str, Any]]) -> str:
@@ -20,3 +22,10 @@ def plural(kind: str) -> str:
     if kind.endswith("y") and kind[-2:-1] not in "aeiou":
         return f"{kind[:-1]}ies"
     return f"{kind}es" if kind.endswith(("s", "x", "ch")) else f"{kind}s"
+
+
+def not_done(what: str, refused: Sequence[tuple[object, ClusterError]], total: int) -> ClusterError:
+    """One error for the objects that were not `what` ("changed", "deleted"); it tells the first of them."""
+    item, first = refused[0]
+    text = f"{len(refused)} of {total} objects were not {what}: {item}: {first.message}"
+    return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)

@@ -12,7 +12,7 @@ from knavtool.errors import NotFound
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import CONFIG_MAPS
 from knavtool.workflow.matching import mismatches
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ class CheckConfigmap:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
-        yield from timeout_violations(self.document)
+        return iter(())
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING
@@ -88,9 +88,6 @@ class CheckConfigmap:
         found = self._differences(live)
         if not found:
             return Outcome(message=f"{place} {'has exactly' if self.exact else 'has'} the data", data={"exists": True})
-        data = {
-            "exists": True,
-            "mismatches": [{"path": one.path, "expected": one.expected, "actual": one.actual} for one in found],
-        }
+        data = {"exists": True, "mismatches": [one.data() for one in found]}
         lines = [f"{place} differs{after}", *(f"  {one}" for one in found)]
         return Outcome(passed=False, message="\n".join(lines), data=data)

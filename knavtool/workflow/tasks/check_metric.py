@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.scalars import text
 from knavtool.errors import ClusterError, Invalid, InvalidDocument
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +63,6 @@ class CheckMetric:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
-        yield from timeout_violations(self.document)
         if self.duration < 0:
             yield self.document.violation("must not be negative", "for")
         if self.timeout is not None and 0 <= self.timeout < self.duration:

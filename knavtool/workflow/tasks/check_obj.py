@@ -12,7 +12,7 @@ from knavtool.kube.watching import key_of
 from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.references import index_violations
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, only_namespace, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +50,6 @@ class CheckObj:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        yield from timeout_violations(self.document)
         planned = scope.submissions.get(self.ref)
         if planned is None:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
@@ -63,8 +62,7 @@ class CheckObj:
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
         objects = context.submissions[self.ref].block(self.index)
         sight = _Sight(state=dict(self.state), objects={item.key: item for item in objects})
-        places = {item.namespace for item in objects}
-        namespace = places.pop() if len(places) == 1 else None
+        namespace = only_namespace(item.namespace for item in objects)
         resource = objects[0].resource
         only = f"metadata.name={objects[0].name}" if len(objects) == 1 else ""
         if self.timeout is None:
@@ -100,10 +98,7 @@ class CheckObj:
         if sight.matching == total:
             return Outcome(message=counts, data=data)
         wrong = sight.wrong()
-        data["mismatches"] = {
-            str(item): [{"path": one.path, "expected": one.expected, "actual": one.actual} for one in found]
-            for item, found in wrong[:100]
-        }
+        data["mismatches"] = {str(item): [one.data() for one in found] for item, found in wrong[:100]}
         lines = [counts + (f" after {self.timeout:g} s" if self.timeout is not None else "")]
         for item, found in wrong[:_SHOWN]:
             lines.append(f"{item}:" if found else f"{item}: does not exist")

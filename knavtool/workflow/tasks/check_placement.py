@@ -16,7 +16,7 @@ from knavtool.workflow.gangs import Gangs
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import why
 from knavtool.workflow.references import pods_violations
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +61,6 @@ class CheckPlacement:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        yield from timeout_violations(self.document)
         for name, seconds in (("within", self.within), ("waiting", self.waiting)):
             if seconds is not None and seconds < 0:
                 yield self.document.violation("must not be negative", name)

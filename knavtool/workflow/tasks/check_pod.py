@@ -14,7 +14,7 @@ from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
 from knavtool.workflow.references import pods_violations
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +49,6 @@ class CheckPod:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        yield from timeout_violations(self.document)
         if not self.status and not self.node_labels:
             yield self.document.violation("expected at least one of status and nodeLabels")
         yield from pods_violations(self.document, scope, self.ref)

@@ -11,7 +11,7 @@ from knavtool.errors import ClusterError, DeadlineExceeded, blamed
 from knavtool.render.nodes import render_nodes
 from knavtool.workflow import configuring
 from knavtool.workflow.restarts import NothingToRestart, Restart, restart
-from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -54,10 +54,6 @@ class Configure:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
-        yield from timeout_violations(self.document, required=True)
-        place = (*self.document.place, "params", "nodes")
-        _, wrong = parse_entries(self.document.document, place, self.document.params.get("nodes"))
-        yield from wrong
         for index, given in enumerate(self.restarts):
             if not given.name and not given.labels:
                 yield self.document.violation("labels must not be empty", "deploymentRestarts", index)

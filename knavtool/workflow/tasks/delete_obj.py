@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from knavtool.errors import DeadlineExceeded
 from knavtool.kube.concurrency import for_each
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
-from knavtool.workflow.wording import counted
+from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,6 @@ class DeleteObj:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        yield from timeout_violations(self.document)
         if self.ref not in scope.submissions:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
 
@@ -64,9 +63,7 @@ class DeleteObj:
         data = {"deleted": len(deleted), "gone": len(objects) - len(deleted) - len(refused)}
         context.step.data.update(data)
         if refused:
-            item, first = refused[0]
-            text = f"{len(refused)} of {len(objects)} objects were not deleted: {item}: {first.message}"
-            raise type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
+            raise not_done("deleted", refused, len(objects))
         if self.wait:
             await self._gone(context, objects)
         gone = f", {data['gone']} gone already" if data["gone"] else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from knavtool.errors import UsageError
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ class Pause:
         return cls(document=document, timeout=timeout_of(document))
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
-        yield from timeout_violations(self.document)
+        return iter(())
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING

@@ -13,7 +13,7 @@ from knavtool.nodes.writing import summed
 from knavtool.workflow.ledger import Changed
 from knavtool.workflow.node_selection import NodeSelection
 from knavtool.workflow.patching import Patch
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ class UpdateNodes:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        yield from timeout_violations(self.document)
         for key, expected in (("apiVersion", NODES.api_version), ("kind", NODES.kind)):
             if key in self.state and self.state[key] != expected:
                 message = f"a node's {key} is {expected!r}, and it cannot be changed"

@@ -11,14 +11,14 @@ from knavtool.kube.concurrency import for_each
 from knavtool.workflow.ledger import Changed
 from knavtool.workflow.patching import Patch
 from knavtool.workflow.references import identity_violations, index_violations, object_violations
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of, timeout_violations
-from knavtool.workflow.wording import counted
+from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from knavtool.documents.workflow import TaskDocument
-    from knavtool.errors import ClusterError, Violation
+    from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Submitted
@@ -46,7 +46,6 @@ class UpdateObj:
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        yield from timeout_violations(self.document)
         if not isinstance(self.state.get("metadata", {}), dict):
             yield self.document.violation("expected a map", "state", "metadata")
         if not Patch.of(self.state):
@@ -91,7 +90,7 @@ class UpdateObj:
         data = {"updated": len(changed)}
         if refused:
             context.step.data.update(data)
-            raise _summed(refused, len(objects))
+            raise not_done("changed", refused, len(objects))
         return Outcome(message=f"{counted((item.resource.kind, item) for item in changed)} changed", data=data)
 
 
@@ -109,9 +108,3 @@ async def _require_status(context: Context, item: Submitted) -> None:
             reason=error.reason,
             hint="leave status out of state; for a kind of your own add `subresources: {status: {}}` to its definition",
         ) from error
-
-
-def _summed(refused: list[tuple[Submitted, ClusterError]], total: int) -> ClusterError:
-    item, first = refused[0]
-    text = f"{len(refused)} of {total} objects were not changed: {item}: {first.message}"
-    return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from knavtool.documents.workflow import load_workflows
+from knavtool.documents.workflow import TASK_TYPES, load_workflows
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import plan
+from knavtool.workflow.tasks import BLOCKS, TASKS
 from support.workflows import JOB, faults, planned, register, submit, task, write
 
 CHECK = task("CheckPod", "check", refTaskId="job", status="Running")
@@ -108,3 +109,7 @@ def test_a_template_is_looked_for_in_the_working_directory_first_then_above_the_
 def test_generated_names_do_not_collide(tmp_path: Path) -> None:
     template = JOB.replace("name: {{._NAME_}}", "generateName: job-")
     assert faults(tmp_path, register(nameFormat=None), submit(count=5), template=template) == []
+
+
+def test_every_type_of_the_schema_can_be_planned() -> None:
+    assert {*TASKS, *BLOCKS} == set(TASK_TYPES)
