@@ -39,6 +39,12 @@ KubeContext: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this at run time
     typer.Option("--context", envvar="KNAVTOOL_CONTEXT", help="The kubeconfig context; otherwise the current one."),
 ]
+Settings: TypeAlias = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflows a value."
+    ),
+]
 Prometheus: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this at run time
     typer.Option(

@@ -71,12 +71,7 @@ def run(
     ] = None,
     qps: Qps = None,
     burst: Burst = None,
-    settings: Annotated[
-        Optional[list[str]],  # noqa: UP045 - see above
-        typer.Option(
-            "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflow a value."
-        ),
-    ] = None,
+    settings: options.Settings = None,
     compat: Annotated[
         bool,
         typer.Option(

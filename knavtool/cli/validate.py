@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from knavtool.cli import options
 from knavtool.errors import ExitCode, InvalidDocument
 
 if TYPE_CHECKING:
@@ -27,12 +28,7 @@ def validate(
             "checked together, as `run` would run them.",
         ),
     ],
-    settings: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Option(
-            "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflows a value."
-        ),
-    ] = None,
+    settings: options.Settings = None,
 ) -> None:
     """Check files; every fault of all of them is one line on stderr: file:line:column: path: message."""
     from knavtool.documents.paths import find_paths

@@ -29,13 +29,15 @@ def index_violations(document: TaskDocument, planned: PlannedSubmission, index: 
         yield document.violation(f"{index} is out of range: {template.file} has {has}, counted from 0", "index")
 
 
-def pods_violations(document: TaskDocument, scope: Scope, reference: str) -> Iterator[Violation]:
+def pods_violations(
+    document: TaskDocument, scope: Scope, reference: str, *, lives: bool = False
+) -> Iterator[Violation]:
     """A SubmitObj whose pods cannot be told from others; otherwise they are followed from their beginning."""
     planned = scope.submissions.get(reference)
     if planned is None:
         yield scope.unknown(document, reference, "SubmitObj")
         return
-    scope.watch_pods(planned)
+    scope.watch_pods(planned, lives=lives)
     if planned.registration is not None and planned.registration.formats.pod_name is None:
         registration = planned.registration.document
         message = (

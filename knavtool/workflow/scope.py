@@ -51,7 +51,8 @@ class Whole:
 
     Templates are looked for in `search`, and only `within` these directories if any are given.
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
-    `watched` are the keys of submissions whose pods a later task looks at. `node_labels` are the labels of all nodes
+    `watched` are the keys of submissions whose pods a later task looks at, `judged` those of which it judges the whole
+    lives of the pods. `node_labels` are the labels of all nodes
     that the plan itself makes, None if it makes none. `lenient` reads as Knavigator does: what is missing in a template
     is a warning.
     """
@@ -64,6 +65,7 @@ class Whole:
     next_enum: int = 1
     next_key: int = 0
     watched: set[int] = field(default_factory=set)
+    judged: set[int] = field(default_factory=set)
     node_labels: set[str] | None = None
 
     def forgivable(self, violation: Violation) -> Iterator[Violation]:
@@ -129,9 +131,14 @@ class Scope:
         self.whole.next_key += 1
         return self.whole.next_key
 
-    def watch_pods(self, planned: PlannedSubmission) -> None:
-        """A task looks at the pods of a submission, so a run has to follow them from their beginning."""
+    def watch_pods(self, planned: PlannedSubmission, *, lives: bool) -> None:
+        """A task looks at the pods of a submission, so a run has to follow them from their beginning.
+
+        With `lives` it has to remember what became of each, also of those that are gone.
+        """
         self.whole.watched.update(planned.keys)
+        if lives:
+            self.whole.judged.update(planned.keys)
 
     def taken(self, document: TaskDocument, earlier: TaskDocument) -> Violation:
         """Two tasks of one type have the same id."""

@@ -73,7 +73,7 @@ class CheckPlacement:
             listed = nearest(self.topology_key, known) or f"; there are: {', '.join(sorted(known))}"
             message = f"no node of the workflow has the label {self.topology_key!r}{listed}"
             yield self.document.violation(message, "topologyKey")
-        yield from pods_violations(self.document, scope, self.ref)
+        yield from pods_violations(self.document, scope, self.ref, lives=True)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING

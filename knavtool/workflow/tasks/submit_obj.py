@@ -19,7 +19,7 @@ from knavtool.render.template import ENUM, missing_parameters, render_objects
 from knavtool.workflow import formats
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.scope import PlannedSubmission
-from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted
+from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted, only_namespace
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from knavtool.workflow.scope import Registration, Scope
     from knavtool.workflow.task import Context
 
-_DEFAULT_NAMESPACE = "default"
 _ESTABLISHED_WITHIN = 30.0
 
 
@@ -169,8 +168,9 @@ class SubmitObj:
             key: await context.gateway.discover(*key)
             for key in dict.fromkeys((item.api_version, item.kind) for blocks in rendering.instances for item in blocks)
         }
-        if scope.submissions[self.document.id].keys[0] in scope.whole.watched:
-            await _follow_pods(context, resources, rendering)
+        (key,) = scope.submissions[self.document.id].keys
+        if key in scope.whole.watched:
+            await _follow_pods(context, resources, rendering, lives=key in scope.whole.judged)
         group = context.ledger.group(f"objects of {self.document.id}")
         total = sum(len(blocks) for blocks in rendering.instances)
         done = 0
@@ -211,7 +211,7 @@ class SubmitObj:
         return Outcome(message=message, data=data)
 
     async def _create(self, context: Context, group: Group, resource: Resource, item: Item) -> Submitted:
-        namespace = _place(item, resource)
+        namespace = item.place(resource)
         made = group.intend(resource, namespace, item.name)
         try:
             await group.create(context.gateway, made, item.body)
@@ -230,17 +230,16 @@ class SubmitObj:
         return Submitted(resource=resource, namespace=namespace, name=item.name, uid=made.uid)
 
 
-async def _follow_pods(context: Context, resources: Mapping[tuple[str, str], Resource], rendering: Rendering) -> None:
+async def _follow_pods(
+    context: Context, resources: Mapping[tuple[str, str], Resource], rendering: Rendering, *, lives: bool
+) -> None:
     """Follow the pods from before there are any, so that nothing in their lives is missed."""
-    places = {_place(item, resources[item.api_version, item.kind]) for blocks in rendering.instances for item in blocks}
-    namespace = places.pop() if len(places) == 1 else None
-    if namespace not in context.pod_logs:
+    items = (item for blocks in rendering.instances for item in blocks)
+    namespace = only_namespace(item.place(resources[item.api_version, item.kind]) for item in items)
+    log = None
+    if lives and namespace not in context.pod_logs:
         log = context.pod_logs[namespace] = PodLog(context.clock)
-        await context.stores.follow(PODS, namespace, log)
-
-
-def _place(item: Item, resource: Resource) -> str | None:
-    return (item.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None
+    await context.stores.follow(PODS, namespace, log)
 
 
 def _compiled(patterns: Sequence[str]) -> Iterator[re.Pattern[str]]:
