@@ -8,7 +8,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from knavtool.kube.resource import NAMESPACES
+from knavtool.kube.resource import NAMESPACES, PODS
+from knavtool.kube.waiting import until
 from support.control_plane import LocalCluster
 from support.programs import program
 from support.run_cluster import RunCluster
@@ -68,6 +69,8 @@ def run_cluster(
     """The shared control plane for workflows; what a test made is gone afterwards."""
     made = RunCluster(control_plane, knavtool, tmp_path)
     yield made
+    # Pods first: on nodes that are gone they would stay for half a minute, and fill the next test's nodes of that name.
+    made.ask(lambda client: client.delete(NAMESPACES, made.namespace))
+    made.ask(lambda client: until(client, PODS, lambda pods: not pods or None, timeout=60, namespace=made.namespace))
     made.run("nodes", "delete", "--all")
     control_plane.forget_leases()
-    made.ask(lambda client: client.delete(NAMESPACES, made.namespace))
