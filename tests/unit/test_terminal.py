@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import select
 import sys
 import termios
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ async def test_enter_and_the_end_of_input(ends: tuple[int, int], typed: bytes) -
 async def test_what_was_typed_before_does_not_count(ends: tuple[int, int]) -> None:
     typist, program = ends
     os.write(typist, b"too early\n")
+    # The kernel hands on what was typed a little later; only what has arrived can have come before.
+    assert select.select([program], [], [], 10)[0]
     waiting = Waiting(Terminal(program))
     await waiting.prompted.wait()
     assert not echoes(program)
