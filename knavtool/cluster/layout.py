@@ -65,6 +65,10 @@ class ClusterFiles:
         """What a process writes to stdout and stderr."""
         return self.directory / "logs" / f"{process}.log"
 
+    def keeper(self, process: str) -> Path:
+        """The directory of the keeper of a process: what it was told to keep, and how that goes."""
+        return self.directory / "keepers" / process
+
     def missing(self) -> EngineError:
         """The error for a command that needs the cluster when there is none."""
         return EngineError(

@@ -50,17 +50,17 @@ def recorded(files: ClusterFiles) -> dict[str, int]:
 def running(files: ClusterFiles) -> dict[str, int]:
     """The numbers of the cluster's processes that have a pid file and are alive, by name."""
     known = recorded(files)
-    alive = _belonging(set(known.values()), files)
+    alive = belonging(set(known.values()), files)
     return {name: number for name, number in known.items() if number in alive}
 
 
 def everything(files: ClusterFiles) -> set[int]:
     """The numbers of all processes that carry the cluster's mark, with or without a pid file."""
     numbers = {int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()}
-    return _belonging(numbers - {os.getpid()}, files)
+    return belonging(numbers - {os.getpid()}, files)
 
 
-def _belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
+def belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
     """Those of the processes that are alive and carry the cluster's mark."""
     found: set[int] = set()
     waiting = numbers
@@ -113,7 +113,7 @@ def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *,
     return process.pid
 
 
-async def end(numbers: Collection[int], *, within: float = 10.0) -> None:
+async def end(numbers: Collection[int], *, within: float = 10.0, by: signal.Signals = signal.SIGKILL) -> None:
     """Kill processes and wait until they are gone.
 
     A cluster that is thrown away has nothing to write down, and a clean shutdown of its API server takes many seconds.
@@ -127,13 +127,13 @@ async def end(numbers: Collection[int], *, within: float = 10.0) -> None:
                 continue
             stack.callback(os.close, descriptor)
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            ends.append(_ended(descriptor))
+                signal.pidfd_send_signal(descriptor, by)
+            ends.append(readable(descriptor))
         try:
             async with asyncio.timeout(within):
                 await asyncio.gather(*ends)
         except TimeoutError:
-            raise EngineError(f"some processes did not end within {within:g} s of SIGKILL") from None
+            raise EngineError(f"some processes did not end within {within:g} s of {by.name}") from None
     _reap(numbers)
 
 
@@ -158,25 +158,25 @@ async def _watch(files: ClusterFiles, name: str, number: int) -> None:
     except ProcessLookupError:
         raise died(files, name) from None
     try:
-        await _ended(descriptor)
+        await readable(descriptor)
     finally:
         os.close(descriptor)
     raise died(files, name)
 
 
-async def _ended(descriptor: int) -> None:
-    """Wait until the process of a pidfd has ended: the kernel makes the descriptor readable then."""
+async def readable(descriptor: int) -> None:
+    """Wait until there is something to read: from a pipe, or the end of the process of a pidfd."""
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
+    come = loop.create_future()
 
-    def readable() -> None:
+    def has_come() -> None:
         loop.remove_reader(descriptor)
-        if not ended.done():
-            ended.set_result(None)
+        if not come.done():
+            come.set_result(None)
 
-    loop.add_reader(descriptor, readable)
+    loop.add_reader(descriptor, has_come)
     try:
-        await ended
+        await come
     finally:
         loop.remove_reader(descriptor)
 
