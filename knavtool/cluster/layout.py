@@ -57,6 +57,15 @@ class ClusterFiles:
         """The kubeconfig that the cluster's own processes use."""
         return self.directory / "kubeconfig.yaml"
 
+    @property
+    def targets(self) -> Path:
+        """The scrape targets of the cluster's processes, one file for each."""
+        return self.directory / "targets"
+
+    def component(self, name: str) -> Path:
+        """The directory of a component's processes: what they are configured with and what they keep."""
+        return self.directory / "components" / name
+
     def pid(self, process: str) -> Path:
         """The file that holds a process's number."""
         return self.directory / "pids" / f"{process}.pid"

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Record:
     """`ports` are by process and purpose, for example `kube-apiserver/https`; `versions` by program.
 
-    `contexts` maps each kubeconfig that was given the cluster's context to the context that was current before, "" if
-    none was. `created` tells that kwokctl came to its end, so that what is there is whole and can be repaired.
+    `components` are their versions by name, in the order of their start. `contexts` maps each kubeconfig that was given
+    the cluster's context to the context that was current before, "" if none was. `created` tells that kwokctl came to
+    its end, so that what is there is whole and can be repaired.
     """
 
     feature_gates: str = ""
@@ -29,18 +30,17 @@ class Record:
     ports: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
-    components: tuple[str, ...] = ()
+    components: Mapping[str, str] = field(default_factory=dict)
     created: bool = False
 
 
 def load(files: ClusterFiles) -> Record | None:
     """The record of a cluster, None if there is no such cluster."""
     try:
-        content = json.loads(files.record.read_text(encoding="utf-8"))
-        return Record(**{**content, "components": tuple(content["components"])})
+        return Record(**json.loads(files.record.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError) as error:
         message = f"{files.record} cannot be read: {error}"
         raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
 

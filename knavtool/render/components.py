@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import Template
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
@@ -11,19 +12,33 @@ from knavtool.errors import RenderError
 from knavtool.render.manifests import Manifest, ManifestSet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 Key: TypeAlias = "tuple[str, str, str]"
 
 
-def render_component(files: Sequence[Path], *, overrides: Sequence[Path] = ()) -> ManifestSet:
-    """The objects of all files; an object of an override replaces the one of the same kind and name, or is added."""
-    found: dict[Key, Manifest] = {}
-    for file in (*files, *overrides):
-        for manifest in _objects(file):
+def render_component(files: Sequence[Path]) -> ManifestSet:
+    """The objects of all files."""
+    return ManifestSet.ordered([manifest for file in files for manifest in _objects(file, _text(file))])
+
+
+def overridden(manifests: ManifestSet, overrides: Sequence[Path], values: Mapping[str, str] | None = None) -> ManifestSet:
+    """The manifests, with an object of an override in the place of the one of the same kind and name, or added.
+
+    With `values`, each `${name}` in an override is replaced first.
+    """
+    found = {key(manifest): manifest for manifest in manifests}
+    for file in overrides:
+        text = _text(file)
+        for manifest in _objects(file, text if values is None else fill(text, values, str(file))):
             found[key(manifest)] = manifest
     return ManifestSet.ordered(list(found.values()))
+
+
+def with_images(manifests: ManifestSet, images: Mapping[str, str]) -> ManifestSet:
+    """The manifests, with images by their name without a tag replaced in all containers, as kustomize does it."""
+    return ManifestSet(tuple(_with_images(manifest, images) for manifest in manifests)) if images else manifests
 
 
 def key(manifest: Manifest) -> Key:
@@ -32,10 +47,44 @@ def key(manifest: Manifest) -> Key:
     return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
-def _objects(file: Path) -> list[Manifest]:
+def fill(text: str, values: Mapping[str, str], where: str) -> str:
+    """The text with each `${name}` replaced; raises RenderError for a name without a value."""
     try:
-        objects: list[Any] = load_rendered(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return Template(text).substitute(values)
+    except (KeyError, ValueError) as error:
+        raise RenderError(f"{where}: ${{...}} cannot be filled in: {error}") from error
+
+
+def _with_images(manifest: Manifest, images: Mapping[str, str]) -> Manifest:
+    spec = manifest.get("spec")
+    template = spec.get("template") if isinstance(spec, dict) else None
+    pod = template.get("spec") if isinstance(template, dict) else None
+    if not isinstance(pod, dict):
+        return manifest
+    changed = {
+        part: [{**one, "image": _image(one["image"], images)} if "image" in one else one for one in pod[part]]
+        for part in ("initContainers", "containers")
+        if part in pod
+    }
+    return {**manifest, "spec": {**spec, "template": {**template, "spec": {**pod, **changed}}}}
+
+
+def _image(image: str, images: Mapping[str, str]) -> str:
+    host, slash, last = image.partition("@")[0].rpartition("/")
+    return images.get(host + slash + last.partition(":")[0], image)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RenderError(f"{file}: not readable as manifests: {error}") from error
+
+
+def _objects(file: Path, text: str) -> list[Manifest]:
+    try:
+        objects: list[Any] = load_rendered(text)
+    except yaml.YAMLError as error:
         raise RenderError(f"{file}: not readable as manifests: {error}") from error
     for number, manifest in enumerate(objects, start=1):
         if not isinstance(manifest, dict) or not {"apiVersion", "kind", "metadata"} <= manifest.keys():

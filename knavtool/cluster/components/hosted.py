@@ -1,91 +1,140 @@
-"""The process face of a component: a process of the local engine, with its own directory, ports and log."""
+"""The process face of a component: processes of the local engine, with their directory, ports, certificates and logs."""
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from knavtool import resources
-from knavtool.cluster import processes
+from knavtool.cluster import certificates
+from knavtool.cluster.ports import LOOPBACK
+from knavtool.cluster.supervision import kept
 from knavtool.cluster.whole import write_whole
-from knavtool.errors import RenderError
+from knavtool.render.components import fill
+from knavtool.render.hosted import WebhookServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from knavtool.cluster.components.records import Component, ProcessFace
+    from knavtool.cluster.components.records import Component, Hosted, Kind
     from knavtool.cluster.layout import ClusterFiles
 
 
-def port_names(component: Component) -> list[str]:
-    """Our names of the ports that a component's process listens on."""
-    return [f"{component.name}/{port}" for port in _face(component).ports]
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One component on one cluster; `ports` are all of the cluster's, by PROCESS/PORT."""
+
+    files: ClusterFiles
+    component: Component
+    ports: Mapping[str, int]
+
+    @property
+    def directory(self) -> Path:
+        """The component's own."""
+        return self.files.component(self.component.name)
+
+    def prepare(self) -> None:
+        """Make the directory and the certificates, if they are not there yet; computes for a moment."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        face = self.component.process
+        if face is not None and (wanted := face.certificates) is not None:
+            certificates.serving_pair(
+                self.files,
+                self.component.name,
+                dns_names=wanted.names,
+                authority_names=wanted.authority_names,
+                authority_key=wanted.authority_key,
+            )
+
+    def webhook_server(self) -> WebhookServer | None:
+        """Where the component serves its webhooks, after `prepare`."""
+        face = self.component.process
+        if face is None or face.webhooks is None:
+            return None
+        origin = f"https://{LOOPBACK}:{self.ports[face.webhooks.port]}"
+        return WebhookServer(origin=origin, authority=self._pair().bundle())
+
+    def secrets(self) -> dict[str, str]:
+        """What overrides may refer to: the component's certificates, in base64."""
+        pair = self._pair()
+        files = {
+            "authority_crt": pair.authority,
+            "authority_key": pair.authority_key,
+            "server_crt": pair.certificate,
+            "server_key": pair.key,
+        }
+        return {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items() if file.is_file()}
+
+    async def start(
+        self, process: Hosted, program: Path, *, kubectl: Path | None, environment: Mapping[str, str]
+    ) -> int:
+        """Write the files of a process and start it; returns its number. `kubectl` removes what is stale."""
+        values = self._values(process)
+        for name, template in process.files.items():
+            source = resources.override(template)
+            text = fill(source.read_text(encoding="utf-8"), values, str(source))
+            write_whole(self.directory / name, text)
+        args = [fill(arg, values, process.name) for arg in process.args]
+        own = {key: fill(value, values, process.name) for key, value in process.environment.items()}
+        if process.metrics:
+            write_targets(self.files, {process.name: fill(process.metrics, values, process.name)})
+        clean = [] if kubectl is None else [_removal(kubectl, self.files, kind) for kind in process.stale]
+        return await kept.start(
+            self.files, process.name, program, args, environment={**environment, **own}, before_restart=clean
+        )
+
+    def ready_url(self, process: Hosted) -> str:
+        """What answers 200 once the process works."""
+        return fill(process.ready, self._values(process), process.name)
+
+    def _values(self, process: Hosted) -> dict[str, str]:
+        return {
+            "directory": str(self.directory),
+            "certificates": str(self._pair().directory),
+            "pki": str(self.files.pki),
+            "targets": str(self.files.targets),
+            "kubeconfig": str(self.files.kubeconfig),
+            **{f"port_{port}": str(self.ports[f"{process.name}/{port}"]) for port in process.ports},
+        }
+
+    def _pair(self) -> certificates.Pair:
+        return certificates.Pair(self.directory / "certs")
 
 
-def start(
-    files: ClusterFiles,
-    component: Component,
-    program: Path,
-    *,
-    ports: Mapping[str, int],
-    environment: Mapping[str, str],
-) -> int:
-    """Write the files of a component's process and start it; returns its number."""
-    face = _face(component)
-    values = _values(files, component, ports)
-    directory = Path(values["directory"])
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, template in face.files.items():
-        source = resources.override(template)
-        (directory / name).write_text(_filled(source.read_text(encoding="utf-8"), values, str(source)), "utf-8")
-    args = [_filled(arg, values, component.name) for arg in face.args]
-    own = {key: _filled(value, values, component.name) for key, value in face.environment.items()}
-    if face.metrics:
-        write_targets(files, {component.name: _filled(face.metrics, values, component.name)})
-    return processes.start(files, component.name, program, args, environment={**environment, **own})
+def port_uses(components: Collection[Component]) -> list[str]:
+    """Our names of all ports that the processes of these components listen on."""
+    return list(_uses(components))
 
 
-def remove(files: ClusterFiles, name: str) -> None:
-    """Forget a component whose process has ended: nobody looks for the process or its metrics any more."""
-    files.pid(name).unlink(missing_ok=True)
-    (files.directory / "targets" / f"{name}.json").unlink(missing_ok=True)
+def _uses(components: Collection[Component]) -> Iterator[str]:
+    for component in components:
+        for process in component.processes:
+            yield from process.uses
 
 
-def ready_url(files: ClusterFiles, component: Component, ports: Mapping[str, int]) -> str:
-    """What answers 200 once the process works."""
-    return _filled(_face(component).ready, _values(files, component, ports), component.name)
+async def stop(files: ClusterFiles, names: Collection[str]) -> None:
+    """End processes, and let nobody look for their metrics any more."""
+    await kept.stop(files, names)
+    for name in names:
+        (files.targets / f"{name}.json").unlink(missing_ok=True)
 
 
 def write_targets(files: ClusterFiles, metrics: Mapping[str, str]) -> None:
     """Tell the scrape targets of processes, by name, to whoever reads `targets/`; each is an URL."""
-    targets = files.directory / "targets"
-    targets.mkdir(mode=0o700, exist_ok=True)
+    files.targets.mkdir(mode=0o700, exist_ok=True)
     for name, url in metrics.items():
         parts = urlsplit(url)
         labels = {"component": name, "__scheme__": parts.scheme, "__metrics_path__": parts.path}
-        write_whole(targets / f"{name}.json", json.dumps([{"targets": [parts.netloc], "labels": labels}]))
+        write_whole(files.targets / f"{name}.json", json.dumps([{"targets": [parts.netloc], "labels": labels}]))
 
 
-def _face(component: Component) -> ProcessFace:
-    assert component.process is not None  # noqa: S101 - only asked of components that have one
-    return component.process
-
-
-def _values(files: ClusterFiles, component: Component, ports: Mapping[str, int]) -> dict[str, str]:
-    return {
-        "directory": str(files.directory / "components" / component.name),
-        "pki": str(files.pki),
-        "targets": str(files.directory / "targets"),
-        "kubeconfig": str(files.kubeconfig),
-        **{f"port_{port}": str(ports[f"{component.name}/{port}"]) for port in _face(component).ports},
-    }
-
-
-def _filled(text: str, values: Mapping[str, str], where: str) -> str:
-    try:
-        return Template(text).substitute(values)
-    except (KeyError, ValueError) as error:
-        raise RenderError(f"{where}: ${{...}} cannot be filled in: {error}") from error
+def _removal(kubectl: Path, files: ClusterFiles, kind: Kind) -> list[str]:
+    """The command that removes all objects of a kind in a namespace."""
+    group, _, version = kind.api_version.rpartition("/")
+    resource = f"{kind.kind}.{version}.{group}" if group else kind.kind
+    where = [f"--kubeconfig={files.kubeconfig}", f"--namespace={kind.namespace}"]
+    return [str(kubectl), "delete", resource, "--all", "--wait=false", "--request-timeout=5s", *where]

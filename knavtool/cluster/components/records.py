@@ -1,42 +1,82 @@
-"""The catalogue: one YAML record per component, in the form of `schemas/component.schema.json`."""
+"""A component of the catalogue: what is installed in a cluster or runs beside it, and where that comes from.
+
+The fields are those of `schemas/component.schema.json`, which says what each of them means.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import yaml
-
-from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CATALOGUE = Path(__file__).resolve().parents[2] / "catalogue"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The Go module of a project; `sum` is Go's for this version, `url` is where one file can be had."""
+
+    module: str
+    sum: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A file of a release; with neither sum its URL is not used."""
+
+    url: str
+    sha256: str | None = None
+    checksums: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A file of the component's project; without a sum its URL is not used."""
+    """A file of the component's project, or a directory of YAML files if it ends in `/`."""
 
     path: str
-    url: str | None
-    sha256: str | None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """The project's own objects: its release, the kustomization or the files, whichever can be had first."""
+
+    release: Release | None = None
+    kustomization: str | None = None
+    files: tuple[SourceFile, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFace:
-    """Objects in the cluster: those of `files`, with those of `overrides` (below charts/overrides) in their place.
+    """Objects in the cluster, with those of `overrides` in their place, once the definitions in `after` are served."""
 
-    They are created when the CustomResourceDefinitions in `after` are served.
-    """
+    objects: Objects = field(default_factory=Objects)
+    overrides: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
-    module: str
-    files: tuple[SourceFile, ...]
-    overrides: tuple[str, ...]
-    after: tuple[str, ...]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartFace:
+    """A Helm chart; `values` are files below charts/overrides, `options` more of them by the name of an option."""
+
+    repository: str
+    name: str
+    version: str
+    digest: str | None = None
+    namespace: str
+    values: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlaneFace:
+    """How the control plane is started, and the group versions that show that it was."""
+
+    feature_gates: Mapping[str, bool]
+    runtime_config: Mapping[str, bool]
+    serves: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,83 +89,222 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessFace:
+class Webhooks:
+    """`port` is PROCESS/PORT; without `keep` all are installed, `first` means before the process starts."""
+
+    port: str
+    keep: tuple[str, ...] | None = None
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """DNS names of the serving certificate and of its authority, and whether the process needs the authority's key."""
+
+    names: tuple[str, ...] = ()
+    authority_names: tuple[str, ...] = ()
+    authority_key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
     """A process of the local engine; `files` maps names to templates below charts/overrides.
 
     `stale` is what a dead process leaves in the cluster and a new one would respect.
     """
 
+    name: str
     program: str
-    ports: tuple[str, ...]
-    files: Mapping[str, str]
-    args: tuple[str, ...]
-    environment: Mapping[str, str]
-    stale: tuple[Kind, ...]
+    ports: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stale: tuple[Kind, ...] = ()
     ready: str
-    metrics: str
+    metrics: str = ""
+
+    @property
+    def uses(self) -> list[str]:
+        """Our names of the ports it listens on: PROCESS/PORT."""
+        return [f"{self.name}/{port}" for port in self.ports]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessFace:
+    """Processes of the local engine in the order of their start, and what they need in the cluster."""
+
+    objects: Objects
+    overrides: tuple[str, ...] = ()
+    webhooks: Webhooks | None = None
+    certificates: Certificates | None = None
+    processes: tuple[Hosted, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """An environment variable that the user must set."""
+
+    variable: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One record; a component may have any of the faces."""
+    """One record; a component may have any of the faces. `programs` are in the form of the toolchain's pins."""
 
     name: str
     title: str
+    description: str
     version: str
-    manifest: ManifestFace | None
-    process: ProcessFace | None
+    role: str = ""
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    source: Source | None = None
+    programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    chart: ChartFace | None = None
+    manifest: ManifestFace | None = None
+    process: ProcessFace | None = None
+    control_plane: ControlPlaneFace | None = None
+
+    @property
+    def processes(self) -> tuple[Hosted, ...]:
+        """The processes of the local engine, in the order of their start."""
+        return self.process.processes if self.process is not None else ()
+
+    @property
+    def local(self) -> bool:
+        """Whether the local engine can have it."""
+        return bool(self.process or self.manifest or self.control_plane)
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether it can be installed in a cluster that exists."""
+        return bool(self.chart or self.manifest or self.control_plane)
 
 
-@cache
-def component(name: str) -> Component:
-    """The record of a component."""
-    file = CATALOGUE / f"{name}.yaml"
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in CATALOGUE.glob("*.yaml")))
-        raise UsageError(f"no component {name!r} in the catalogue", hint=f"known are {known}")
-    return _component(yaml.safe_load(file.read_text(encoding="utf-8")))
-
-
-def _component(record: Mapping[str, Any]) -> Component:
+def read(record: Mapping[str, Any], version: str = "") -> Component:
+    """A component from a record that fits the schema; with another `version` than the record's, its sums do not count."""
+    own = not version or version == record["version"]
+    text = _Text(version or record["version"])
     faces = record["faces"]
+    manifest = _manifest(faces["manifest"], text, own=own) if "manifest" in faces else None
+    objects = manifest.objects if manifest is not None else Objects()
     return Component(
         name=record["name"],
         title=record["title"],
-        version=record["version"],
-        manifest=_manifest(record, faces["manifest"]) if "manifest" in faces else None,
-        process=_process(faces["process"]) if "process" in faces else None,
+        description=record["description"],
+        version=text.version,
+        role=record.get("role", ""),
+        needs=tuple(record.get("needs", ())),
+        after=tuple(record.get("after", ())),
+        credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
+        source=_source(record["source"], text, own=own) if "source" in record else None,
+        programs=record.get("programs", {}),
+        chart=_chart(faces["chart"], text, own=own) if "chart" in faces else None,
+        manifest=manifest,
+        process=_process(faces["process"], text, objects, own=own) if "process" in faces else None,
+        control_plane=_control_plane(faces["controlPlane"]) if "controlPlane" in faces else None,
     )
 
 
-def _manifest(record: Mapping[str, Any], face: Mapping[str, Any]) -> ManifestFace:
-    source = record["source"]
-    url = source.get("url")
-    return ManifestFace(
+class _Text:
+    """Fills in the version."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+    def __call__(self, text: str) -> str:
+        return text.replace("{version}", self.version).replace("{number}", self.version.removeprefix("v"))
+
+
+def _source(source: Mapping[str, Any], text: _Text, *, own: bool) -> Source:
+    return Source(
         module=source["module"],
-        files=tuple(
-            SourceFile(
-                path=file["path"],
-                url=url and url.format(version=record["version"], path=file["path"]),
-                sha256=file.get("sha256"),
-            )
-            for file in face["files"]
+        sum=source.get("sum") if own else None,
+        url=text(source["url"]) if "url" in source else None,
+    )
+
+
+def _objects(objects: Mapping[str, Any], text: _Text, *, own: bool) -> Objects:
+    release = objects.get("release")
+    return Objects(
+        release=release
+        and Release(
+            url=text(release["url"]),
+            sha256=release.get("sha256") if own else None,
+            checksums=text(release["checksums"]) if "checksums" in release else None,
         ),
+        kustomization=objects.get("kustomization"),
+        files=tuple(
+            SourceFile(path=file["path"], sha256=file.get("sha256") if own else None)
+            for file in objects.get("files", ())
+        ),
+        images={name: text(image) for name, image in objects.get("images", {}).items()},
+    )
+
+
+def _manifest(face: Mapping[str, Any], text: _Text, *, own: bool) -> ManifestFace:
+    return ManifestFace(
+        objects=_objects(face.get("objects", {}), text, own=own),
         overrides=tuple(face.get("overrides", ())),
         after=tuple(face.get("after", ())),
     )
 
 
-def _process(face: Mapping[str, Any]) -> ProcessFace:
+def _chart(face: Mapping[str, Any], text: _Text, *, own: bool) -> ChartFace:
+    return ChartFace(
+        repository=face["repository"],
+        name=face["name"],
+        version=text(face["version"]),
+        digest=face.get("digest") if own else None,
+        namespace=face["namespace"],
+        values=tuple(face.get("values", ())),
+        options=face.get("options", {}),
+    )
+
+
+def _control_plane(face: Mapping[str, Any]) -> ControlPlaneFace:
+    return ControlPlaneFace(
+        feature_gates=face.get("featureGates", {}),
+        runtime_config=face.get("runtimeConfig", {}),
+        serves=tuple(face.get("serves", ())),
+    )
+
+
+def _process(face: Mapping[str, Any], text: _Text, objects: Objects, *, own: bool) -> ProcessFace:
+    webhooks, certificates = face.get("webhooks"), face.get("certificates")
     return ProcessFace(
-        program=face["program"],
-        ports=tuple(face.get("ports", ())),
-        files={file["name"]: file["template"] for file in face.get("files", ())},
-        args=tuple(face["args"]),
-        environment=face.get("environment", {}),
+        objects=_objects(face["objects"], text, own=own) if "objects" in face else objects,
+        overrides=tuple(face.get("overrides", ())),
+        webhooks=webhooks
+        and Webhooks(
+            port=webhooks["port"],
+            keep=tuple(webhooks["keep"]) if "keep" in webhooks else None,
+            first=webhooks.get("first", False),
+        ),
+        certificates=certificates
+        and Certificates(
+            names=tuple(certificates.get("names", ())),
+            authority_names=tuple(certificates.get("authorityNames", ())),
+            authority_key=certificates.get("authorityKey", False),
+        ),
+        processes=tuple(_hosted(one) for one in face["processes"]),
+    )
+
+
+def _hosted(process: Mapping[str, Any]) -> Hosted:
+    return Hosted(
+        name=process["name"],
+        program=process["program"],
+        ports=tuple(process.get("ports", ())),
+        files={file["name"]: file["template"] for file in process.get("files", ())},
+        args=tuple(process["args"]),
+        environment=process.get("environment", {}),
         stale=tuple(
             Kind(api_version=kind["apiVersion"], kind=kind["kind"], namespace=kind["namespace"])
-            for kind in face.get("stale", ())
+            for kind in process.get("stale", ())
         ),
-        ready=face["ready"],
-        metrics=face.get("metrics", ""),
+        ready=process["ready"],
+        metrics=process.get("metrics", ""),
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import kubeconfig, processes, record
-from knavtool.cluster.components import hosted
-from knavtool.cluster.components.records import Component, component
+from knavtool.cluster.components import gates
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.layout import cluster_files, cluster_names
@@ -15,22 +14,24 @@ from knavtool.cluster.ports import LOOPBACK, require_free
 from knavtool.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from knavtool.cluster.components.catalogue import Catalogue
+    from knavtool.cluster.components.records import Component
     from knavtool.cluster.layout import ClusterFiles
     from knavtool.cluster.record import Record
 
-# Without it nodes and pods would never live.
-ALWAYS = "kwok"
-MONITORING = "prometheus"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user asked for; None means no preference. `api_server_port` 0 is a free one."""
+    """What the user asked for; None means no preference. `api_server_port` 0 is a free one.
+
+    `components` are versions by name, "" for that of the record; those of an earlier call stay unless they are `without`.
+    """
 
     kubeconfig: Path
+    components: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     feature_gates: str | None = None
     runtime_config: str | None = None
     api_server_port: int | None = None
@@ -42,14 +43,16 @@ class Wanted:
 class Plan:
     """What has to be done; `record` is the cluster's, None if it has to be created.
 
-    `dead` are processes of the control plane, `starting` components whose process does not run, `leaving` those that
-    are not wanted any more, whether their process runs or not.
+    `components` are all that are wanted, each after what it needs. `dead` are processes of the control plane,
+    `starting` the components that are not there or of which a process does not run, `leaving` those that are not
+    wanted any more, whether their processes run or not.
     """
 
     record: Record | None
+    components: tuple[Component, ...] = ()
     dead: tuple[str, ...] = ()
     starting: tuple[Component, ...] = ()
-    leaving: tuple[str, ...] = ()
+    leaving: tuple[Component, ...] = ()
     add_context: bool = True
 
     @property
@@ -58,36 +61,72 @@ class Plan:
         return self.record is not None and not (self.dead or self.starting or self.leaving or self.add_context)
 
 
-def make_plan(files: ClusterFiles, wanted: Wanted) -> Plan:
+def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan:
     """Look at the machine and say what is missing; raises what would stop the work, before anything is changed."""
     before = record.load(files)
     kubeconfig.read(wanted.kubeconfig)
-    components = {name: component(name) for name in ([ALWAYS, MONITORING] if wanted.prometheus else [ALWAYS])}
-    if before is None or not before.created:
+    known = before if before is not None and before.created else None
+    components = _components(wanted, known.components if known else {}, catalogue)
+    # They are joined when the control plane starts; a contradiction is told now.
+    gates.feature_gates(wanted.feature_gates or "", components)
+    gates.runtime_config(wanted.runtime_config or "", components)
+    if known is None:
         if wanted.api_server_port:
             hint = "choose another --port, or leave it out for a free one"
             require_free(wanted.api_server_port, use="the API server", hint=hint)
-        return Plan(record=None, starting=tuple(components.values()))
-    _require_same(files, before, wanted)
+        return Plan(record=None, components=components, starting=components)
+    _require_same(files, known, wanted, components)
     alive = processes.running(files)
     dead = tuple(process.name for process in kwokctl.processes(files) if process.name not in alive)
-    starting = tuple(one for one in components.values() if one.name not in alive)
-    for use, port in before.ports.items():
+    starting = tuple(one for one in components if _incomplete(one, known, alive))
+    names = {process.name for one in starting for process in one.processes if process.name not in alive}
+    for use, port in known.ports.items():
         name = use.partition("/")[0]
-        if name in dead or any(one.name == name for one in starting):
+        if name in dead or name in names:
             hint = f"end that process, or remove this cluster with `knavtool cluster down --name {files.name}`"
             require_free(port, use=f"{name} of cluster {files.name}", hint=hint)
+    staying = {one.name for one in components}
     return Plan(
-        record=before,
+        record=known,
+        components=components,
         dead=dead,
         starting=starting,
-        leaving=tuple(name for name in before.components if name not in components),
-        add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(before)),
+        leaving=tuple(
+            catalogue.component(name, version) for name, version in known.components.items() if name not in staying
+        ),
+        add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
 
 
-def _require_same(files: ClusterFiles, before: Record, wanted: Wanted) -> None:
-    """A running control plane keeps its arguments."""
+def _incomplete(one: Component, known: Record, alive: Collection[str]) -> bool:
+    return one.name not in known.components or any(process.name not in alive for process in one.processes)
+
+
+def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) -> tuple[Component, ...]:
+    """Those of every cluster, those that are there already, and those asked for, in the order of their start."""
+    names = {name: version for name, version in there.items() if name not in wanted.without}
+    names |= {name: version or names.get(name, "") for name, version in wanted.components.items()}
+    for name in wanted.without:
+        catalogue.component(name)
+    for role, needed in (("nodes", True), ("monitoring", wanted.prometheus)):
+        players = {one.name: one for one in catalogue.with_role(role) if one.process is not None}
+        if not needed:
+            names = {name: version for name, version in names.items() if name not in players}
+        elif not players.keys() & names.keys():
+            names = {next(iter(players)): "", **names}
+    components = catalogue.ordered(names)
+    for one in components:
+        if not one.local:
+            message = f"{one.name} cannot run beside a local cluster: its record has no process, manifest or control plane"
+            raise UsageError(message, hint="`--engine existing` installs it in a cluster that runs containers")
+        if one.name in wanted.without:
+            needing = ", ".join(other.name for other in components if one.name in other.needs)
+            raise UsageError(f"--without {one.name}: {needing} needs it", hint="leave that out as well")
+    return components
+
+
+def _require_same(files: ClusterFiles, before: Record, wanted: Wanted, components: tuple[Component, ...]) -> None:
+    """A running control plane keeps its arguments, and a running component its version."""
     hint = f"`knavtool cluster down --name {files.name}` first, or give the new cluster another --name"
     if wanted.tuning is not None and wanted.tuning != before.tuning:
         raise UsageError(f"cluster {files.name} exists with --tuning {before.tuning}, not {wanted.tuning}", hint=hint)
@@ -101,6 +140,14 @@ def _require_same(files: ClusterFiles, before: Record, wanted: Wanted) -> None:
     port = before.ports[kwokctl.API_SERVER_PORT]
     if wanted.api_server_port and wanted.api_server_port != port:
         raise UsageError(f"cluster {files.name} exists with --port {port}, not {wanted.api_server_port}", hint=hint)
+    for one in components:
+        version = before.components.get(one.name)
+        if version is None and one.control_plane is not None:
+            message = f"cluster {files.name} exists without {one.name}, which changes how its control plane is started"
+            raise UsageError(message, hint=hint)
+        if version is not None and version != one.version:
+            message = f"cluster {files.name} has {one.name} {version}, not {one.version}"
+            raise UsageError(message, hint=f"`knavtool cluster up --without {one.name}` removes that first")
 
 
 def server_url(known: Record) -> str:
@@ -129,30 +176,30 @@ def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[
         yield f"create cluster {files.name} in {files.directory}"
         for name in PROCESSES:
             yield f"start {name} {versions[name]} on {LOOPBACK}"
-        if wanted.feature_gates:
-            yield f"set feature gates {wanted.feature_gates}"
-        if wanted.runtime_config:
-            yield f"serve {wanted.runtime_config}"
+        if set_ := gates.feature_gates(wanted.feature_gates or "", plan.components):
+            yield f"set feature gates {set_}"
+        if served := gates.runtime_config(wanted.runtime_config or "", plan.components):
+            yield f"serve {served}"
     for one in plan.starting:
         yield from _install(one)
     for name in plan.dead:
         yield f"start {name} again"
     for one in plan.starting:
-        yield f"start {one.name} {one.version} on {LOOPBACK}"
-    for name in plan.leaving:
-        yield f"stop {name}"
+        for process in one.processes:
+            yield f"start {process.name} {one.version} on {LOOPBACK}"
+    for one in plan.leaving:
+        yield f"remove {one.name}"
     if plan.add_context:
         yield f"add context {files.context} to {wanted.kubeconfig} and make it current"
 
 
 def _install(chosen: Component) -> Iterator[str]:
-    if (face := chosen.manifest) is not None:
-        for file in face.files:
-            yield f"create what is missing of {file.path} of {face.module}@{chosen.version}"
-        for override in face.overrides:
-            yield f"override it with charts/overrides/{override}"
-
-
-def component_ports(components: tuple[Component, ...]) -> list[str]:
-    """Our names of all ports that the processes of these components need."""
-    return [use for one in components for use in hosted.port_names(one)]
+    face = chosen.process or chosen.manifest
+    if face is None or chosen.source is None:
+        return
+    project = f"{chosen.source.module}@{chosen.version}"
+    names = [face.objects.kustomization] if face.objects.kustomization else [file.path for file in face.objects.files]
+    for name in names:
+        yield f"create what is missing of {name} of {project}"
+    for override in face.overrides:
+        yield f"override it with charts/overrides/{override}"

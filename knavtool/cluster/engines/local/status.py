@@ -7,56 +7,73 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import processes, record
-from knavtool.cluster.components import hosted
-from knavtool.cluster.components.records import component
+from knavtool.cluster.components.hosted import Host
 from knavtool.cluster.engines.local.readiness import control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.health import healthy, origin
+from knavtool.cluster.supervision import kept
 
 if TYPE_CHECKING:
+    from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.cluster.layout import ClusterFiles
 
 _WITHIN = 2.0
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One process; `state` is `healthy`, `unhealthy` (it runs, but does not answer) or `dead`."""
+    """One process; `state` is `healthy`, `unhealthy` (it runs, but does not answer) or `dead`.
+
+    `memory` is resident, in MiB; `restarts` counts those of its keeper, and `last_exit` says how it ended before.
+    """
 
     component: str
     version: str
     state: str
     pid: int | None
+    memory: int | None
+    restarts: int
+    last_exit: str
     endpoint: str
     log: str
 
 
-async def status(files: ClusterFiles) -> list[Row]:
+async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
     """All processes of a cluster; raises EngineError if there is no such cluster."""
     known = record.load(files)
     if known is None:
         raise files.missing()
     alive = processes.running(files)
+    states = kept.states(files)
     urls = control_plane_health(known.ports)
     versions = {name: known.versions.get(name, "") for name in PROCESSES}
-    for name in known.components:
-        chosen = component(name)
-        urls[name] = hosted.ready_url(files, chosen, known.ports)
-        versions[name] = chosen.version
+    for name, version in known.components.items():
+        host = Host(files, catalogue.component(name, version), known.ports)
+        for process in host.component.processes:
+            urls[process.name] = host.ready_url(process)
+            versions[process.name] = version
     answers = await asyncio.gather(
         *(healthy(url, within=_WITHIN) if name in alive else _no() for name, url in urls.items())
     )
-    return [
-        Row(
-            component=name,
-            version=versions[name],
-            state="dead" if name not in alive else "healthy" if answer else "unhealthy",
-            pid=alive.get(name),
-            endpoint=origin(url),
-            log=str(files.log(name)),
+    rows = []
+    for (name, url), answer in zip(urls.items(), answers, strict=True):
+        number, state = alive.get(name), states.get(name)
+        used = kept.usage(number) if number is not None else None
+        rows.append(
+            Row(
+                component=name,
+                version=versions[name],
+                state="dead" if number is None else "healthy" if answer else "unhealthy",
+                pid=number,
+                memory=used.memory_bytes // _MIB if used is not None else None,
+                restarts=state.restarts if state is not None else 0,
+                last_exit=str(state.last_exit) if state is not None and state.last_exit else "",
+                endpoint=origin(url),
+                log=str(files.log(name)),
+            )
         )
-        for (name, url), answer in zip(urls.items(), answers, strict=True)
-    ]
+    return rows
 
 
 async def _no() -> bool:

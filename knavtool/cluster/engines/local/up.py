@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import kubeconfig, processes, record
-from knavtool.cluster.components import hosted, manifests
+from knavtool.cluster.components import gates, hosted
+from knavtool.cluster.components.hosted import Host, port_uses
+from knavtool.cluster.components.lab import Lab
+from knavtool.cluster.components.manifests import remove_stale
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.down import stop
-from knavtool.cluster.engines.local.plan import component_ports, server_url
+from knavtool.cluster.engines.local.plan import server_url
 from knavtool.cluster.engines.local.readiness import control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES, chosen
-from knavtool.cluster.health import origin, until_healthy
+from knavtool.cluster.health import until_healthy
 from knavtool.cluster.ports import free_ports
 from knavtool.cluster.record import Record
 from knavtool.errors import EngineError, blamed
@@ -49,8 +52,11 @@ async def up(
     If a new cluster does not come up, or the work is cancelled, nothing of it is left.
     """
     # Only what has to be started is needed.
+    processes_ = [process for one in plan.starting for process in one.processes]
     needed = list(kwokctl.PROGRAMS) if plan.record is None or plan.dead else []
-    needed += [one.process.program for one in plan.starting if one.process]
+    needed += [process.program for process in processes_]
+    # It removes what a dead process left in the cluster.
+    needed += ["kubectl" for process in processes_ if process.stale]
     programs = await toolchain.ensure(needed, steps=steps)
     work = _Work(files, wanted, plan, toolchain, programs, environment, steps)
     try:
@@ -85,7 +91,7 @@ class _Work:
         # What is left of an earlier attempt that was killed, or of a cluster whose directory somebody removed.
         await stop(files)
         ports = kwokctl.choose_ports(self.wanted.api_server_port)
-        uses = component_ports(self.plan.starting)
+        uses = port_uses(self.plan.starting)
         known = Record(
             feature_gates=self.wanted.feature_gates or "",
             runtime_config=self.wanted.runtime_config or "",
@@ -99,8 +105,8 @@ class _Work:
             config = kwokctl.configuration(
                 self.programs,
                 known.ports,
-                feature_gates=known.feature_gates,
-                runtime_config=known.runtime_config,
+                feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
+                runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
                 groups=chosen(known.tuning),
             )
             with self.steps.step("cluster", "control plane") as step:
@@ -116,7 +122,7 @@ class _Work:
     async def repair(self, known: Record) -> None:
         """Start what died, stop what is not wanted any more, and leave the rest alone."""
         files, plan = self.files, self.plan
-        new = [use for use in component_ports(plan.starting) if use not in known.ports]
+        new = [use for use in port_uses(plan.starting) if use not in known.ports]
         ports = free_ports(len(new), besides=known.ports.values())
         known = replace(known, ports={**known.ports, **dict(zip(new, ports, strict=True))})
         if plan.dead:
@@ -126,22 +132,29 @@ class _Work:
                     files.pid(name).unlink(missing_ok=True)
                 async with _unless_dead(files):
                     await kwokctl.start(self.programs["kwokctl"], files, environment=self.environment)
-        for name in plan.leaving:
-            with self.steps.step("cluster", name, "stopping"):
-                running = processes.running(files)
-                await processes.end([running[name]] if name in running else [])
-                hosted.remove(files, name)
-        await self._complete(
-            replace(known, components=tuple(name for name in known.components if name not in plan.leaving))
-        )
+        if plan.leaving:
+            async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
+                for one in reversed(plan.leaving):
+                    known = await self._leave(gateway, one, known)
+        await self._complete(known)
+
+    async def _leave(self, gateway: Gateway, one: Component, known: Record) -> Record:
+        """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
+        with self.steps.step("cluster", one.name, "removing"):
+            await self._lab(gateway, one, known.ports).remove()
+        names = {name: version for name, version in known.components.items() if name != one.name}
+        known = replace(known, components=names)
+        record.save(self.files, known)
+        return known
 
     async def _complete(self, known: Record) -> None:
         """What follows once the API server answers; all at the same time, and the context when all of it is well."""
         files, plan = self.files, self.plan
         # Saved before the processes start: whatever happens to this one, the next `up` and `down` know of them.
-        known = replace(known, components=tuple(dict.fromkeys([*known.components, *(c.name for c in plan.starting)])))
+        known = replace(known, components={**known.components, **{one.name: one.version for one in plan.starting}})
         record.save(files, known)
         hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
+        labs: dict[str, Lab] = {}
         async with (
             _unless_dead(files),
             connect(kubeconfig=files.kubeconfig, context=None) as gateway,
@@ -152,9 +165,16 @@ class _Work:
                     group.create_task(self._healthy(name, url))
                 group.create_task(self._service_account(gateway))
             for one in plan.starting:
-                group.create_task(self._component(gateway, one, known.ports))
+                before = [labs[name] for name in (*one.needs, *one.after) if name in labs]
+                labs[one.name] = self._lab(gateway, one, known.ports)
+                group.create_task(self._component(labs[one.name], before))
         if plan.add_context:
             self._add_context(known)
+
+    def _lab(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> Lab:
+        return Lab(
+            Host(self.files, one, ports), gateway, self.toolchain, self.programs, self.environment, steps=self.steps
+        )
 
     async def _healthy(self, name: str, url: str) -> None:
         with self.steps.step("cluster", name):
@@ -171,23 +191,16 @@ class _Work:
                 namespace="default",
             )
 
-    async def _component(self, gateway: Gateway, which: Component, ports: Mapping[str, int]) -> None:
-        """Create a component's objects, then start its process, which expects them."""
-        files = self.files
-        with self.steps.step("cluster", which.name, which.version) as step:
-            if which.manifest is not None:
-                objects = await manifests.manifests(which, self.toolchain)
-                made = await manifests.install(gateway, which, objects)
-                step.message = f"{made} objects created"
+    async def _component(self, lab: Lab, before: list[Lab]) -> None:
+        """Create a component's objects, then start its processes, which expect them and those of others."""
+        component = lab.host.component
+        with self.steps.step("cluster", component.name, component.version) as step:
+            step.message = await lab.install()
+            for other in before:
+                await other.installed.wait()
             if self.plan.record is not None:
-                await manifests.remove_stale(gateway, which)
-            if which.process is not None:
-                url = hosted.ready_url(files, which, ports)
-                program = self.programs[which.process.program]
-                number = hosted.start(files, which, program, ports=ports, environment=self.environment)
-                async with processes.watched(files, {which.name: number}):
-                    await until_healthy(url)
-                step.message = origin(url)
+                await remove_stale(lab.gateway, component)
+            step.message = await lab.start() or step.message
 
     def _add_context(self, known: Record) -> None:
         file = self.wanted.kubeconfig

@@ -1,0 +1,116 @@
+"""The catalogue: the records that ship with knavtool, and those of the user, which add to them or replace them."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knavtool.cluster.components.records import Component, read
+from knavtool.cluster.layout import xdg_directory
+from knavtool.errors import InvalidDocument, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+SHIPPED = Path(__file__).resolve().parents[2] / "catalogue"
+
+
+def user_directory(environment: Mapping[str, str]) -> Path:
+    """Where a user keeps records: `$XDG_CONFIG_HOME/knavtool/components`."""
+    return xdg_directory(environment, "XDG_CONFIG_HOME", Path(".config")) / "components"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The records by name, read when they are asked for."""
+
+    files: Mapping[str, Path]
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str]) -> Catalogue:
+        """All records there are for this user; the file's name is the component's."""
+        found = {}
+        for directory in (SHIPPED, user_directory(environment)):
+            found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
+        return cls(dict(sorted(found.items())))
+
+    def component(self, name: str, version: str = "") -> Component:
+        """The record of a component, at another version if one is given."""
+        if (file := self.files.get(name)) is None:
+            near = difflib.get_close_matches(name, self.files, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.files)}"
+            raise UsageError(f"no component {name!r} in the catalogue", hint=hint)
+        return read(_document(file), version)
+
+    def all(self) -> list[Component]:
+        """All components in the order of their names."""
+        return [self.component(name) for name in self.files]
+
+    def with_role(self, role: str) -> list[Component]:
+        """The components that can play a role."""
+        return [one for one in self.all() if one.role == role]
+
+    def ordered(self, wanted: Mapping[str, str]) -> tuple[Component, ...]:
+        """The wanted components (versions by name, "" for the record's) and what they need, each after what it needs.
+
+        Raises UsageError for a name that is not known and for components that need each other.
+        """
+        found: dict[str, Component] = {}
+        names = list(wanted)
+        for name in names:
+            found[name] = self.component(name, wanted.get(name, ""))
+            names += [need for need in found[name].needs if need not in names]
+        placed: dict[str, Component] = {}
+        for name in found:
+            _place(name, found, placed, ())
+        return tuple(placed.values())
+
+
+def parse_wanted(texts: Iterable[str]) -> dict[str, str]:
+    """Versions by name from `kueue,jobset=v0.11.0`; "" where none is given."""
+    wanted: dict[str, str] = {}
+    for text in texts:
+        for word in filter(None, (part.strip() for part in text.split(","))):
+            name, _, version = word.partition("=")
+            if wanted.get(name) and version and wanted[name] != version:
+                raise UsageError(f"--with names {name} at two versions, {wanted[name]} and {version}")
+            wanted[name] = version or wanted.get(name, "")
+    return wanted
+
+
+def _place(name: str, found: Mapping[str, Component], placed: dict[str, Component], path: tuple[str, ...]) -> None:
+    if name in placed:
+        return
+    if name in path:
+        circle = " > ".join((*path[path.index(name) :], name))
+        raise UsageError(f"these components need each other: {circle}", hint="one of these links has to go")
+    for before in _before(found[name], found):
+        _place(before, found, placed, (*path, name))
+    placed[name] = found[name]
+
+
+def _before(one: Component, found: Mapping[str, Component]) -> Iterator[str]:
+    yield from one.needs
+    yield from (name for name in one.after if name in found)
+
+
+def _document(file: Path) -> Mapping[str, Any]:
+    """A record; the shipped ones are checked by tests, those of users each time."""
+    if file.parent == SHIPPED:
+        import yaml
+
+        shipped: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+        return shipped
+    from knavtool.documents.schema import violations
+    from knavtool.documents.yaml import load
+
+    document = load(file)
+    found = violations(document, "component")
+    if not found and document.data["name"] != file.stem:
+        found = [document.violation(("name",), f"{document.data['name']!r} is not the file's name, {file.stem!r}")]
+    if found:
+        raise InvalidDocument(found)
+    data: Mapping[str, Any] = document.data
+    return data

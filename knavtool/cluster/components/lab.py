@@ -1,0 +1,101 @@
+"""One component on a local cluster: its objects in the cluster, its processes beside it, its webhooks in between."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from knavtool.cluster import processes
+from knavtool.cluster.components import hosted
+from knavtool.cluster.components.manifests import install, withdraw
+from knavtool.cluster.components.objects import project_objects, with_overrides
+from knavtool.cluster.health import origin, until_healthy
+from knavtool.render.hosted import HostedObjects, render_hosted
+from knavtool.render.manifests import ManifestSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from knavtool.cluster.components.hosted import Host
+    from knavtool.cluster.components.records import Hosted
+    from knavtool.cluster.toolchain.resolve import Toolchain
+    from knavtool.events import Steps
+    from knavtool.kube.gateway import Gateway
+
+
+@dataclass(slots=True)
+class Lab:
+    """A component that is installed, started and removed; `installed` is set when its kinds are served."""
+
+    host: Host
+    gateway: Gateway
+    toolchain: Toolchain
+    programs: Mapping[str, Path]
+    environment: Mapping[str, str]
+    steps: Steps
+    installed: asyncio.Event = field(default_factory=asyncio.Event)
+    _webhooks: ManifestSet = field(default_factory=ManifestSet)
+
+    async def install(self) -> str:
+        """Create the objects that are missing; returns what was done."""
+        rendered = await self._objects()
+        self._webhooks = rendered.webhooks
+        manifest = self.host.component.manifest
+        made = await install(
+            self.gateway, rendered.objects, after=manifest.after if manifest and not self.host.component.process else ()
+        )
+        self.installed.set()
+        return f"{made} objects created" if len(rendered.objects) else ""
+
+    async def start(self) -> str:
+        """Start the processes that do not run, one after the other, with the webhooks; returns where they are.
+
+        A webhook whose server does not listen yet would let every request fail that it is asked about.
+        """
+        face = self.host.component.process
+        if face is None:
+            return ""
+        first = face.webhooks is not None and face.webhooks.first
+        if first:
+            await install(self.gateway, self._webhooks)
+        alive = processes.running(self.host.files)
+        for process in face.processes:
+            if process.name not in alive:
+                await self._start(process)
+        if not first:
+            await install(self.gateway, self._webhooks)
+        return ", ".join(origin(self.host.ready_url(process)) for process in face.processes)
+
+    async def remove(self) -> None:
+        """Remove the objects while the processes can still tidy up after them, then the webhooks and the processes."""
+        rendered = await self._objects()
+        await withdraw(self.gateway, reversed(list(rendered.objects)))
+        await withdraw(self.gateway, rendered.webhooks)
+        await hosted.stop(self.host.files, [process.name for process in self.host.component.processes])
+
+    async def _start(self, process: Hosted) -> None:
+        kubectl = self.programs.get("kubectl")
+        number = await self.host.start(
+            process, self.programs[process.program], kubectl=kubectl, environment=self.environment
+        )
+        async with processes.watched(self.host.files, {process.name: number}):
+            await until_healthy(self.host.ready_url(process))
+
+    async def _objects(self) -> HostedObjects:
+        """What the cluster needs of the project's objects, with ours among them."""
+        component = self.host.component
+        if (face := component.process) is not None:
+            theirs = await project_objects(component, face.objects, self.toolchain, steps=self.steps)
+            await asyncio.to_thread(self.host.prepare)
+            keep = face.webhooks.keep if face.webhooks is not None else None
+            rendered = render_hosted(theirs, server=self.host.webhook_server(), keep=keep)
+            secrets = self.host.secrets() if face.certificates is not None else {}
+            return HostedObjects(
+                objects=with_overrides(rendered.objects, face.overrides, secrets), webhooks=rendered.webhooks
+            )
+        if component.manifest is None:
+            return HostedObjects(objects=ManifestSet(), webhooks=ManifestSet())
+        theirs = await project_objects(component, component.manifest.objects, self.toolchain, steps=self.steps)
+        return HostedObjects(objects=with_overrides(theirs, component.manifest.overrides), webhooks=ManifestSet())

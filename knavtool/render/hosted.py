@@ -1,0 +1,108 @@
+"""What a project's objects become when its controllers run as processes beside the cluster instead of inside it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from knavtool.errors import RenderError
+from knavtool.render.manifests import Manifest, ManifestSet
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_KEPT = {"CustomResourceDefinition", "DeviceClass", "Namespace", "PriorityClass"}
+_WEBHOOKS = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+# The process has the rights of the cluster's administrator, files instead of config maps, and ports of its own.
+_LEFT_OUT = {
+    "APIService",
+    "Certificate",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "DaemonSet",
+    "Deployment",
+    "FlowSchema",
+    "Issuer",
+    "Job",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "PriorityLevelConfiguration",
+    "PrometheusRule",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+    "StatefulSet",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookServer:
+    """Where webhooks and conversions are served: an origin `https://HOST:PORT`, and its authority, PEM in base64."""
+
+    origin: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedObjects:
+    """What the cluster needs: `objects` before the process starts, `webhooks` when it listens."""
+
+    objects: ManifestSet
+    webhooks: ManifestSet
+
+
+def render_hosted(
+    manifests: ManifestSet, *, server: WebhookServer | None, keep: Collection[str] | None = None
+) -> HostedObjects:
+    """Take what a cluster needs for a process, with webhooks and conversions that lead to `server`.
+
+    Of the webhooks those named in `keep` are taken, or all. Raises RenderError for an object of a kind of which nobody
+    has decided what becomes of it.
+    """
+    objects, webhooks = [], []
+    for manifest in manifests:
+        kind = manifest["kind"]
+        if kind in _WEBHOOKS:
+            if found := _kept_webhooks(manifest, server, keep):
+                webhooks.append(found)
+        elif kind == "CustomResourceDefinition":
+            objects.append(_definition(manifest, server))
+        elif kind in _KEPT:
+            objects.append(manifest)
+        elif kind not in _LEFT_OUT:
+            name = manifest["metadata"]["name"]
+            message = f"{kind} {name}: nobody has decided whether a process beside the cluster needs it"
+            raise RenderError(message, hint="add the kind to one of the tables of render/hosted.py")
+    return HostedObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
+
+
+def _kept_webhooks(
+    manifest: Manifest, server: WebhookServer | None, keep: Collection[str] | None
+) -> Manifest | None:
+    chosen = [copy.deepcopy(hook) for hook in manifest["webhooks"] if keep is None or hook["name"] in keep]
+    for hook in chosen:
+        hook["clientConfig"] = _leading_to(hook["clientConfig"], server, manifest)
+    return {**manifest, "webhooks": chosen} if chosen else None
+
+
+def _definition(manifest: Manifest, server: WebhookServer | None) -> Manifest:
+    conversion = manifest["spec"].get("conversion", {})
+    if "webhook" not in conversion:
+        return manifest
+    client = _leading_to(conversion["webhook"]["clientConfig"], server, manifest)
+    webhook = {**conversion["webhook"], "clientConfig": client}
+    return {**manifest, "spec": {**manifest["spec"], "conversion": {**conversion, "webhook": webhook}}}
+
+
+def _leading_to(client: dict[str, Any], server: WebhookServer | None, manifest: Manifest) -> dict[str, Any]:
+    if server is None:
+        what = f"{manifest['kind']} {manifest['metadata']['name']}"
+        raise RenderError(f"{what} needs a server of webhooks, and the component names none")
+    path = client.get("service", {}).get("path", "/")
+    return {"url": f"{server.origin}{path}", "caBundle": server.authority}
