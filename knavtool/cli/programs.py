@@ -11,6 +11,7 @@ from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
     from knavtool.cli.options import Target
+    from knavtool.cluster.toolchain.pins import Program
     from knavtool.cluster.toolchain.resolve import Toolchain
     from knavtool.events import Steps
     from knavtool.helm import Helm
@@ -32,10 +33,12 @@ def toolchain_from_environment(
     mirror: str | None = None,
     offline: bool | None = None,
     sources: Iterable[str] | None = None,
+    programs: Mapping[str, Program] | None = None,
 ) -> Toolchain:
     """The toolchain as KNAVTOOL_<NAME>_BINARY, KNAVTOOL_MIRROR, KNAVTOOL_OFFLINE and KNAVTOOL_SOURCE describe it.
 
-    Arguments that are not None win over the environment; `binaries` are `NAME=PATH` pairs from the command line.
+    Arguments that are not None win over the environment; `binaries` are `NAME=PATH` pairs from the command line,
+    `programs` those of components.
     """
     from knavtool.cluster.toolchain.resolve import ALL_SOURCES, Source, Toolchain, explicit_variable
 
@@ -56,10 +59,11 @@ def toolchain_from_environment(
         mirror=mirror or variables.get("KNAVTOOL_MIRROR") or None,
         offline=offline,
         sources=allowed,
+        programs=programs,
     )
     for name in toolchain.explicit:
         toolchain.program(name)
-    for name in toolchain.pins.programs:
+    for name in toolchain.programs:
         if path := variables.get(explicit_variable(name)):
             toolchain.explicit.setdefault(name, Path(path).expanduser())
     return toolchain

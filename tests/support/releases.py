@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from knavtool.cluster.toolchain.pins import Build, Pins, Platform, Program, Release, VersionCheck
+from knavtool.cluster.toolchain.pins import MODULES, Build, Pins, Platform, Program, Release, VersionCheck
 from knavtool.cluster.toolchain.resolve import Toolchain
 from knavtool.events import Event, Noted, Steps
 
@@ -133,7 +133,7 @@ def tool(*, release: Release | None = None, build: Build | None = None) -> Pins:
 
 
 PUBLISHED = Release(url=FILE_URL, checksums=SUMS_URL)
-BUILD = Build(module="etcd", package="example.org/tool")
+BUILD = Build(module=MODULES / "etcd", package="example.org/tool")
 
 GO_THAT_BUILDS = """
 echo "$@" >> "$GO_CALLS"

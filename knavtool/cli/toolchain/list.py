@@ -19,4 +19,4 @@ async def _list(output: options.Output) -> None:
     from knavtool.cli.toolchain.rows import rows
 
     toolchain = toolchain_from_environment()
-    print_rows(await rows(toolchain, list(toolchain.pins.programs)), output)
+    print_rows(await rows(toolchain, list(toolchain.programs)), output)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import textwrap
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.cluster.toolchain.fetch import Unavailable
-from knavtool.cluster.toolchain.pins import MODULES
+from knavtool.cluster.toolchain.fetch import ChecksumMismatch, Unavailable
+from knavtool.cluster.toolchain.pins import MODULES, GoModule
 from knavtool.cluster.toolchain.processes import run
 from knavtool.cluster.toolchain.store import disk_full, writing
 
@@ -59,7 +60,12 @@ class Go:
         if recipe is None:
             raise Unavailable("no Go module is pinned for it")
         go = self._needed()
-        module = _copy_module(MODULES / recipe.module, workspace)
+        if isinstance(recipe.module, GoModule):
+            progress(0, f"sources of {recipe.module}")
+            # Nothing is written there, which would not be possible either: all that a build makes goes elsewhere.
+            directory = await self.module_directory(recipe.module, workspace=workspace)
+        else:
+            directory = _copy_module(recipe.module, workspace)
         output = workspace / program.name
         command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {recipe.ldflags}"]
         if recipe.tags:
@@ -69,7 +75,7 @@ class Go:
         finished = await run(
             command,
             environment=self._environment(_directory(workspace / "tmp")),
-            directory=module,
+            directory=directory,
             on_error_line=talk.hear,
         )
         if finished.code == 0:
@@ -78,16 +84,17 @@ class Go:
             raise disk_full(output)
         raise Unavailable(f"go build failed (exit code {finished.code}): {talk.complaint()}")
 
-    async def module_directory(self, module: str, version: str, *, workspace: Path) -> Path:
+    async def module_directory(self, module: GoModule, *, workspace: Path) -> Path:
         """The directory of a module's sources, from the module cache or the module proxy.
 
-        If one of our wrapper modules needs this very version, its go.sum decides whether the sources are genuine.
+        They are genuine: as its pinned sum says, or the go.sum of one of our wrapper modules that needs this very
+        version, or Go's checksum database, which go itself asks. Raises ChecksumMismatch if not.
         """
         go = self._needed()
-        wrapper = _wrapper_of(module, version)
+        wrapper = _wrapper_of(module)
         directory = _copy_module(wrapper, workspace) if wrapper else _directory(workspace / "module")
         finished = await run(
-            [go, "mod", "download", "-json", f"{module}@{version}"],
+            [go, "mod", "download", "-json", str(module)],
             environment=self._environment(_directory(workspace / "tmp")),
             directory=directory,
         )
@@ -96,11 +103,15 @@ class Go:
         except ValueError:
             answer = {}
         if finished.code == 0 and answer.get("Dir"):
+            if module.sum is not None and answer.get("Sum") != module.sum:
+                raise _mismatch(module, f"expected {module.sum}\nreceived {answer.get('Sum')}")
             return Path(answer["Dir"])
         complaint = str(answer.get("Error") or finished.stderr.strip() or f"exit code {finished.code}")
         if "no space left on device" in complaint:
             raise disk_full(workspace)
-        raise Unavailable(f"go mod download {module}@{version} failed: {complaint}")
+        if "SECURITY ERROR" in complaint:
+            raise _mismatch(module, complaint)
+        raise Unavailable(f"go mod download {module} failed: {complaint}")
 
 
 class _Talk:
@@ -141,9 +152,17 @@ def _copy_module(source: Path, workspace: Path) -> Path:
     return copy
 
 
-def _wrapper_of(module: str, version: str) -> Path | None:
+def _wrapper_of(module: GoModule) -> Path | None:
     for directory in sorted(MODULES.iterdir()):
         lines = (directory / "go.mod").read_text(encoding="utf-8").splitlines()
-        if any(line.split()[:2] == [module, version] for line in lines):
+        if any(line.split()[:2] == [module.path, module.version] for line in lines):
             return directory
     return None
+
+
+def _mismatch(module: GoModule, found: str) -> ChecksumMismatch:
+    return ChecksumMismatch(
+        f"the sources of {module} have the wrong checksum\n{textwrap.indent(found.strip(), '  ')}",
+        hint="somebody may have changed them on their way: check the module proxy and where the sum comes from; "
+        "`go clean -modcache` removes what is here",
+    )

@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import zipfile
 import zlib
+from collections import defaultdict
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,22 +23,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from knavtool.cluster.toolchain.golang import Go
-    from knavtool.cluster.toolchain.pins import Program, Release
+    from knavtool.cluster.toolchain.pins import GoModule, Program, Release
     from knavtool.events import Step, Steps
 
 _DOWNLOADS = 4
+_BUILDS = 2
 _CHUNK = 1 << 20
 
 
 class Installer:
-    """Downloads run side by side, builds one after another: each build uses every processor by itself."""
+    """Downloads run side by side; of builds no more than memory has room for.
+
+    Programs of one module are built one after another: what the first compiles the others find in go's cache.
+    """
 
     def __init__(self, *, fetcher: Fetcher, go: Go, environment: Mapping[str, str]) -> None:
         self.fetcher = fetcher
         self.go = go
         self.environment = environment
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
-        self._builds = asyncio.Lock()
+        self._builds = asyncio.Semaphore(_BUILDS)
+        self._modules: defaultdict[GoModule | Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def download(self, program: Program, target: Path, *, steps: Steps) -> None:
         """Install the publisher's own file; raises Unavailable with the reason if it cannot be had."""
@@ -68,7 +74,7 @@ class Installer:
             raise Unavailable("no Go module is pinned for it")
         if self.go.command() is None:
             raise Unavailable("no go command on PATH (Go 1.26 or newer builds it from source)")
-        async with self._builds:
+        async with self._modules[program.build.module], self._builds:
             with _attempt(steps, "build", program, "go build", otherwise=Result.FAILED) as step:
                 with workspace(target) as directory:
                     built = await self.go.build(
@@ -85,7 +91,9 @@ class Installer:
         """A program that does not run here, or is not what it was pinned as, never gets into the cache."""
         with writing(path):
             path.chmod(0o755)
-        if problem := await wrong_version(program, path, environment=self.environment):
+        if program.check is None:
+            return
+        if problem := await wrong_version(program, program.check, path, environment=self.environment):
             raise Unavailable(problem)
 
 

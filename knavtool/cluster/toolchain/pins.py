@@ -1,4 +1,4 @@
-"""The pinned programs: what `pins.yaml` says, for one operating system and processor."""
+"""The pinned programs: what `pins.yaml` and the records of components say, for one operating system and processor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _HERE = Path(__file__).resolve().parent
 MODULES = _HERE / "modules"
@@ -63,10 +63,25 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """How `go build` makes a program."""
+class GoModule:
+    """A published Go module. `sum` is its pinned h1 sum; without one Go's checksum database decides."""
 
-    module: str
+    path: str
+    version: str
+    sum: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How `go build` makes a program: in the sources of a published module, or in one of our wrapper modules.
+
+    A wrapper (its directory) is for programs that cannot be built where they were published, as Kubernetes and etcd.
+    """
+
+    module: GoModule | Path
     package: str
     ldflags: str = ""
     tags: tuple[str, ...] = ()
@@ -74,12 +89,15 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One pinned program for one platform; `release` is None if its publisher has no file for the platform."""
+    """One pinned program for one platform; `release` is None if its publisher has no file for the platform.
+
+    Without a `check` nothing tells its version, so that a program of that name on PATH is not trusted.
+    """
 
     name: str
     version: str
     platform: Platform
-    check: VersionCheck
+    check: VersionCheck | None = None
     release: Release | None = None
     build: Build | None = None
 
@@ -106,12 +124,31 @@ def _document(path: Path) -> Mapping[str, Any]:
 def load_pins(host: Platform | None = None, *, path: Path = PINS) -> Pins:
     """Read the pins for `host`, by default this machine."""
     host = host or host_platform()
-    programs = {name: _program(name, record, host) for name, record in _document(path).items()}
-    return Pins(platform=host, programs=programs)
+    return Pins(platform=host, programs=read_programs(_document(path), host=host))
 
 
-def _program(name: str, record: Mapping[str, Any], host: Platform) -> Program:
-    version = str(record["version"])
+def read_programs(
+    records: Mapping[str, Mapping[str, Any]],
+    *,
+    version: str | None = None,
+    instead: str | None = None,
+    host: Platform | None = None,
+) -> dict[str, Program]:
+    """Read records of the form of `pins.yaml`, which have passed their schema, for `host`.
+
+    A record without a version of its own has that of its component, `version`. A user may have chosen another one
+    `instead`: then the sums in such a record, which are those of the component's own version, do not count.
+    """
+    host = host or host_platform()
+    programs = {}
+    for name, record in records.items():
+        own = str(record.get("version") or version)
+        chosen = own if instead is None or "version" in record else instead
+        programs[name] = _program(name, record, chosen, host, pinned=chosen == own)
+    return programs
+
+
+def _program(name: str, record: Mapping[str, Any], version: str, host: Platform, *, pinned: bool) -> Program:
     values = {
         "name": name,
         "version": version,
@@ -119,24 +156,36 @@ def _program(name: str, record: Mapping[str, Any], host: Platform) -> Program:
         "os": host.os,
         "arch": host.arch,
     }
-    build = record.get("build")
+    build, check = record.get("build"), record.get("check")
     return Program(
         name=name,
         version=version,
         platform=host,
-        check=VersionCheck(args=tuple(record["check"]["args"]), pattern=record["check"]["pattern"]),
-        release=_release(record.get("releases", ()), values, host),
-        build=build
-        and Build(
-            module=build["module"],
-            package=build["package"],
-            ldflags=str(build.get("ldflags", "")).format_map(values),
-            tags=tuple(build.get("tags", ())),
-        ),
+        check=check and VersionCheck(args=tuple(check["args"]), pattern=check["pattern"]),
+        release=_release(record.get("releases", ()), values, host, pinned=pinned),
+        build=build and _build(build, values, pinned=pinned),
     )
 
 
-def _release(records: list[Mapping[str, Any]], values: Mapping[str, str], host: Platform) -> Release | None:
+def _build(record: Mapping[str, Any], values: Mapping[str, str], *, pinned: bool) -> Build:
+    module: GoModule | Path
+    if "wrapper" in record:
+        module = MODULES / record["wrapper"]
+    else:
+        module = GoModule(
+            path=record["module"], version=f"v{values['number']}", sum=record.get("sum") if pinned else None
+        )
+    return Build(
+        module=module,
+        package=record["package"],
+        ldflags=str(record.get("ldflags", "")).format_map(values),
+        tags=tuple(record.get("tags", ())),
+    )
+
+
+def _release(
+    records: Sequence[Mapping[str, Any]], values: Mapping[str, str], host: Platform, *, pinned: bool
+) -> Release | None:
     for record in records:
         if str(host) not in record["platforms"]:
             continue
@@ -144,7 +193,7 @@ def _release(records: list[Mapping[str, Any]], values: Mapping[str, str], host: 
         checksums, member = record.get("checksums"), record.get("member")
         return Release(
             url=url,
-            sha256=record.get("sha256", {}).get(str(host)),
+            sha256=record.get("sha256", {}).get(str(host)) if pinned else None,
             checksums=checksums and checksums.format_map({**values, "url": url}),
             member=member and member.format_map(values),
         )

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.toolchain.fetch import Fetcher, Unavailable
 from knavtool.cluster.toolchain.golang import Go
 from knavtool.cluster.toolchain.install import Installer
-from knavtool.cluster.toolchain.pins import Pins, Program, load_pins
-from knavtool.cluster.toolchain.sources import SourceFiles
+from knavtool.cluster.toolchain.pins import GoModule, Pins, Program, load_pins
+from knavtool.cluster.toolchain.sources import Asset, SourceFiles, Sources
 from knavtool.cluster.toolchain.store import Store, is_program, locked
 from knavtool.cluster.toolchain.versions import wrong_version
 from knavtool.errors import BinaryMissing, UsageError, blamed
+from knavtool.events import Steps, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from knavtool.events import Steps
 
 
 class Source(StrEnum):
@@ -64,8 +63,19 @@ def explicit_variable(name: str) -> str:
     return f"KNAVTOOL_{name.upper().replace('-', '_')}_BINARY"
 
 
+def _ways_to_name(name: str) -> str:
+    return f"{explicit_variable(name)} or `cluster up --binary {name}=PATH`"
+
+
+def _joined(pins: Mapping[str, Program], more: Mapping[str, Program]) -> Mapping[str, Program]:
+    if twice := sorted(pins.keys() & more.keys()):
+        hint = "give the program of the component another name"
+        raise UsageError(f"the toolchain has a program {', '.join(twice)} of its own", hint=hint)
+    return {**pins, **more}
+
+
 class Toolchain:
-    """Finds and installs the pinned programs.
+    """Finds and installs the pinned programs, and `programs` besides: those of components.
 
     `explicit` are paths the user gave, used as they are. `environment` is what programs and go are started with, and
     `search_path` is the PATH that is searched. A `mirror` stands for all release hosts. `offline` leaves out downloads
@@ -83,8 +93,10 @@ class Toolchain:
         offline: bool = False,
         sources: Iterable[Source] = ALL_SOURCES,
         pins: Pins | None = None,
+        programs: Mapping[str, Program] | None = None,
     ) -> None:
         self.pins = pins or load_pins()
+        self.programs = _joined(self.pins.programs, programs or {})
         self.store = Store(cache)
         self.explicit = dict(explicit or {})
         self._environment = dict(environment or {})
@@ -94,14 +106,16 @@ class Toolchain:
         fetcher = Fetcher(mirror=mirror)
         self.go = Go(environment=self._environment, search_path=search_path, offline=offline)
         self._installer = Installer(fetcher=fetcher, go=self.go, environment=self._environment)
-        self._files = SourceFiles(store=self.store, fetcher=fetcher, go=self.go, downloads=not offline)
+        self._files = SourceFiles(
+            store=self.store, fetcher=fetcher, go=self.go, kubectl=self._kubectl, downloads=not offline
+        )
 
     def program(self, name: str) -> Program:
         """The pin of a program; a wrong name is a usage error with the nearest right one."""
-        if (known := self.pins.programs.get(name)) is not None:
+        if (known := self.programs.get(name)) is not None:
             return known
-        near = difflib.get_close_matches(name, self.pins.programs, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.pins.programs)}"
+        near = difflib.get_close_matches(name, self.programs, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.programs)}"
         raise UsageError(f"no program {name!r} in the toolchain", hint=hint)
 
     async def ensure(self, names: Iterable[str], *, steps: Steps) -> dict[str, Path]:
@@ -131,9 +145,13 @@ class Toolchain:
         coming = next((source for source in self._installing() if self._could(source, program)), None)
         return Location(name=name, version=program.version, source=coming, note=note)
 
-    async def module_directory(self, module: str, version: str) -> Path:
+    async def module_directory(self, module: GoModule) -> Path:
         """The directory of a Go module's sources; no network is used if the module cache has it."""
-        return await self._files.module_directory(module, version)
+        return await self._files.module_directory(module)
+
+    async def manifests(self, sources: Sources, *, steps: Steps) -> tuple[Path, ...]:
+        """The files of a project that `sources` describe, kept in the cache; see `SourceFiles.manifests`."""
+        return await self._files.manifests(sources, steps=steps)
 
     async def source_file(
         self,
@@ -145,10 +163,16 @@ class Toolchain:
         version: str,
         path: str,
     ) -> Path:
-        """One file of a project, from its release (if a sum is known) or its Go module; see `SourceFiles.file`."""
-        return await self._files.file(
-            url=url, sha256=sha256, checksums=checksums, module=module, version=version, path=path
+        """One file of a project, from its release (if a sum is known) or its Go module."""
+        sources = Sources(
+            asset=Asset(url=url, sha256=sha256, checksums=checksums) if url else None,
+            module=GoModule(path=module, version=version),
+            paths=(path,),
         )
+        return (await self.manifests(sources, steps=Steps(ignore)))[0]
+
+    async def _kubectl(self, steps: Steps) -> Path:
+        return (await self.ensure(["kubectl"], steps=steps))["kubectl"]
 
     async def _ensure(self, program: Program, steps: Steps) -> Path:
         looked = await self._look(program)
@@ -156,6 +180,11 @@ class Toolchain:
             self._tell(f"skipped: {text}", steps)
         if looked.found is not None:
             return looked.found[1]
+        if not (program.check or program.release or program.build):
+            hint = f"get it yourself, and give its path with {_ways_to_name(program.name)}"
+            raise BinaryMissing(
+                program.title, [(Source.EXPLICIT, "no path given, and no other source known")], hint=hint
+            )
         target = self.store.program(program)
         waiting = f"waiting for another knavtool that installs {program.title}"
         async with locked(target, waiting=lambda: steps.note(waiting)):
@@ -172,6 +201,8 @@ class Toolchain:
                     reasons[source] = str(reason)
                     self._tell(f"no {source}: {reason}", steps)
         hint = f"put it on PATH, or set {explicit_variable(program.name)} to its path"
+        if program.check is None:
+            hint = f"give its path with {_ways_to_name(program.name)}"
         tried = [(str(source), reasons[source]) for source in Source if source in reasons]
         raise BinaryMissing(program.title, tried, hint=hint)
 
@@ -201,14 +232,16 @@ class Toolchain:
         if (given := self.explicit.get(program.name)) is not None:
             if not is_program(given):
                 message = f"{program.name}: {given} is not an executable file"
-                hint = f"{explicit_variable(program.name)}, or --binary of `cluster up`, names the program itself"
+                hint = f"{_ways_to_name(program.name)} names the program itself"
                 raise UsageError(message, hint=hint)
             return _Looked((Source.EXPLICIT, given))
         reasons: dict[Source, str] = {}
         skipped: list[str] = []
-        if Source.PATH in self._sources:
+        if program.check is None:
+            reasons[Source.PATH] = "not searched, because nothing tells the version of what is there"
+        elif Source.PATH in self._sources:
             for candidate in self._on_path(program.name):
-                problem = await wrong_version(program, candidate, environment=self._environment)
+                problem = await wrong_version(program, program.check, candidate, environment=self._environment)
                 if problem is None:
                     return _Looked((Source.PATH, candidate), skipped=tuple(skipped))
                 skipped.append(problem)

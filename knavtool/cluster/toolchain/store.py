@@ -1,6 +1,7 @@
 """The cache directory: where finished programs lie, one lock per program, and writes that appear whole or not at all.
 
-Layout: `toolchain/NAME/VERSION/OS-ARCH/NAME` for programs and `sources/MODULE@VERSION/PATH` for single source files.
+Layout: `toolchain/NAME/VERSION/OS-ARCH/NAME` for programs, `sources/MODULE@VERSION/PATH` for files of Go modules,
+`assets/HOST/PATH` for files of releases and `local/DIGEST` for what is made of a directory of the user.
 Beside a finished file there may be its lock, a `.part` (an unfinished download) and `.build` (a build in progress).
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from knavtool.cluster.toolchain.threads import Leave, in_thread
 from knavtool.errors import EngineError
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from knavtool.cluster.toolchain.pins import Program
+    from knavtool.cluster.toolchain.pins import GoModule, Program
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -40,9 +43,22 @@ class Store:
         folder = self.root / "toolchain" / program.name / program.version / program.platform.directory
         return folder / program.name
 
-    def source(self, module: str, version: str, path: str) -> Path:
-        """Where a source file of a Go module lies once it is fetched."""
-        return self.root / "sources" / f"{module}@{version}" / path
+    def module(self, module: GoModule) -> Path:
+        """What stands for all files of a Go module: they share one lock."""
+        return self.root / "sources" / str(module) / "files"
+
+    def source(self, module: GoModule, path: str) -> Path:
+        """Where a file or directory of a Go module lies once it is fetched."""
+        return self.root / "sources" / str(module) / path
+
+    def asset(self, url: str) -> Path:
+        """Where a file of a release lies once it is fetched."""
+        parts = urlsplit(url)
+        return self.root / "assets" / parts.netloc / parts.path.lstrip("/")
+
+    def local(self, directory: Path) -> Path:
+        """Where things lie that are made of a directory of the user."""
+        return self.root / "local" / hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16]
 
 
 def is_program(path: Path) -> bool:

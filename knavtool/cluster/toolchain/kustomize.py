@@ -1,0 +1,30 @@
+"""What a directory with a kustomization stands for, by the kustomize that is built into kubectl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knavtool.cluster.toolchain.fetch import Unavailable
+from knavtool.cluster.toolchain.processes import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The sources are verified, so nothing they refer to may come from elsewhere: kustomize would run git, or ask by HTTP.
+_WITHOUT_NETWORK = {
+    "PATH": "",
+    "HTTP_PROXY": "http://127.0.0.1:1",
+    "HTTPS_PROXY": "http://127.0.0.1:1",
+    "KUBECTL_KUBERC": "false",
+}
+
+
+async def kustomize(kubectl: Path, directory: Path) -> str:
+    """The manifests as YAML; raises Unavailable with kustomize's complaint."""
+    if not directory.is_dir():
+        raise Unavailable(f"{directory} does not exist")
+    finished = await run([str(kubectl), "kustomize", str(directory)], environment=_WITHOUT_NETWORK)
+    if finished.code != 0:
+        complaint = finished.stderr.strip() or "it said nothing"
+        raise Unavailable(f"kubectl kustomize failed (exit code {finished.code}): {complaint}")
+    return finished.stdout
