@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import record
-from knavtool.cluster.engines.local.plan import MONITORING, server_url
+from knavtool.cluster.components.catalogue import Catalogue
+from knavtool.cluster.engines.local.plan import server_url
 from knavtool.cluster.layout import cluster_files, cluster_names
 from knavtool.cluster.ports import LOOPBACK
 from knavtool.errors import EngineError, NotFound
@@ -15,10 +16,9 @@ from knavtool.kube.prometheus import open_prometheus, proxied_prometheus
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from knavtool.cluster.record import Record
     from knavtool.kube.client import Client
     from knavtool.kube.prometheus import Prometheus
-
-_PORT = f"{MONITORING}/http"
 
 
 @asynccontextmanager
@@ -51,6 +51,13 @@ def local_address(server: str, environment: Mapping[str, str]) -> str | None:
             known = record.load(cluster_files(name, environment))
         except EngineError:
             continue  # another cluster's record; `cluster status` complains about it
-        if known is not None and known.created and MONITORING in known.components and server_url(known) == server:
-            return f"http://{LOOPBACK}:{known.ports[_PORT]}"
+        if known is not None and known.created and server_url(known) == server:
+            return _monitoring_address(known, environment)
+    return None
+
+
+def _monitoring_address(known: Record, environment: Mapping[str, str]) -> str | None:
+    for one in Catalogue.load(environment).with_role("monitoring"):
+        if one.name in known.components and one.processes:
+            return f"http://{LOOPBACK}:{known.ports[one.processes[0].uses[0]]}"
     return None

@@ -23,7 +23,9 @@ def render_component(files: Sequence[Path]) -> ManifestSet:
     return ManifestSet.ordered([manifest for file in files for manifest in _objects(file, _text(file))])
 
 
-def overridden(manifests: ManifestSet, overrides: Sequence[Path], values: Mapping[str, str] | None = None) -> ManifestSet:
+def overridden(
+    manifests: ManifestSet, overrides: Sequence[Path], values: Mapping[str, str] | None = None
+) -> ManifestSet:
     """The manifests, with an object of an override in the place of the one of the same kind and name, or added.
 
     With `values`, each `${name}` in an override is replaced first.
@@ -61,12 +63,11 @@ def _with_images(manifest: Manifest, images: Mapping[str, str]) -> Manifest:
     pod = template.get("spec") if isinstance(template, dict) else None
     if not isinstance(pod, dict):
         return manifest
-    changed = {
-        part: [{**one, "image": _image(one["image"], images)} if "image" in one else one for one in pod[part]]
-        for part in ("initContainers", "containers")
-        if part in pod
-    }
-    return {**manifest, "spec": {**spec, "template": {**template, "spec": {**pod, **changed}}}}
+    changed = dict(pod)
+    for part in ("initContainers", "containers"):
+        if part in pod:
+            changed[part] = [{**one, "image": _image(one["image"], images)} if "image" in one else one for one in pod[part]]
+    return {**manifest, "spec": {**manifest["spec"], "template": {**manifest["spec"]["template"], "spec": changed}}}
 
 
 def _image(image: str, images: Mapping[str, str]) -> str:

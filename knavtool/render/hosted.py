@@ -82,9 +82,7 @@ def render_hosted(
     return HostedObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
 
 
-def _kept_webhooks(
-    manifest: Manifest, server: WebhookServer | None, keep: Collection[str] | None
-) -> Manifest | None:
+def _kept_webhooks(manifest: Manifest, server: WebhookServer | None, keep: Collection[str] | None) -> Manifest | None:
     chosen = [copy.deepcopy(hook) for hook in manifest["webhooks"] if keep is None or hook["name"] in keep]
     for hook in chosen:
         hook["clientConfig"] = _leading_to(hook["clientConfig"], server, manifest)

@@ -14,6 +14,8 @@ from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from knavtool.cluster.layout import ClusterFiles
 
 
@@ -24,14 +26,15 @@ def status(
     """List the processes of a cluster and whether they work; exit code 4 if one does not."""
     from knavtool.cluster.layout import cluster_files
 
-    files = cluster_files(name, options.target(context, None, None).environment)
-    if not run_async(_status(files, output)):
+    environment = options.target(context, None, None).environment
+    if not run_async(_status(cluster_files(name, environment), environment, output)):
         raise typer.Exit(int(ExitCode.ENGINE_FAILED))
 
 
-async def _status(files: ClusterFiles, output: options.Output) -> bool:
+async def _status(files: ClusterFiles, environment: Mapping[str, str], output: options.Output) -> bool:
+    from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.cluster.engines.local.status import status as look
 
-    rows = await look(files)
+    rows = await look(files, Catalogue.load(environment))
     print_rows(rows, output)
     return all(row.state == "healthy" for row in rows)

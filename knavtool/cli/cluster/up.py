@@ -30,6 +30,24 @@ def up(
     engine: Annotated[  # noqa: ARG001 - there is one so far
         Engine, typer.Option("--engine", envvar="KNAVTOOL_ENGINE", help="Where the control plane comes from.")
     ] = Engine.LOCAL,
+    with_: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--with",
+            envvar="KNAVTOOL_WITH",
+            metavar="NAME[=VERSION],...",
+            help="Components of the catalogue to add: `knavtool components list` shows them.",
+        ),
+    ] = None,
+    without: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--without",
+            envvar="KNAVTOOL_WITHOUT",
+            metavar="NAME,...",
+            help="Components of the cluster to remove, with their kinds and all objects of these.",
+        ),
+    ] = None,
     prometheus: Annotated[
         bool,
         typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus beside it."),
@@ -84,10 +102,11 @@ def up(
     ] = False,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Start a control plane with KWOK and Prometheus on 127.0.0.1; run again, repair what died.
+    """Start a control plane with KWOK, Prometheus and chosen components on 127.0.0.1; run again, repair and add.
 
     The context knavtool-NAME is added to the kubeconfig and made current.
     """
+    from knavtool.cluster.components.catalogue import parse_wanted
     from knavtool.cluster.engines.local.plan import Wanted
     from knavtool.cluster.engines.local.settings import chosen
     from knavtool.cluster.kubeconfig import chosen_file
@@ -99,6 +118,8 @@ def up(
     chosen(tuning or "all")
     wanted = Wanted(
         kubeconfig=chosen_file(target.kubeconfig, target.environment),
+        components=parse_wanted(with_ or ()),
+        without=tuple(parse_wanted(without or ())),
         feature_gates=feature_gates,
         runtime_config=runtime_config,
         api_server_port=port,
@@ -116,13 +137,16 @@ async def _up(
     """plan > programs > control plane > stages, components > context."""
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.cluster.engines.local.plan import describe, make_plan
     from knavtool.cluster.engines.local.up import up as start
 
-    toolchain = toolchain_from_environment(target.environment, binaries=binaries)
-    plan = make_plan(files, wanted)
+    catalogue = Catalogue.load(target.environment)
+    plan = make_plan(files, wanted, catalogue)
+    programs = catalogue.programs(plan.components)
+    toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)
     if dry_run or plan.nothing:
-        versions = {name: program.version for name, program in toolchain.pins.programs.items()}
+        versions = {name: program.version for name, program in toolchain.programs.items()}
         print("\n".join(describe(files, wanted, plan, versions)))
         return
     with progress(target.settings) as steps, steps.step("cluster", f"cluster {files.name}") as step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Optional
 
 import typer
@@ -17,7 +18,16 @@ def install(
     context: typer.Context,
     names: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Argument(metavar="NAME", help="Programs; all if none is named."),
+        typer.Argument(metavar="NAME", help="Programs; those of a cluster if none is named."),
+    ] = None,
+    with_: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--with",
+            envvar="KNAVTOOL_WITH",
+            metavar="NAME[=VERSION],...",
+            help="The programs of these components too.",
+        ),
     ] = None,
     source: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
@@ -44,12 +54,13 @@ def install(
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:
     """Make sure the programs are on this machine: found on PATH or in the cache, downloaded, or built from source."""
-    run_async(_install(options.settings(context), names, source, mirror, offline, output))
+    run_async(_install(options.settings(context), names, with_, source, mirror, offline, output))
 
 
 async def _install(
     settings: options.Globals,
     names: list[str] | None,
+    with_: list[str] | None,
     source: list[str] | None,
     mirror: str | None,
     offline: bool,
@@ -58,9 +69,14 @@ async def _install(
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.toolchain.rows import rows
+    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
 
-    toolchain = toolchain_from_environment(mirror=mirror, offline=offline, sources=source)
-    chosen = names or list(toolchain.pins.programs)
+    catalogue = Catalogue.load(os.environ)
+    components = catalogue.ordered(parse_wanted(with_ or ()))
+    programs = catalogue.programs(components)
+    toolchain = toolchain_from_environment(mirror=mirror, offline=offline, sources=source, programs=programs)
+    needed = [process.program for one in components for process in one.processes]
+    chosen = list(dict.fromkeys([*(names or toolchain.pins.programs), *needed]))
     with progress(settings) as steps:
         await toolchain.ensure(chosen, steps=steps)
     print_rows(await rows(toolchain, chosen), output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from knavtool.cli import options
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
@@ -17,6 +19,7 @@ def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
 async def _list(output: options.Output) -> None:
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.toolchain.rows import rows
+    from knavtool.cluster.components.catalogue import Catalogue
 
-    toolchain = toolchain_from_environment()
+    toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
     print_rows(await rows(toolchain, list(toolchain.programs)), output)

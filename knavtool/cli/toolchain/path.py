@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -18,9 +19,11 @@ def path(name: Annotated[str, typer.Argument(help="A program of the toolchain.")
 
 async def _path(name: str) -> str:
     from knavtool.cli.programs import toolchain_from_environment
+    from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.errors import EngineError
 
-    location = await toolchain_from_environment().locate(name)
+    toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
+    location = await toolchain.locate(name)
     if location.path is None:
         hint = f"`knavtool toolchain install {name}` installs it"
         raise EngineError(f"{name} {location.version} is not on this machine", hint=hint)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.cluster.components.records import Component, read
 from knavtool.cluster.layout import xdg_directory
+from knavtool.cluster.toolchain.pins import read_programs
 from knavtool.errors import InvalidDocument, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from knavtool.cluster.toolchain.pins import Program
 
 SHIPPED = Path(__file__).resolve().parents[2] / "catalogue"
 
@@ -52,6 +55,19 @@ class Catalogue:
         """The components that can play a role."""
         return [one for one in self.all() if one.role == role]
 
+    def programs(self, chosen: Iterable[Component] | None = None) -> dict[str, Program]:
+        """The programs of all components; those of the chosen ones at their versions."""
+        versions = {one.name: one.version for one in chosen or ()}
+        found: dict[str, Program] = {}
+        for name in self.files:
+            own = self.component(name)
+            found |= read_programs(
+                {program: _with_module(record, own) for program, record in own.programs.items()},
+                version=own.version,
+                instead=versions.get(name),
+            )
+        return found
+
     def ordered(self, wanted: Mapping[str, str]) -> tuple[Component, ...]:
         """The wanted components (versions by name, "" for the record's) and what they need, each after what it needs.
 
@@ -80,6 +96,13 @@ def parse_wanted(texts: Iterable[str]) -> dict[str, str]:
     return wanted
 
 
+def _with_module(record: Mapping[str, Any], one: Component) -> Mapping[str, Any]:
+    """A record of a program, whose build knows the module of its component."""
+    if "build" not in record or one.source is None:
+        return record
+    return {**record, "build": {"module": one.source.module, "sum": one.source.sum, **record["build"]}}
+
+
 def _place(name: str, found: Mapping[str, Component], placed: dict[str, Component], path: tuple[str, ...]) -> None:
     if name in placed:
         return
@@ -101,7 +124,7 @@ def _document(file: Path) -> Mapping[str, Any]:
     if file.parent == SHIPPED:
         import yaml
 
-        shipped: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+        shipped: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return shipped
     from knavtool.documents.schema import violations
     from knavtool.documents.yaml import load

@@ -1,11 +1,10 @@
-"""The process face of a component: processes of the local engine, with their directory, ports, certificates and logs."""
+"""The process face of a component: processes of the local engine, with a directory, ports, certificates and logs."""
 
 from __future__ import annotations
 
 import base64
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from knavtool.render.hosted import WebhookServer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
     from knavtool.cluster.components.records import Component, Hosted, Kind
     from knavtool.cluster.layout import ClusterFiles

@@ -39,7 +39,9 @@ async def project_objects(component: Component, objects: Objects, toolchain: Too
     return with_images(parsed, objects.images)
 
 
-def with_overrides(manifests: ManifestSet, names: tuple[str, ...], values: Mapping[str, str] | None = None) -> ManifestSet:
+def with_overrides(
+    manifests: ManifestSet, names: tuple[str, ...], values: Mapping[str, str] | None = None
+) -> ManifestSet:
     """The objects with ours, from files below charts/overrides, in the place of those of the same kind and name."""
     return overridden(manifests, [resources.override(name) for name in names], values)
 
@@ -50,8 +52,9 @@ def _sources(component: Component, objects: Objects) -> Iterator[Sources]:
         return
     version = "v" + component.version.removeprefix("v")
     module = GoModule(path=source.module, version=version, sum=source.sum)
-    release = objects.release
-    asset = release and Asset(url=release.url, sha256=release.sha256, checksums=release.checksums)
+    asset = None
+    if (release := objects.release) is not None:
+        asset = Asset(url=release.url, sha256=release.sha256, checksums=release.checksums)
     if asset is not None or objects.kustomization is not None:
         yield Sources(asset=asset, module=module, kustomization=objects.kustomization)
         return

@@ -184,7 +184,7 @@ class Component:
 
 
 def read(record: Mapping[str, Any], version: str = "") -> Component:
-    """A component from a record that fits the schema; with another `version` than the record's, its sums do not count."""
+    """A component from a record that fits the schema; at another `version` than the record's its sums do not count."""
     own = not version or version == record["version"]
     text = _Text(version or record["version"])
     faces = record["faces"]

@@ -17,9 +17,9 @@ from knavtool.cluster.toolchain.processes import run
 from knavtool.cluster.toolchain.store import disk_full, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from knavtool.cluster.toolchain.pins import Program
+    from knavtool.cluster.toolchain.pins import Program, Replacement
 
 _PACKAGE = re.compile(r"[\w.~/-]+")
 _TAIL = 5
@@ -70,6 +70,8 @@ class Go:
         command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {recipe.ldflags}"]
         if recipe.tags:
             command += ["-tags", ",".join(recipe.tags)]
+        if recipe.replace:
+            command += ["-overlay", str(_overlay(recipe.replace, directory, workspace))]
         command += ["-o", str(output), recipe.package]
         talk = _Talk(recipe.package, progress)
         finished = await run(
@@ -141,6 +143,25 @@ def _directory(path: Path) -> Path:
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _overlay(replacements: Sequence[Replacement], sources: Path, workspace: Path) -> Path:
+    """A file that makes go read our copies of the changed source files instead of the module's."""
+    texts: dict[Path, str] = {}
+    for one in replacements:
+        file = sources / one.file
+        text = texts.get(file) or file.read_text(encoding="utf-8")
+        if one.old not in text:
+            raise Unavailable(f"{one.file} has no {one.old!r} that could be replaced")
+        texts[file] = text.replace(one.old, one.new)
+    with writing(workspace):
+        copies = {}
+        for number, (file, text) in enumerate(texts.items()):
+            copies[str(file)] = str(workspace / f"{number}.go")
+            (workspace / f"{number}.go").write_text(text, encoding="utf-8")
+        overlay = workspace / "overlay.json"
+        overlay.write_text(json.dumps({"Replace": copies}), encoding="utf-8")
+    return overlay
 
 
 def _copy_module(source: Path, workspace: Path) -> Path:

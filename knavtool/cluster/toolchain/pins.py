@@ -75,6 +75,15 @@ class GoModule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """Text in a source file of a module that is replaced for the build."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """How `go build` makes a program: in the sources of a published module, or in one of our wrapper modules.
 
@@ -85,6 +94,7 @@ class Build:
     package: str
     ldflags: str = ""
     tags: tuple[str, ...] = ()
+    replace: tuple[Replacement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +190,7 @@ def _build(record: Mapping[str, Any], values: Mapping[str, str], *, pinned: bool
         package=record["package"],
         ldflags=str(record.get("ldflags", "")).format_map(values),
         tags=tuple(record.get("tags", ())),
+        replace=tuple(Replacement(**one) for one in record.get("replace", ())),
     )
 
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from knavtool.cluster.layout import ClusterFiles
     from knavtool.cluster.record import Record
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What the user asked for; None means no preference. `api_server_port` 0 is a free one.
 
-    `components` are versions by name, "" for that of the record; those of an earlier call stay unless they are `without`.
+    `components` are versions by name, "" for that of the record; those of earlier calls stay unless `without`.
     """
 
     kubeconfig: Path
@@ -117,7 +118,9 @@ def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) 
     components = catalogue.ordered(names)
     for one in components:
         if not one.local:
-            message = f"{one.name} cannot run beside a local cluster: its record has no process, manifest or control plane"
+            message = (
+                f"{one.name} cannot run beside a local cluster: its record has no process, manifest or control plane"
+            )
             raise UsageError(message, hint="`--engine existing` installs it in a cluster that runs containers")
         if one.name in wanted.without:
             needing = ", ".join(other.name for other in components if one.name in other.needs)
