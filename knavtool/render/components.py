@@ -66,7 +66,9 @@ def _with_images(manifest: Manifest, images: Mapping[str, str]) -> Manifest:
     changed = dict(pod)
     for part in ("initContainers", "containers"):
         if part in pod:
-            changed[part] = [{**one, "image": _image(one["image"], images)} if "image" in one else one for one in pod[part]]
+            changed[part] = [
+                {**one, "image": _image(one["image"], images)} if "image" in one else one for one in pod[part]
+            ]
     return {**manifest, "spec": {**manifest["spec"], "template": {**manifest["spec"]["template"], "spec": changed}}}
 
 
