@@ -1,4 +1,4 @@
-"""What a component has in the cluster: objects that are created and removed, and what a dead process of it left there."""
+"""What a component has in the cluster: objects that are created and removed, and what a dead process left there."""
 
 from __future__ import annotations
 

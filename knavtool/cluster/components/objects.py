@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -19,6 +18,7 @@ from knavtool.render.manifests import ManifestSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from knavtool.cluster.components.records import Component, Objects
     from knavtool.cluster.toolchain.resolve import Toolchain

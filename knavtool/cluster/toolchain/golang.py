@@ -64,14 +64,14 @@ class Go:
             progress(0, f"sources of {recipe.module}")
             # Nothing is written there, which would not be possible either: all that a build makes goes elsewhere.
             directory = await self.module_directory(recipe.module, workspace=workspace)
+            if recipe.replace:
+                directory = _changed(directory, recipe.replace, workspace)
         else:
             directory = _copy_module(recipe.module, workspace)
         output = workspace / program.name
         command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {recipe.ldflags}"]
         if recipe.tags:
             command += ["-tags", ",".join(recipe.tags)]
-        if recipe.replace:
-            command += ["-overlay", str(_overlay(recipe.replace, directory, workspace))]
         command += ["-o", str(output), recipe.package]
         talk = _Talk(recipe.package, progress)
         finished = await run(
@@ -145,23 +145,18 @@ def _directory(path: Path) -> Path:
     return path
 
 
-def _overlay(replacements: Sequence[Replacement], sources: Path, workspace: Path) -> Path:
-    """A file that makes go read our copies of the changed source files instead of the module's."""
-    texts: dict[Path, str] = {}
-    for one in replacements:
-        file = sources / one.file
-        text = texts.get(file) or file.read_text(encoding="utf-8")
-        if one.old not in text:
-            raise Unavailable(f"{one.file} has no {one.old!r} that could be replaced")
-        texts[file] = text.replace(one.old, one.new)
-    with writing(workspace):
-        copies = {}
-        for number, (file, text) in enumerate(texts.items()):
-            copies[str(file)] = str(workspace / f"{number}.go")
-            (workspace / f"{number}.go").write_text(text, encoding="utf-8")
-        overlay = workspace / "overlay.json"
-        overlay.write_text(json.dumps({"Replace": copies}), encoding="utf-8")
-    return overlay
+def _changed(sources: Path, replacements: Sequence[Replacement], workspace: Path) -> Path:
+    """A copy of a module's sources with some text replaced."""
+    copy = workspace / "changed"
+    with writing(copy):
+        shutil.copytree(sources, copy, copy_function=shutil.copyfile)
+        for one in replacements:
+            file = copy / one.file
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+            if one.old not in text:
+                raise Unavailable(f"{one.file} has no {one.old!r} that could be replaced")
+            file.write_text(text.replace(one.old, one.new), encoding="utf-8")
+    return copy
 
 
 def _copy_module(source: Path, workspace: Path) -> Path:
