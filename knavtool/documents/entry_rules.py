@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knavtool.documents.complaints import nearest
+from knavtool.documents.devices import device_faults
 from knavtool.documents.quantity import parse
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def entry_faults(place: Location, entry: NodeEntry, presets: Sequence[str]) -> I
         yield (*place, "type"), message
     yield from _key_faults(place, entry)
     yield from _resource_faults(place, entry)
+    if entry.devices is not None:
+        yield from device_faults((*place, "resources", "dra"), entry.devices, entry.resources)
     if sum(len(key.encode()) + len(value.encode()) for key, value in entry.annotations.items()) > _LARGEST_ANNOTATIONS:
         yield (*place, "annotations"), f"together larger than {_LARGEST_ANNOTATIONS // 1024} KiB"
     for name, keys in (

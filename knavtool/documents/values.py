@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from knavtool import resources
+from knavtool.documents.devices import Devices, class_faults
 from knavtool.documents.entry_rules import entry_faults, name_faults
 from knavtool.documents.places import path_text
 from knavtool.documents.scalars import text
@@ -35,6 +36,7 @@ class NodeEntry:
     annotations: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
+    devices: Devices | None = None
     conditions: tuple[Mapping[str, str], ...] = ()
     taints: tuple[Mapping[str, str], ...] = ()
 
@@ -48,6 +50,8 @@ class NodeEntry:
         given: dict[str, Any] = {"type": self.type, "count": self.count, "namePrefix": self.name_prefix}
         for name in ("annotations", "labels", "resources"):
             given[name] = dict(getattr(self, name))
+        if self.devices is not None:
+            given["resources"]["dra"] = self.devices.values()
         for name in ("conditions", "taints"):
             given[name] = [dict(item) for item in getattr(self, name)]
         return {name: value for name, value in given.items() if value or name == "count"}
@@ -95,10 +99,9 @@ def parse_entries(
         if not any(_within(inner, path_text(place)) for inner in complained):
             places.append(place)
             entries.append(_entry(item))
-    faults = [
-        fault for place, entry in zip(places, entries, strict=True) for fault in entry_faults(place, entry, presets())
-    ]
-    faults += name_faults(list(zip(places, entries, strict=True)))
+    placed = list(zip(places, entries, strict=True))
+    faults = [fault for place, entry in placed for fault in entry_faults(place, entry, presets())]
+    faults += [*name_faults(placed), *class_faults(placed)]
     return entries, [document.violation(place, message) for place, message in faults]
 
 
@@ -134,13 +137,16 @@ def _within(path: str, place: str) -> bool:
 
 
 def _entry(item: Mapping[str, Any]) -> NodeEntry:
+    resources = dict(item.get("resources", {}))
+    devices = resources.pop("dra", None)
     return NodeEntry(
         type=item["type"],
         count=item["count"],
         name_prefix=item.get("namePrefix", ""),
         annotations=item.get("annotations", {}),
         labels=item.get("labels", {}),
-        resources=item.get("resources", {}),
+        resources=resources,
+        devices=Devices.parse(devices) if devices is not None else None,
         conditions=tuple(
             {**given, "status": text(given["status"]).capitalize()} for given in item.get("conditions", ())
         ),

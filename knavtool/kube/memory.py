@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 _WITH_STATUS = {"Node", "Pod", "Job", "Deployment", "Namespace"}
 _STATUS_SET_ON_CREATE = {"Node"}
-_WITHOUT_STATUS = {"ConfigMap", "Event", "Lease", "PriorityClass", "Secret", "ServiceAccount"}
+_WITHOUT_STATUS = {
+    *("ConfigMap", "DeviceClass", "Event", "Lease", "PriorityClass", "ResourceSlice", "Secret", "ServiceAccount"),
+}
 
 
 class Memory:

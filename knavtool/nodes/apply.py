@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.nodes.compare import compare
+from knavtool.nodes.device_writing import write_devices
 from knavtool.nodes.leases import until_collected
 from knavtool.nodes.readiness import wait_ready
 from knavtool.nodes.writing import Writer
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """How many nodes `apply_nodes` created, changed, left alone and removed."""
+    """How many nodes `apply_nodes` created, changed, left alone and removed; `devices` says it of their devices."""
 
     created: int
     changed: int
     unchanged: int
     removed: int
+    devices: str = ""
 
     def __str__(self) -> str:
-        return f"{self.created} created, {self.changed} changed, {self.unchanged} unchanged, {self.removed} removed"
+        nodes = f"{self.created} created, {self.changed} changed, {self.unchanged} unchanged, {self.removed} removed"
+        return f"{nodes}; devices of nodes: {self.devices}" if self.devices else nodes
 
 
 async def apply_nodes(
@@ -43,13 +46,15 @@ async def apply_nodes(
 ) -> Summary:
     """Create, change and (with `prune`) remove nodes until the cluster's virtual nodes are the rendered ones.
 
+    Their devices follow them, because slices name the uid of their node.
     Nodes are created by POST, which the server does at twice the rate of an apply, and changed by a minimal patch.
     `created` is called with each name before its node is created. After the writes it waits up to `timeout`
     seconds until the written nodes are Ready; None means for ever. A cancelled call leaves whole nodes only, and a note
     that says how many.
     """
     with steps.step("nodes", "compare", f"{len(nodes)} wanted") as step:
-        desired, difference, taken = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)
+        comparison = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)
+        difference, devices = comparison.nodes, comparison.devices
         step.message = "; ".join(
             f"{count} to {verb}"
             for verb, count in (
@@ -64,13 +69,21 @@ async def apply_nodes(
         changed=len(difference.changed),
         unchanged=difference.unchanged,
         removed=len(difference.removed),
+        devices=str(devices) if devices.concerns else "",
     )
+    uids = dict(comparison.uids)
     if difference.created:
         await until_collected(gateway, difference.created, steps=steps)
     if total := summary.created + summary.changed + summary.removed:
         with steps.step("nodes", "write", f"{total} nodes") as step:
-            await Writer(gateway, desired, difference, taken, step=step, created=created).run()
+            writer = Writer(gateway, comparison, step=step, created=created)
+            await writer.run()
+            uids |= writer.uids
             step.message = str(summary)
+    if devices.writes:
+        with steps.step("nodes", "devices") as step:
+            await write_devices(gateway, devices, uids, step=step)
+            step.message = summary.devices
     written = {*difference.created, *(item.name for item in difference.changed)}
     if written:
         with steps.step("nodes", "ready", f"{len(written)} nodes") as step:

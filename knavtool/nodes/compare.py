@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from knavtool.errors import Conflict
 from knavtool.kube.resource import NODES
 from knavtool.nodes.desired import by_name, prepare
+from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.diff import Change, change
 from knavtool.nodes.ownership import VIRTUAL, Owner, owner_of
+from knavtool.nodes.runs import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from knavtool.kube.gateway import Gateway
     from knavtool.nodes.desired import Desired
+    from knavtool.nodes.devices import DeviceDifference
     from knavtool.render.nodes import NodeSet
 
 
@@ -30,27 +33,44 @@ class Difference:
 
     def lines(self) -> Iterator[str]:
         """The difference for people; nodes with the same change share a line."""
-        for run in _runs(self.created):
+        for run in runs(self.created):
             yield f"+ {run}"
         grouped: dict[tuple[str, ...], list[str]] = {}
         for item in self.changed:
             grouped.setdefault(item.lines, []).append(item.name)
         for lines, names in grouped.items():
-            for run in _runs(tuple(names)):
+            for run in runs(names):
                 yield f"~ {run}"
             for line in lines:
                 yield f"    {line}"
-        for run in _runs(tuple(self.removed)):
+        for run in runs(self.removed):
             yield f"- {run}"
 
 
-async def compare(
-    gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_ownership: bool = False
-) -> tuple[dict[str, Desired], Difference, dict[str, Owner]]:
-    """Read the cluster's virtual nodes in pages and keep only what differs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is wanted and what differs.
 
-    Returns the desired nodes by name, the difference, and the nodes that would be taken with their owners.
-    Raises Conflict if a wanted node belongs to somebody else and `take_ownership` is not given.
+    `desired` are the wanted nodes by name, `taken` those that would be taken from others, with these owners, and `uids`
+    those of all virtual nodes there are.
+    """
+
+    desired: Mapping[str, Desired]
+    nodes: Difference
+    devices: DeviceDifference
+    taken: Mapping[str, Owner]
+    uids: Mapping[str, str]
+
+    def lines(self) -> Iterator[str]:
+        """The difference for people."""
+        yield from self.nodes.lines()
+        yield from self.devices.lines()
+
+
+async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_ownership: bool = False) -> Comparison:
+    """Read the cluster's virtual nodes and their devices in pages and keep only what differs.
+
+    Raises Conflict if a wanted node or slice belongs to somebody else and `take_ownership` is not given.
     """
     desired = dict(by_name(prepare(nodes)))
     missing = dict.fromkeys(desired)
@@ -59,12 +79,14 @@ async def compare(
     taken: dict[str, Owner] = {}
     conflicts: dict[str, Owner] = {}
     others: dict[str, tuple[str, Owner]] = {}
+    uids: dict[str, str] = {}
     async for page in gateway.pages(NODES, label_selector=VIRTUAL):
         for node in page:
             name = node["metadata"]["name"]
             owner = owner_of(node)
+            uids[name] = node["metadata"]["uid"]
             if name not in desired:
-                others[name] = (node["metadata"]["uid"], owner)
+                others[name] = (uids[name], owner)
                 continue
             missing.pop(name, None)
             if not owner.ours and not take_ownership:
@@ -76,12 +98,20 @@ async def compare(
                 changed.append(needed)
     if conflicts:
         raise _owned_by_others(conflicts)
+    releases = {owner for owner in taken.values() if owner.release}
     if prune:
-        releases = {owner for owner in taken.values() if owner.release}
         removed = {name: uid for name, (uid, owner) in others.items() if owner.ours or owner in releases}
     unchanged = len(desired) - len(missing) - len(changed)
-    difference = Difference(created=tuple(missing), changed=tuple(changed), unchanged=unchanged, removed=removed)
-    return desired, difference, taken
+    devices = await compare_devices(
+        gateway, nodes, uids=uids, prune=prune, take_ownership=take_ownership, releases=releases
+    )
+    return Comparison(
+        desired=desired,
+        nodes=Difference(created=tuple(missing), changed=tuple(changed), unchanged=unchanged, removed=removed),
+        devices=devices,
+        taken=taken,
+        uids=uids,
+    )
 
 
 def _owned_by_others(conflicts: Mapping[str, Owner]) -> Conflict:
@@ -93,12 +123,3 @@ def _owned_by_others(conflicts: Mapping[str, Owner]) -> Conflict:
         hint="--take-ownership moves the nodes to knavtool"
         + ("" if not owner.release else f", or `helm uninstall {owner.release} -n {owner.namespace}` removes them"),
     )
-
-
-def _runs(names: tuple[str, ...]) -> Iterator[str]:
-    """`a-0 … a-9 (10 nodes)` for names that share a prefix."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(name.rpartition("-")[0], []).append(name)
-    for group in groups.values():
-        yield group[0] if len(group) == 1 else f"{group[0]} … {group[-1]} ({len(group)} nodes)"

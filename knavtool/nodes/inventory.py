@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
+from knavtool.nodes.device_writing import write_devices
+from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.ownership import SELECTOR
 from knavtool.nodes.readiness import is_ready
 from knavtool.nodes.writing import summed
+from knavtool.render.nodes import NodeSet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -50,14 +53,21 @@ async def our_names(gateway: Gateway) -> list[str]:
 async def delete_nodes(gateway: Gateway, names: Iterable[str], *, steps: Steps) -> int:
     """Delete nodes of ours; names that do not exist or belong to somebody else are left alone.
 
-    Returns how many were deleted.
+    Their devices go before them, so that a node that comes back under the same name meets none of them; so do devices
+    of ours whose node is gone. Returns how many nodes were deleted.
     """
     wanted = set(names)
     uids: dict[str, str] = {}
+    staying: dict[str, str] = {}
     async for page in gateway.pages(NODES, label_selector=SELECTOR, metadata_only=True):
         for node in page:
-            if node["metadata"]["name"] in wanted:
-                uids[node["metadata"]["name"]] = node["metadata"]["uid"]
+            name = node["metadata"]["name"]
+            (uids if name in wanted else staying)[name] = node["metadata"]["uid"]
+    devices = await compare_devices(gateway, NodeSet(batches=()), uids=staying, prune=False)
+    if devices.writes:
+        with steps.step("nodes", "delete devices") as step:
+            await write_devices(gateway, devices, staying, step=step)
+            step.message = str(devices)
     if not uids:
         return 0
     deleted = 0

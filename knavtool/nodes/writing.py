@@ -12,12 +12,13 @@ from knavtool.nodes.diff import change
 from knavtool.nodes.ownership import owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from knavtool.errors import ClusterError
     from knavtool.events import Step
     from knavtool.kube.gateway import Gateway
-    from knavtool.nodes.compare import Difference
+    from knavtool.kube.resource import Manifest
+    from knavtool.nodes.compare import Comparison
     from knavtool.nodes.desired import Desired
     from knavtool.nodes.diff import Change
     from knavtool.nodes.ownership import Owner
@@ -30,23 +31,25 @@ _TRIES_AFTER_CONFLICT = 5
 
 
 class Writer:
-    """One application of a difference; `created`, `changed` and `removed` count the nodes that are done."""
+    """One application of a difference; `created`, `changed` and `removed` count the nodes that are done.
+
+    `uids` are those of the nodes it made.
+    """
 
     def __init__(
         self,
         gateway: Gateway,
-        desired: Mapping[str, Desired],
-        difference: Difference,
-        taken: Mapping[str, Owner],
+        comparison: Comparison,
         *,
         step: Step,
         created: Callable[[str], None] | None = None,
     ) -> None:
         self.created = self.changed = self.removed = 0
+        self.uids: dict[str, str] = {}
         self._gateway = gateway
-        self._desired = desired
-        self._difference = difference
-        self._taken = taken
+        self._desired = comparison.desired
+        self._difference = difference = comparison.nodes
+        self._taken = comparison.taken
         self._step = step
         self._announce = created
         self._total = len(difference.created) + len(difference.changed) + len(difference.removed)
@@ -113,21 +116,24 @@ class Writer:
             self._announce(name)
         desired = self._desired[name]
         try:
-            await self._gateway.create(NODES, desired.batch.body(name))
+            made = await self._gateway.create(NODES, desired.batch.body(name))
         except AlreadyExists as error:
             # Made since the comparison, perhaps by an interrupted call whose requests were still under way.
-            live = await self._gateway.get(NODES, name)
-            if not owner_of(live).ours:
+            made = await self._gateway.get(NODES, name)
+            if not owner_of(made).ours:
                 raise Conflict(
                     f"node {name} exists and is not one of ours",
                     status=error.status,
                     hint="give the entry another type or namePrefix, or remove that node",
                 ) from error
-            await change_node(self._gateway, desired, change(desired, live))
+            made = await change_node(self._gateway, desired, change(desired, made)) or made
+        self.uids[name] = made["metadata"]["uid"]
         self.created += 1
 
     async def _change(self, item: Change) -> None:
-        await change_node(self._gateway, self._desired[item.name], item)
+        made = await change_node(self._gateway, self._desired[item.name], item)
+        if made is not None:
+            self.uids[item.name] = made["metadata"]["uid"]
         owner = self._taken.get(item.name)
         if owner is not None and owner.release:
             self._releases.add(owner)
@@ -150,11 +156,11 @@ class Writer:
         self._step.note(f"interrupted: nodes: {said}; the same command again does the rest", warning=True)
 
 
-async def change_node(gateway: Gateway, desired: Desired, needed: Change | None) -> None:
-    """Patch a node; when it changed since it was read, read and compare again."""
+async def change_node(gateway: Gateway, desired: Desired, needed: Change | None) -> Manifest | None:
+    """Patch a node; when it changed since it was read, read and compare again. Returns one that had to be made anew."""
     for attempt in range(_TRIES_AFTER_CONFLICT):
         if needed is None:
-            return
+            return None
         try:
             await _patch(gateway, needed)
         except Conflict:
@@ -163,10 +169,10 @@ async def change_node(gateway: Gateway, desired: Desired, needed: Change | None)
             needed = change(desired, await gateway.get(NODES, needed.name))
         except NotFound:
             # Somebody removed it after it was read; the values file wants it.
-            await gateway.create(NODES, desired.batch.body(needed.name))
-            return
+            return await gateway.create(NODES, desired.batch.body(needed.name))
         else:
-            return
+            return None
+    return None
 
 
 async def _patch(gateway: Gateway, needed: Change) -> None:
@@ -182,7 +188,7 @@ async def _patch(gateway: Gateway, needed: Change) -> None:
         await gateway.patch(NODES, needed.name, main)
 
 
-def summed(refused: Sequence[tuple[str, ClusterError]], total: int) -> ClusterError:
+def summed(refused: Sequence[tuple[str, ClusterError]], total: int, what: str = "nodes") -> ClusterError:
     """One error for many nodes: which they are, and the message that most of them have in common."""
     alike: dict[str, list[ClusterError]] = {}
     for name, error in refused:
@@ -191,7 +197,7 @@ def summed(refused: Sequence[tuple[str, ClusterError]], total: int) -> ClusterEr
     first = most[0]
     names = sorted(name for name, _ in refused)
     some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    text = f"{len(refused)} of {total} nodes were refused ({some}): {first.message}"
+    text = f"{len(refused)} of {total} {what} were refused ({some}): {first.message}"
     if len(most) < len(refused):
         text += f" (and {len(refused) - len(most)} with other messages)"
     return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)

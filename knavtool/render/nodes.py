@@ -28,10 +28,11 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeBatch:
-    """Nodes that differ in their name and hostname only."""
+    """Nodes that differ in their name and hostname only; `slices` are the prototypes of each node's ResourceSlices."""
 
     prototype: Manifest
     names: tuple[str, ...]
+    slices: tuple[Manifest, ...] = ()
     _encoded: list[bytes] = field(default_factory=list, compare=False, repr=False)
 
     def body(self, name: str) -> bytes:
@@ -45,24 +46,30 @@ class NodeBatch:
         decoded: Manifest = orjson.loads(self.body(name))
         return decoded
 
+    def slice_manifests(self, name: str) -> list[Manifest]:
+        """The ResourceSlices of one node, without its uid, which only the server knows."""
+        decoded: list[Manifest] = orjson.loads(orjson.dumps(self.slices).replace(STAMP.encode(), name.encode()))
+        return decoded
+
     def with_prototype(self, prototype: Manifest) -> NodeBatch:
         """The same names from another prototype."""
         return replace(self, prototype=prototype, _encoded=[])
 
     def yaml(self) -> Iterator[str]:
-        """All nodes as YAML documents; the prototype is written once and stamped."""
-        text = dump([self.prototype])
-        # A name like 1e-0 would be a number to the readers of YAML.
+        """All nodes with their slices as YAML documents; the prototypes are written once and stamped."""
+        text = dump([self.prototype, *self.slices])
+        # A name like 1e-0 would be a number to the readers of YAML; as the beginning of another name it is none.
         form = "{}" if self.names and self.names[0][0].isalpha() else '"{}"'
         for name in self.names:
-            yield text.replace(STAMP, form.format(name))
+            yield text.replace(f"{STAMP}-", f"{name}-").replace(STAMP, form.format(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSet:
-    """All nodes of a values file."""
+    """All nodes of a values file, and the DeviceClasses of their devices."""
 
     batches: tuple[NodeBatch, ...]
+    device_classes: tuple[Manifest, ...] = ()
 
     def __len__(self) -> int:
         return sum(len(batch.names) for batch in self.batches)
@@ -72,10 +79,18 @@ class NodeSet:
         return [name for batch in self.batches for name in batch.names]
 
     def manifests(self) -> Iterator[Manifest]:
-        """All nodes as plain data."""
+        """All objects as plain data: the classes, then each node with its slices."""
+        yield from self.device_classes
         for batch in self.batches:
             for name in batch.names:
                 yield batch.manifest(name)
+                yield from batch.slice_manifests(name)
+
+    def yaml(self) -> Iterator[str]:
+        """The same as YAML documents."""
+        yield from (dump([item]) for item in self.device_classes)
+        for batch in self.batches:
+            yield from batch.yaml()
 
 
 async def render_nodes(helm: Helm, entries: Sequence[NodeEntry], *, chart: Path | None = None) -> NodeSet:
@@ -89,17 +104,28 @@ async def render_nodes(helm: Helm, entries: Sequence[NodeEntry], *, chart: Path 
     ]
     text = await helm.template(chart or resources.chart("virtual-nodes"), values={"nodes": single})
     rendered = load_rendered(text)
-    if len(rendered) != len(present):
-        raise RenderError(f"the virtual-nodes chart gave {len(rendered)} nodes for {len(present)} entries")
-    return NodeSet(
-        batches=tuple(
-            NodeBatch(prototype=_prototype(node, f"{STAMP}-{index}-0"), names=tuple(names))
-            for index, (node, (_, names)) in enumerate(zip(rendered, present, strict=True))
+    nodes = [item for item in rendered if item["kind"] == "Node"]
+    if len(nodes) != len(present):
+        raise RenderError(f"the virtual-nodes chart gave {len(nodes)} nodes for {len(present)} entries")
+    batches = []
+    for node, (_, names) in zip(nodes, present, strict=True):
+        own = node["metadata"]["name"]
+        slices = [item for item in rendered if item["kind"] == "ResourceSlice" and item["spec"]["nodeName"] == own]
+        batches.append(
+            NodeBatch(
+                prototype=_prototype(node, own),
+                names=tuple(names),
+                slices=tuple(_prototype(item, own) for item in slices),
+            )
         )
-    )
+    classes = (_marked(item) for item in rendered if item["kind"] == "DeviceClass")
+    return NodeSet(batches=tuple(batches), device_classes=tuple(classes))
 
 
-def _prototype(node: Any, name: str) -> Manifest:
-    stamped: Manifest = orjson.loads(orjson.dumps(node).replace(name.encode(), STAMP.encode()))
-    stamped["metadata"]["labels"][MANAGED_BY] = "knavtool"
-    return stamped
+def _prototype(item: Any, name: str) -> Manifest:
+    return _marked(orjson.loads(orjson.dumps(item).replace(name.encode(), STAMP.encode())))
+
+
+def _marked(item: Manifest) -> Manifest:
+    item["metadata"].setdefault("labels", {})[MANAGED_BY] = "knavtool"
+    return item

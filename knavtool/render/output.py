@@ -21,11 +21,10 @@ _NODES = "nodes.yaml"
 
 
 def write_manifests(nodes: NodeSet, directory: Path) -> Path:
-    """Write all nodes to `directory/nodes.yaml`."""
+    """Write all nodes and what belongs to them to `directory/nodes.yaml`."""
     path = directory / _NODES
     with _writing(directory), path.open("w", encoding="utf-8") as file:
-        for batch in nodes.batches:
-            file.writelines(batch.yaml())
+        file.writelines(nodes.yaml())
     return path
 
 

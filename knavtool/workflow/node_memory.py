@@ -1,4 +1,4 @@
-"""Remembers virtual nodes as they were written, so that a cleanup can bring them back."""
+"""Remembers virtual nodes and their devices as they were written, so that a cleanup can bring them back."""
 
 from __future__ import annotations
 
@@ -6,28 +6,58 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from knavtool.kube.resource import NODES
+from knavtool.kube.resource import DEVICE_CLASSES, NODES, RESOURCE_SLICES
 from knavtool.nodes.desired import APPLIED, HOSTNAME, KUBELET_CONDITIONS, Written, taint_key
-from knavtool.nodes.ownership import SELECTOR
+from knavtool.nodes.devices import pages
+from knavtool.nodes.ownership import SELECTOR, VIRTUAL
+from knavtool.nodes.pools import FIRST_GENERATION
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 
 if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
-    from knavtool.kube.resource import Manifest
+    from knavtool.kube.resource import Manifest, Resource
 
 
 async def remember_nodes(gateway: Gateway) -> NodeSet:
     """All nodes of ours; equal ones share a prototype, so that thousands cost little."""
+    slices = await _slices(gateway)
     names: dict[bytes, list[str]] = {}
     async for page in gateway.pages(NODES, label_selector=SELECTOR):
         for node in page:
-            body = orjson.dumps(_as_written(node), option=orjson.OPT_SORT_KEYS)
-            names.setdefault(body, []).append(node["metadata"]["name"])
-    return NodeSet(
-        batches=tuple(
-            NodeBatch(prototype=orjson.loads(body), names=tuple(sorted(members))) for body, members in names.items()
-        )
-    )
+            name = node["metadata"]["name"]
+            body = orjson.dumps([_as_written(node), *slices.get(name, ())], option=orjson.OPT_SORT_KEYS)
+            names.setdefault(body, []).append(name)
+    batches = []
+    for body, members in names.items():
+        prototype, *more = orjson.loads(body)
+        batches.append(NodeBatch(prototype=prototype, names=tuple(sorted(members)), slices=tuple(more)))
+    classes = [
+        _plain(DEVICE_CLASSES, item, item["spec"])
+        async for page in pages(gateway, DEVICE_CLASSES, needed=False, label_selector=SELECTOR)
+        for item in page
+    ]
+    return NodeSet(batches=tuple(batches), device_classes=tuple(classes))
+
+
+async def _slices(gateway: Gateway) -> dict[str, list[Manifest]]:
+    """The slices of each node of ours, as prototypes in the order of their devices."""
+    found: dict[str, list[Manifest]] = {}
+    async for page in pages(gateway, RESOURCE_SLICES, needed=False, label_selector=f"{SELECTOR},{VIRTUAL}"):
+        for item in page:
+            spec, node = item["spec"], item["spec"]["nodeName"]
+            pool = {**spec["pool"], "name": STAMP, "generation": FIRST_GENERATION}
+            plain = _plain(RESOURCE_SLICES, item, {**spec, "nodeName": STAMP, "pool": pool})
+            plain["metadata"]["name"] = f"{STAMP}{item['metadata']['name'].removeprefix(node)}"
+            found.setdefault(node, []).append(plain)
+    for slices in found.values():
+        # By length first, because ...-10 comes after ...-9.
+        slices.sort(key=lambda item: (len(item["metadata"]["name"]), item["metadata"]["name"]))
+    return found
+
+
+def _plain(resource: Resource, item: Manifest, spec: Manifest) -> Manifest:
+    metadata = {"name": item["metadata"]["name"], "labels": item["metadata"]["labels"]}
+    return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "spec": spec}
 
 
 def _as_written(node: Manifest) -> Manifest:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from knavtool.errors import AlreadyExists, ClusterError, Forbidden, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
-from knavtool.workflow.permissions import needed, refused
+from knavtool.kube.rights import refused, sentence
+from knavtool.workflow.permissions import needed
 from knavtool.workflow.planned_objects import PlannedObjects
 from knavtool.workflow.wording import plural
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
-    from knavtool.workflow.permissions import Right
+    from knavtool.kube.rights import Right
     from knavtool.workflow.planned_objects import Name
     from knavtool.workflow.rendering import RenderedPlan
 
@@ -102,10 +103,7 @@ async def _missing_rights(gateway: Gateway, run: PlannedObjects, *, cleanup: boo
     for right, order in wanted.items():
         if right in missing:
             verbs.setdefault((order, right.object), []).append(right.verb)
-    return [
-        _finding(run, order, f"this account may not {_listed(given)} {what}", Forbidden)
-        for (order, what), given in verbs.items()
-    ]
+    return [_finding(run, order, sentence(given, what), Forbidden) for (order, what), given in verbs.items()]
 
 
 async def _taken_names(gateway: Gateway, run: PlannedObjects) -> list[_Finding]:
@@ -173,7 +171,3 @@ def _exist(resource: Resource, namespace: str | None, names: Sequence[str]) -> s
         return f"{resource.kind} {names[0]} exists already{where}"
     some = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
     return f"{len(names)} {plural(resource.kind)} exist already{where}: {some}"
-
-
-def _listed(verbs: Sequence[str]) -> str:
-    return verbs[0] if len(verbs) == 1 else f"{', '.join(verbs[:-1])} or {verbs[-1]}"

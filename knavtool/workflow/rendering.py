@@ -61,8 +61,8 @@ class RenderedPlan:
                 yield f"# {workflow.name}: {planned.document.id}\n"
                 for blocks in rendering.instances:
                     yield dump(_decoded(item.body) for item in blocks)
-                for batch in rendering.nodes.batches if rendering.nodes is not None else ():
-                    yield from batch.yaml()
+                if rendering.nodes is not None:
+                    yield from rendering.nodes.yaml()
 
     def _outline(self, steps: Iterable[Planned], outer: str) -> Iterator[str]:
         """One line per step, numbered like chapters."""

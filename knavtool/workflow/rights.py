@@ -15,6 +15,7 @@ from knavtool.kube.resource import (
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
+    DEVICE_CLASSES,
     EVENTS,
     JOBS,
     LEASES,
@@ -22,6 +23,7 @@ from knavtool.kube.resource import (
     NODES,
     PODS,
     PRIORITY_CLASSES,
+    RESOURCE_SLICES,
     SERVICES,
     Resource,
 )
@@ -88,6 +90,9 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(("patch",), NODES, "status", use=Use.SOMETIMES, when="nodes"),
         Rule(("delete",), NODES, use=Use.CLEANUP, when="nodes"),
         Rule(_FOLLOW, LEASES, use=Use.SOMETIMES, when="nodes", everywhere=True),
+        # For nodes with devices; a cluster without dynamic resource allocation need not know them.
+        Rule(("list", "create", "patch", "delete"), RESOURCE_SLICES, use=Use.SOMETIMES, when="nodes"),
+        Rule(("list", "create", "patch", "delete"), DEVICE_CLASSES, use=Use.SOMETIMES, when="nodes"),
         Rule(("get", "patch", *_FOLLOW), DEPLOYMENTS, when="deploymentRestarts"),
     ),
     "RegisterObj": (),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knavtool import resources
-from knavtool.errors import ClusterError, EngineError, RenderError, Unreachable
+from knavtool.errors import ClusterError, DeadlineExceeded, EngineError, RenderError, Unreachable
 from knavtool.helm import Helm
 from support.processes import survivors
 from support.programs import program
@@ -46,11 +46,11 @@ async def test_values_go_through_stdin_and_not_into_arguments(tmp_path: Path) ->
 
 
 async def test_the_cluster_is_named_except_for_templates(tmp_path: Path) -> None:
-    executable = script(
-        tmp_path, f'cat > /dev/null; echo "$@" >> {tmp_path}/arguments; echo \'{{"info":{{"status":"deployed"}}}}\''
-    )
+    said = '[{"revision": 1, "status": "deployed", "chart": "c-1", "description": "Install complete"}]'
+    executable = script(tmp_path, f"cat > /dev/null; echo \"$@\" >> {tmp_path}/arguments; echo '{said}'")
     helm = Helm(executable, kubeconfig=tmp_path / "it's a kubeconfig", context="some; context")
-    assert await helm.status("r", namespace="n") == "deployed"
+    (revision,) = await helm.history("r", namespace="n")
+    assert (revision.number, revision.status, revision.chart) == (1, "deployed", "c-1")
     await helm.template(CHART)
     status, template = (tmp_path / "arguments").read_text().splitlines()
     assert f"--kubeconfig {tmp_path}/it's a kubeconfig --kube-context some; context" in status
@@ -59,7 +59,7 @@ async def test_the_cluster_is_named_except_for_templates(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("trap", ["", "trap '' TERM;"])
 async def test_a_cancel_ends_helm_and_its_children(tmp_path: Path, trap: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("knavtool.helm._GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("knavtool.helm.command._GRACE_SECONDS", 0.2)
     fifo = tmp_path / "pids"
     os.mkfifo(fifo)
     helm = Helm(script(tmp_path, f"{trap} sleep 1000 & echo $$ $! > {fifo}; wait; wait; wait"))
@@ -72,7 +72,7 @@ async def test_a_cancel_ends_helm_and_its_children(tmp_path: Path, trap: str, mo
 
 
 async def test_a_second_cancel_does_not_leave_helm_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("knavtool.helm._GRACE_SECONDS", 1)
+    monkeypatch.setattr("knavtool.helm.command._GRACE_SECONDS", 1)
     fifo = tmp_path / "pids"
     os.mkfifo(fifo)
     helm = Helm(script(tmp_path, f"trap '' TERM; sleep 1000 & echo $$ $! > {fifo}; wait; wait; wait"))
@@ -129,13 +129,26 @@ async def test_a_template_failure_is_told_in_helms_words(tmp_path: Path, stderr:
 
 async def test_a_release_that_does_not_exist_is_none(tmp_path: Path) -> None:
     helm = failing(tmp_path, "Error: uninstall: Release not loaded: r: release: not found\n")
-    assert await helm.status("r", namespace="n") is None
+    assert await helm.history("r", namespace="n") == []
     assert await helm.uninstall("r", namespace="n", timeout=5) is False
 
 
 async def test_a_cluster_that_does_not_answer_is_unreachable() -> None:
     with pytest.raises(Unreachable, match="Kubernetes cluster unreachable"):
-        await Helm(program("helm"), kubeconfig=Path("/nonexistent")).status("r", namespace="n")
+        await Helm(program("helm"), kubeconfig=Path("/nonexistent")).history("r", namespace="n")
+
+
+async def test_its_processes_carry_what_they_are_marked_with(tmp_path: Path) -> None:
+    helm = Helm(script(tmp_path, f'echo "$MARK$OTHER" > {tmp_path}/mark')).marked({"OTHER": "b"}).marked({"MARK": "a"})
+    await helm.crds(CHART)
+    assert (tmp_path / "mark").read_text() == "ab\n"
+
+
+async def test_time_that_ran_out_is_told_as_that(tmp_path: Path) -> None:
+    said = "Error: UPGRADE FAILED: pre-upgrade hooks failed: timed out waiting for the condition\n"
+    with pytest.raises(DeadlineExceeded, match="hooks failed: timed out") as caught:
+        await failing(tmp_path, said).upgrade_install("r", CHART, namespace="n", values={}, timeout=5)
+    assert "--timeout" in caught.value.hint
 
 
 async def test_a_locked_release_comes_with_advice(tmp_path: Path) -> None:

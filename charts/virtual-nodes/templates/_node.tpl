@@ -1,9 +1,17 @@
 {{- /* One Node. Takes its name, its entry in the values, and what is known about its type (may be empty). */}}
 {{- define "virtual-nodes.node" -}}
 {{- $resources := dict }}
-{{- range $given := list .preset.resources .entry.resources }}
+{{- $own := .entry.resources | default dict }}
+{{- range $given := list .preset.resources (omit $own "dra") }}
 {{- range $name, $quantity := $given }}
 {{- $_ := set $resources $name (include "virtual-nodes.text" $quantity) }}
+{{- end }}
+{{- end }}
+{{- /* What devices serve must not be in the capacity too: pods would use up that, and never the devices. */}}
+{{- with $own.dra }}
+{{- $served := include "virtual-nodes.extendedResourceName" . }}
+{{- if not (hasKey $own $served) }}
+{{- $_ := unset $resources $served }}
 {{- end }}
 {{- end }}
 {{- $architecture := .preset.architecture | default "amd64" }}

@@ -72,9 +72,9 @@ async def _apply(
             kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
         ) as gateway:
             if dry_run:
-                _, difference, _ = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)
-                lines = list(difference.lines())
-                print("\n".join(lines) if lines else f"nothing to do: {difference.unchanged} nodes are as wanted")
+                found = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)
+                lines = list(found.lines())
+                print("\n".join(lines) if lines else f"nothing to do: {found.nodes.unchanged} nodes are as wanted")
                 return
             summary = await apply_nodes(
                 gateway, nodes, steps=steps, prune=prune, timeout=seconds, take_ownership=take_ownership

@@ -60,8 +60,7 @@ async def _render(target: options.Target, file: Path, format_: Format, output_di
             return
         nodes = await render_nodes(await helm_program(target, steps), values.entries)
     if output_dir is None:
-        for batch in nodes.batches:
-            sys.stdout.writelines(batch.yaml())
+        sys.stdout.writelines(nodes.yaml())
     elif format_ is Format.KUSTOMIZE:
         write_kustomize(nodes, output_dir)
     else:

@@ -70,12 +70,17 @@ class Fetcher:
         if not listed_at:
             raise Unavailable(f"no sha256 is known for {url}, so it is not downloaded")
         address = self.address(listed_at)
-        text = await self._contact(address, lambda _: _read_list(address))
+        text = await self.text(listed_at, limit=_LIST_LIMIT)
         filename = PurePosixPath(urlsplit(url).path).name
         found = checksums.find_sum(text, filename)
         if found is None:
             raise Unavailable(f"{address} lists no sha256 for {filename}, so it is not downloaded")
         return found
+
+    async def text(self, url: str, *, limit: int) -> str:
+        """What is at `url`, at most `limit` bytes of it; for lists that nobody knows the sum of."""
+        address = self.address(url)
+        return await self._contact(address, lambda _: _read_list(address, limit))
 
     async def download(self, url: str, *, sha256: str, to: Path, progress: Callable[[int, int], object]) -> None:
         """Fetch `url` to the file `to`, continuing what is there; afterwards `to` is complete and has the sum.
@@ -111,7 +116,7 @@ def _open(address: str, *, offset: int = 0) -> IO[bytes]:
     if offset:
         headers["Range"] = f"bytes={offset}-"
     try:
-        # Addresses come from the pins and the user's own mirror, never from a server's answer.
+        # Addresses come from the pins, the user's own mirror and indexes of charts, where no other scheme is accepted.
         request = urllib.request.Request(address, headers=headers)  # noqa: S310
         response: IO[bytes] = urllib.request.urlopen(request, timeout=_TIMEOUT)  # noqa: S310
     except urllib.error.HTTPError:
@@ -137,10 +142,10 @@ def _refused(address: str, error: urllib.error.HTTPError) -> Unavailable:
     return Unavailable(f"{address} answered {error.code} {error.reason}")
 
 
-def _read_list(address: str) -> str:
+def _read_list(address: str, limit: int) -> str:
     try:
         with _open(address) as response:
-            return response.read(_LIST_LIMIT).decode("utf-8", errors="replace")
+            return response.read(limit).decode("utf-8", errors="replace")
     except urllib.error.HTTPError as error:
         raise _refused(address, error) from error
     except (OSError, http.client.HTTPException) as error:

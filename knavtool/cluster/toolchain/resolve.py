@@ -103,7 +103,8 @@ class Toolchain:
         self._search_path = search_path
         self._sources = {*sources, Source.EXPLICIT} - ({Source.DOWNLOAD} if offline else set())
         self._told: set[str] = set()
-        fetcher = Fetcher(mirror=mirror)
+        self.offline = offline
+        self.fetcher = fetcher = Fetcher(mirror=mirror)
         self.go = Go(environment=self._environment, search_path=search_path, offline=offline)
         self._installer = Installer(fetcher=fetcher, go=self.go, environment=self._environment)
         self._files = SourceFiles(

@@ -195,6 +195,8 @@ def test_rights_on_what_lives_in_namespaces_can_be_given_in_some_only() -> None:
     everywhere = rules(objects["ClusterRole", "tests-test-knavtool"])
     assert set(everywhere) == {
         "clusterqueues.kueue.x-k8s.io",
+        "deviceclasses.resource.k8s.io",
+        "resourceslices.resource.k8s.io",
         "leases.coordination.k8s.io",
         "namespaces",
         "nodes",

@@ -39,7 +39,7 @@ async def test_applying_again_sends_nothing(cluster: Cluster) -> None:
     await apply(cluster, given)
     cluster.writes()
     assert counts(await apply(cluster, given)) == (0, 0, 2, 0)
-    assert cluster.calls == [("list", "Node", "")]
+    assert cluster.calls == [("list", kind, "") for kind in ("Node", "ResourceSlice", "DeviceClass")]
 
 
 async def test_each_kind_of_difference_is_counted(cluster: Cluster) -> None:
@@ -73,7 +73,7 @@ async def test_comparing_writes_nothing_and_tells_what_would_be_done(cluster: Cl
     await apply(cluster, node_set("n-0", "n-1", "n-2", "old"))
     cluster.writes()
     wanted = node_set("n-0", "n-1", "n-2", "n-3", labels={"x": "1"})
-    _, difference, _ = await compare(cluster, wanted)
+    difference = (await compare(cluster, wanted)).nodes
     assert list(difference.lines()) == [
         "+ n-3",
         "~ n-0 … n-2 (3 nodes)",

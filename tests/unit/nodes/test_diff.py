@@ -18,7 +18,7 @@ THEIRS = {"key": "theirs", "value": "1", "effect": "NoExecute"}
 
 async def needed(cluster: Cluster, nodes: NodeSet) -> Change | None:
     """What has to be sent to the one node that differs."""
-    _, difference, _ = await compare(cluster, nodes)
+    difference = (await compare(cluster, nodes)).nodes
     assert not difference.created
     return next(iter(difference.changed), None)
 

@@ -1,0 +1,203 @@
+"""`cluster down` in a cluster that exists: what `up` installed goes, in reverse; what others made stays and is told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from knavtool.cluster.engines.existing import installed, releases
+from knavtool.cluster.engines.existing.installation import DEFINITION, NAMESPACE, Ref
+from knavtool.cluster.engines.existing.leftovers import Ours, foreign_objects, users_objects
+from knavtool.cluster.engines.existing.look import released_by
+from knavtool.cluster.engines.existing.sending import LAST
+from knavtool.errors import ClusterError, Conflict, DeadlineExceeded, KnavError, NotFound
+from knavtool.events import Result
+from knavtool.kube.concurrency import for_each
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, SECRETS
+from knavtool.kube.waiting import until
+from knavtool.render.manifests import rank
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from knavtool.cluster.engines.existing.installed import Installed
+    from knavtool.events import Step, Steps
+    from knavtool.helm import Helm
+    from knavtool.kube.client import Client
+    from knavtool.kube.resource import Manifest
+
+_SHOWN = 3
+
+
+async def down(
+    client: Client, helm: Callable[[], Awaitable[Helm]], *, timeout: float, steps: Steps
+) -> tuple[int, list[str]]:
+    """Remove all components; returns how many there were, and what was kept and why.
+
+    `helm` is asked for only if a component is a release. A component that cannot be removed does not stop the others;
+    the first failure is raised at the end. Within `timeout` seconds.
+    """
+    records = await installed.load(client)
+    work = _Removal(client, helm, timeout, Ours.of(records.values()))
+    failed: dict[str, KnavError] = {}
+    deadline = asyncio.get_running_loop().time() + timeout
+    for record in reversed(records.values()):
+        with steps.step("component", record.name, f"removing {record.version}") as step:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await work.remove(record, step)
+            except TimeoutError:
+                failed[record.name] = DeadlineExceeded(f"not gone in time: {work.waiting}")
+            except KnavError as error:
+                failed[record.name] = error
+            if record.name in failed:
+                step.result, step.message = Result.FAILED, failed[record.name].message
+    if records and not failed:
+        await work.home()
+    if failed:
+        first = next(iter(failed.values()))
+        first.message = "\n".join(f"{name}: {error.message}" for name, error in failed.items())
+        first.hint = first.hint or "run the command again to go on"
+        raise first
+    return len(records), work.kept
+
+
+@dataclass(slots=True)
+class _Removal:
+    """One call of `down`; `kept` is what stays, for people."""
+
+    client: Client
+    helm: Callable[[], Awaitable[Helm]]
+    timeout: float
+    ours: Ours
+    kept: list[str] = field(default_factory=list)
+    waiting: str = ""
+
+    async def remove(self, record: Installed, step: Step) -> None:
+        """Remove a component, then its record: interrupted, it can be done again."""
+        definitions = await self._definitions(record)
+        users = {name: await users_objects(self.client, one, self.ours) for name, one in definitions.items()}
+        if record.release is not None:
+            await self._release(record, record.release, definitions, users)
+        objects = [ref for ref in record.objects if ref.kind not in (DEFINITION, NAMESPACE)]
+        # What the API server asks goes first, then what is of the component's own kinds, while the component lives and
+        # can take its finalizers away, then the rest in the reverse of its order.
+        own_kinds = {(one["spec"]["group"], one["spec"]["names"]["kind"]) for one in definitions.values()}
+        last = [ref for ref in objects if ref.kind in LAST]
+        custom = [ref for ref in objects if (ref.api_version.rpartition("/")[0], ref.kind) in own_kinds]
+        rest = [ref for ref in objects if ref not in last and ref not in custom]
+        await self._delete(last, step)
+        await self._delete(custom, step)
+        await self._delete(sorted(rest, key=lambda ref: -rank({"kind": ref.kind})), step)
+        await self._remove_definitions(record, definitions, users, step)
+        for ref in record.objects:
+            if ref.kind == NAMESPACE:
+                await self._remove_namespace(ref.name)
+        await installed.forget(self.client, record.name)
+        step.message = "removed"
+
+    async def _definitions(self, record: Installed) -> Mapping[str, Manifest]:
+        """The CustomResourceDefinitions that would go with the component, by name."""
+        named = {ref.name for ref in record.objects if ref.kind == DEFINITION}
+        return {
+            item["metadata"]["name"]: item
+            for item in await self.client.list(CUSTOM_RESOURCE_DEFINITIONS)
+            if item["metadata"]["name"] in named or (record.release is not None and released_by(item) == record.release)
+        }
+
+    async def _release(
+        self,
+        record: Installed,
+        release: tuple[str, str],
+        definitions: Mapping[str, Manifest],
+        users: Mapping[str, list[Ref]],
+    ) -> None:
+        """Let Helm uninstall the release, if it would not take objects of others with it."""
+        name, namespace = release
+        for definition, refs in users.items():
+            if refs and released_by(definitions[definition]) == release:
+                message = f"kept: with its Helm release {DEFINITION} {definition} would go, and with that"
+                raise Conflict(f"{message} {_some(refs)}", status=409, hint="delete these objects first")
+        if not await self.client.list(SECRETS, namespace=namespace, label_selector=f"owner=helm,name={name}"):
+            return
+        helm = await self.helm()
+        self.waiting = f"Helm release {namespace}/{name}"
+        await releases.require_free(self.client, helm, release, record.work)
+        await helm.uninstall(name, namespace=namespace, timeout=self.timeout, wait=True)
+
+    async def _remove_definitions(
+        self, record: Installed, definitions: Mapping[str, Manifest], users: Mapping[str, list[Ref]], step: Step
+    ) -> None:
+        removable = []
+        for ref in record.objects:
+            if ref.kind != DEFINITION or ref.name not in definitions:
+                continue
+            if users[ref.name]:
+                self.kept.append(f"{ref}, because there are {_some(users[ref.name])}")
+                await self._without_conversion(definitions[ref.name])
+            else:
+                removable.append(ref)
+        await self._delete(removable, step)
+
+    async def _without_conversion(self, definition: Manifest) -> None:
+        """Let the API server read what is kept without the webhook that is gone: it could not list it at all."""
+        if (definition["spec"].get("conversion") or {}).get("strategy") == "Webhook":
+            body = {"spec": {"conversion": {"strategy": "None", "webhook": None}}}
+            await self.client.patch(CUSTOM_RESOURCE_DEFINITIONS, definition["metadata"]["name"], body)
+
+    async def _remove_namespace(self, name: str) -> None:
+        foreign = await foreign_objects(self.client, name, self.ours)
+        if foreign:
+            self.kept.append(f"{NAMESPACE} {name}, because in it are {_some(foreign)}")
+            return
+        self.waiting = f"{NAMESPACE} {name}"
+        await self.client.delete(NAMESPACES, name)
+        await until(
+            self.client,
+            NAMESPACES,
+            lambda seen: None if ("", name) in seen else True,
+            timeout=None,
+            field_selector=f"metadata.name={name}",
+        )
+
+    async def home(self) -> None:
+        """Remove the namespace of the records, if nobody put anything else there."""
+        try:
+            if not await foreign_objects(self.client, installed.HOME, self.ours):
+                await self.client.delete(NAMESPACES, installed.HOME)
+        except NotFound:
+            pass
+
+    async def _delete(self, refs: Iterable[Ref], step: Step) -> None:
+        """Delete objects and wait until they are gone, and their dependents with them."""
+        refs = list(refs)
+        gone = 0
+
+        async def delete(ref: Ref) -> None:
+            nonlocal gone
+            self.waiting = str(ref)
+            try:
+                resource = await self.client.discover(ref.api_version, ref.kind)
+            except NotFound:
+                return  # its kind is gone, and all objects with it
+            namespace = ref.namespace or None
+            if await self.client.delete(resource, ref.name, namespace=namespace, propagation="Foreground"):
+                await until(
+                    self.client,
+                    resource,
+                    lambda seen: None if (ref.namespace, ref.name) in seen else True,
+                    timeout=None,
+                    namespace=namespace,
+                    field_selector=f"metadata.name={ref.name}",
+                )
+            gone += 1
+            step.progress(gone, len(refs), str(ref))
+
+        for ref, error in await for_each(refs, delete, width=8, stop_on_error=True):
+            raise ClusterError(f"{ref}: {error.message}", status=error.status, hint=error.hint)
+
+
+def _some(refs: list[Ref]) -> str:
+    shown = ", ".join(map(str, refs[:_SHOWN]))
+    return f"{shown} and {len(refs) - _SHOWN} more" if len(refs) > _SHOWN else shown
