@@ -120,7 +120,7 @@ class SourceFiles:
                 try:
                     async with locked(self._store.module(sources.module), waiting=_silent):
                         # Another process may have fetched them while this one waited.
-                        return self._cached(sources) or await self._from_module(sources, sources.module, steps)
+                        return self._cached(sources) or await self._from_module(sources, sources.module, step.nested())
                 except Unavailable as reason:
                     reasons.append(("go module", str(reason)))
             hint = "files of releases may come from a mirror (KNAVTOOL_MIRROR), modules through a proxy (GOPROXY)"
@@ -181,7 +181,7 @@ class SourceFiles:
         except BinaryMissing as error:
             reasons = "; ".join(f"{source}: {reason}" for source, reason in error.attempts)
             raise Unavailable(f"kubectl is needed for {directory}, and there is none ({reasons})") from error
-        output = await kustomize(kubectl, directory)
+        output = await kustomize(kubectl, directory, environment=self._go.environment)
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
         with whole(target, mode=0o644) as new, writing(new):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from knavtool.cluster.toolchain.pins import MODULES, Build
 from knavtool.cluster.toolchain.store import DiskFull
 from knavtool.errors import BinaryMissing
 from knavtool.events import Event, Result, StepEnded, StepProgressed, Steps
@@ -93,7 +94,7 @@ async def test_what_a_killed_build_left_is_removed(bench: Bench) -> None:
     assert bench.left_over() == []
 
 
-async def test_builds_run_one_after_another(bench: Bench) -> None:
+async def test_programs_of_one_module_are_built_one_after_another(bench: Bench) -> None:
     bench.add_go(
         """
         mkdir "$HOME/busy" || exit 9
@@ -107,6 +108,24 @@ async def test_builds_run_one_after_another(bench: Bench) -> None:
     toolchain = bench.toolchain(replace(ONLY_BUILD, programs=programs))
     found = await toolchain.ensure(names, steps=bench.steps)
     assert list(found) == names
+
+
+async def test_two_modules_are_built_at_once(bench: Bench) -> None:
+    meeting = bench.root / "meeting"
+    os.mkfifo(meeting)
+    # Each end of the pipe waits for the other one to be opened.
+    bench.add_go(
+        """
+        while [ "$1" != -o ]; do shift; done
+        case "$2" in */tool) echo here > "$HOME/meeting";; *) read -r _ < "$HOME/meeting";; esac
+        printf '#!/bin/sh\\necho tool version v1.2.3\\n' > "$2"
+        """
+    )
+    first = ONLY_BUILD.programs["tool"]
+    second = replace(first, name="tool-b", build=Build(module=MODULES / "kwok", package="example.org/b"))
+    toolchain = bench.toolchain(ONLY_BUILD, programs={"tool-b": second})
+    async with asyncio.timeout(60):
+        assert len(await toolchain.ensure(["tool", "tool-b"], steps=bench.steps)) == 2
 
 
 def _alive(number: int) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from knavtool import resources
-from knavtool.cluster.toolchain.pins import MODULES, PINS, Platform, host_platform, load_pins
+from knavtool.cluster.toolchain.pins import PINS, GoModule, Platform, host_platform, load_pins, read_programs
 
 LINUX = load_pins(Platform("linux", "amd64"))
 
@@ -26,9 +27,10 @@ def test_pins_match_their_schema() -> None:
 def test_every_build_is_a_tool_of_its_pinned_module(name: str) -> None:
     build = LINUX.programs[name].build
     assert build is not None
-    text = (MODULES / build.module / "go.mod").read_text()
+    assert isinstance(build.module, Path)
+    text = (build.module / "go.mod").read_text()
     assert re.search(rf"^(tool|\t) ?{re.escape(build.package)}$", text, re.MULTILINE)
-    assert (MODULES / build.module / "go.sum").stat().st_size > 0
+    assert (build.module / "go.sum").stat().st_size > 0
 
 
 @pytest.mark.parametrize(
@@ -45,11 +47,12 @@ def test_every_build_is_a_tool_of_its_pinned_module(name: str) -> None:
 def test_version_is_that_of_the_pinned_module(name: str, module: str | None) -> None:
     program = LINUX.programs[name]
     assert program.build is not None
+    assert isinstance(program.build.module, Path)
     number = program.version.removeprefix("v")
     if module is None:
         major, minor, patch = number.split(".")
         module, number = "github.com/prometheus/prometheus", f"0.{int(major) * 100 + int(minor)}.{patch}"
-    text = (MODULES / program.build.module / "go.mod").read_text()
+    text = (program.build.module / "go.mod").read_text()
     assert re.search(rf"^(require )?\s*{re.escape(module)} v{re.escape(number)}( |$)", text, re.MULTILINE)
 
 
@@ -89,3 +92,44 @@ def test_platform_without_a_release_still_has_a_build() -> None:
 
 def test_this_machine_is_named_as_go_names_it() -> None:
     assert host_platform().arch in {"amd64", "arm64"}
+
+
+RECORD = {
+    "releases": [
+        {
+            "platforms": ["linux/amd64"],
+            "url": "https://releases.example/{version}/{name}-{os}",
+            "checksums": "{url}.sha256",
+            "sha256": {"linux/amd64": "0" * 64},
+        }
+    ],
+    "build": {"module": "example.org/queue", "sum": "h1:sum=", "package": "./cmd/queue", "ldflags": "-X v={number}"},
+}
+
+
+def test_programs_of_a_component_have_its_version() -> None:
+    own = {**RECORD, "version": "v0.2.0"}
+    programs = read_programs({"queue": RECORD, "tool": own, "other": {}}, version="1.0.0", host=LINUX.platform)
+    assert [program.title for program in programs.values()] == ["queue 1.0.0", "tool v0.2.0", "other 1.0.0"]
+    build, release = programs["queue"].build, programs["queue"].release
+    assert build is not None
+    assert release is not None
+    assert build.module == GoModule(path="example.org/queue", version="v1.0.0", sum="h1:sum=")
+    assert build.ldflags == "-X v=1.0.0"
+    assert (release.url, release.sha256) == ("https://releases.example/1.0.0/queue-linux", "0" * 64)
+    assert (programs["other"].build, programs["other"].release, programs["other"].check) == (None, None, None)
+
+
+def test_sums_hold_for_the_version_of_the_record_only() -> None:
+    own = {**RECORD, "version": "v0.2.0"}
+    programs = read_programs({"queue": RECORD, "tool": own}, version="v1.0.0", instead="v1.1.0", host=LINUX.platform)
+    chosen, kept = programs["queue"], programs["tool"]
+    assert chosen.build is not None
+    assert chosen.build.module == GoModule(path="example.org/queue", version="v1.1.0")
+    assert chosen.release is not None
+    assert (chosen.release.sha256, chosen.release.checksums) == (
+        None,
+        "https://releases.example/v1.1.0/queue-linux.sha256",
+    )
+    assert kept.build is not None
+    assert kept.build.module == GoModule(path="example.org/queue", version="v0.2.0", sum="h1:sum=")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from knavtool.cluster.toolchain.pins import Program
 from knavtool.cluster.toolchain.resolve import Source
 from knavtool.errors import BinaryMissing, UsageError
-from support.releases import BUILD, PUBLISHED, Bench, Host, put, tool
+from support.releases import BUILD, PLATFORM, PUBLISHED, Bench, Host, put, tool
 
 BOTH = tool(release=PUBLISHED, build=BUILD)
+UNKNOWN = Program(name="my-scheduler", version="1.6.3", platform=PLATFORM)
 
 
 async def test_right_version_on_the_path_is_used(bench: Bench, host: Host) -> None:
@@ -113,3 +117,39 @@ async def test_locate_knows_when_no_source_is_left(bench: Bench) -> None:
     assert (await bench.toolchain(tool(build=BUILD)).locate("tool")).source is None
     bench.add_go()
     assert (await bench.toolchain(tool(build=BUILD)).locate("tool")).source is Source.BUILD
+
+
+async def test_program_that_cannot_tell_its_version_is_not_looked_for_on_the_path(bench: Bench, host: Host) -> None:
+    host.publish()
+    put(bench.bin, "my-scheduler", "exit 1")
+    program = replace(UNKNOWN, release=PUBLISHED)
+    toolchain = bench.toolchain(tool(), programs={"my-scheduler": program}, mirror=host.url)
+    found = await toolchain.ensure(["my-scheduler"], steps=bench.steps)
+    assert found["my-scheduler"] == bench.cache / "toolchain/my-scheduler/1.6.3/linux-amd64/my-scheduler"
+    host.files.clear()
+    found["my-scheduler"].unlink()
+    with pytest.raises(BinaryMissing) as raised:
+        await toolchain.ensure(["my-scheduler"], steps=bench.steps)
+    assert dict(raised.value.attempts)["path"] == "not searched, because nothing tells the version of what is there"
+    assert raised.value.hint.startswith("give its path with KNAVTOOL_MY_SCHEDULER_BINARY")
+
+
+async def test_program_of_no_source_must_be_given(bench: Bench) -> None:
+    mine = put(bench.bin, "my-scheduler", "exit 1")
+    programs = {"my-scheduler": UNKNOWN}
+    toolchain = bench.toolchain(tool(), programs=programs)
+    assert (await toolchain.locate("my-scheduler")).source is None
+    with pytest.raises(BinaryMissing) as raised:
+        await toolchain.ensure(["my-scheduler"], steps=bench.steps)
+    assert raised.value.attempts == (("explicit", "no path given, and no other source known"),)
+    assert "KNAVTOOL_MY_SCHEDULER_BINARY or `cluster up --binary my-scheduler=PATH`" in raised.value.hint
+    toolchain = bench.toolchain(tool(), programs=programs, explicit={"my-scheduler": mine})
+    assert await toolchain.ensure(["my-scheduler"], steps=bench.steps) == {"my-scheduler": mine}
+
+
+async def test_names_of_components_programs_are_known_and_must_be_new(bench: Bench) -> None:
+    with pytest.raises(UsageError) as raised:
+        bench.toolchain(tool(), programs={"my-scheduler": UNKNOWN}).program("my-schedulr")
+    assert raised.value.hint == "did you mean my-scheduler?"
+    with pytest.raises(UsageError, match="has a program tool of its own"):
+        bench.toolchain(tool(), programs={"tool": replace(UNKNOWN, name="tool")})

@@ -1,0 +1,149 @@
+"""Programs and manifests from published Go modules, with the real go command and a module proxy in a directory."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from knavtool.cluster.toolchain.fetch import ChecksumMismatch
+from knavtool.cluster.toolchain.pins import GoModule, read_programs
+from knavtool.cluster.toolchain.resolve import Toolchain
+from knavtool.cluster.toolchain.sources import Sources
+from knavtool.errors import BinaryMissing
+from knavtool.events import StepProgressed
+from support.modules import publish
+from support.releases import PLATFORM, Bench, Host, tool
+
+MAIN = """package main
+
+import "fmt"
+
+var version = "unknown"
+
+func main() { fmt.Println("runner version", version) }
+"""
+FILES = {
+    "go.mod": "module example.org/runner\n\ngo 1.22\n",
+    "cmd/runner/main.go": MAIN,
+    "cmd/broken/main.go": MAIN.replace("version)", "vresion)"),
+    "config/crd/b.yaml": "kind: B\n",
+    "config/crd/a.yaml": "kind: A\n",
+}
+
+
+class Site:
+    """A machine with go, and a module proxy that has example.org/runner."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.proxy = bench.root / "proxy"
+        self.sum = publish(self.proxy, "example.org/runner", "v1.2.3", FILES)
+        go = shutil.which("go")
+        assert go is not None
+        bench.bin.mkdir()
+        (bench.bin / "go").symlink_to(go)
+        compiled = subprocess.run([go, "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout.strip()
+        self.environment = {
+            **bench.environment(),
+            "GOCACHE": compiled,  # otherwise the standard library would be compiled for each test
+            "GOMODCACHE": str(bench.root / "modules"),
+            "GOPROXY": self.proxy.as_uri(),
+            "GOSUMDB": "off",
+            "GOTOOLCHAIN": "local",
+        }
+
+    def record(self, **more: object) -> Mapping[str, object]:
+        build = {
+            "module": "example.org/runner",
+            "sum": self.sum,
+            "package": "./cmd/runner",
+            "ldflags": "-X main.version={version}",
+        }
+        return {"check": {"args": [], "pattern": r"runner version (\S+)"}, "build": {**build, **more}}
+
+    def toolchain(self, record: Mapping[str, object], *, instead: str | None = None, **more: object) -> Toolchain:
+        programs = read_programs({"runner": record}, version="v1.2.3", instead=instead, host=PLATFORM)
+        settings = {"environment": self.environment, "programs": programs, **more}
+        return self.bench.toolchain(tool(), **settings)
+
+    @property
+    def module(self) -> GoModule:
+        return GoModule(path="example.org/runner", version="v1.2.3", sum=self.sum)
+
+    @property
+    def installed(self) -> list[Path]:
+        return list(self.bench.cache.rglob("runner/*/*/runner"))
+
+
+@pytest.fixture
+def site(bench: Bench) -> Site:
+    return Site(bench)
+
+
+async def test_program_is_built_inside_its_module(site: Site) -> None:
+    found = await site.toolchain(site.record()).ensure(["runner"], steps=site.bench.steps)
+    assert found == {"runner": site.bench.cache / "toolchain/runner/v1.2.3/linux-amd64/runner"}
+    assert any(
+        isinstance(event, StepProgressed) and "example.org/runner" in event.detail for event in site.bench.events
+    )
+    assert {path.name for path in found["runner"].parent.iterdir()} == {"runner", ".runner.lock"}
+
+
+async def test_wrong_sum_is_refused(site: Site) -> None:
+    record = site.record(sum="h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    with pytest.raises(ChecksumMismatch) as raised:
+        await site.toolchain(record).ensure(["runner"], steps=site.bench.steps)
+    assert f"  expected h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n  received {site.sum}" in raised.value.message
+    assert site.installed == []
+
+
+async def test_other_version_has_no_pinned_sum(site: Site) -> None:
+    publish(site.proxy, "example.org/runner", "v1.3.0", FILES)
+    found = await site.toolchain(site.record(), instead="v1.3.0").ensure(["runner"], steps=site.bench.steps)
+    assert "v1.3.0" in found["runner"].parts
+
+
+async def test_checksum_database_is_asked_and_must_answer(site: Site, host: Host) -> None:
+    site.environment["GOSUMDB"] = f"sum.golang.org {host.url}"
+    with pytest.raises(BinaryMissing) as raised:
+        await site.toolchain(site.record()).ensure(["runner"], steps=site.bench.steps)
+    assert "verifying" in dict(raised.value.attempts)["build"]
+    assert "/lookup/example.org/runner@v1.2.3" in [path for path, _ in host.requests]
+    assert site.installed == []
+
+
+@pytest.mark.parametrize(
+    ("package", "said"), [("./cmd/none", "directory not found"), ("./cmd/broken", "undefined: vresion")]
+)
+async def test_package_that_cannot_be_built(site: Site, package: str, said: str) -> None:
+    with pytest.raises(BinaryMissing) as raised:
+        await site.toolchain(site.record(package=package)).ensure(["runner"], steps=site.bench.steps)
+    assert said in dict(raised.value.attempts)["build"]
+    assert site.installed == []
+
+
+async def test_version_that_does_not_exist(site: Site) -> None:
+    toolchain = site.toolchain(site.record(), instead="v9.9.9")
+    with pytest.raises(BinaryMissing, match=r"go mod download example.org/runner@v9.9.9 failed"):
+        await toolchain.ensure(["runner"], steps=site.bench.steps)
+
+
+async def test_offline_only_what_is_here_is_built(site: Site) -> None:
+    with pytest.raises(BinaryMissing, match="module lookup disabled by GOPROXY=off"):
+        await site.toolchain(site.record(), offline=True).ensure(["runner"], steps=site.bench.steps)
+    await site.toolchain(site.record()).manifests(
+        Sources(module=site.module, paths=("config/crd",)), steps=site.bench.steps
+    )
+    assert await site.toolchain(site.record(), offline=True).ensure(["runner"], steps=site.bench.steps)
+
+
+async def test_manifests_of_a_module_need_it_once(site: Site) -> None:
+    sources = Sources(module=site.module, paths=("config/crd",))
+    first = await site.toolchain(site.record()).manifests(sources, steps=site.bench.steps)
+    assert [path.read_text() for path in first] == ["kind: A\n", "kind: B\n"]
+    (site.bench.bin / "go").unlink()
+    assert await site.toolchain(site.record()).manifests(sources, steps=site.bench.steps) == first
