@@ -144,15 +144,18 @@ def test_list_tells_where_programs_are_and_would_come_from(knavtool: Knavtool, e
     mine = Path(env["PATH"]) / "my-etcd"
     mine.write_text("#!/bin/sh\n")
     mine.chmod(0o755)
-    done = knavtool("toolchain", "list", "-o", "yaml", env=env | {"KNAVTOOL_ETCD_BINARY": str(mine)})
+    given = {"KNAVTOOL_ETCD_BINARY": str(mine), "KNAVTOOL_KUEUE_CONTROLLER_BINARY": str(mine)}
+    done = knavtool("toolchain", "list", "-o", "yaml", env=env | given)
     rows = {row["name"]: row for row in yaml.safe_load(done.stdout)}
-    assert len(rows) == 9
+    # Those of a cluster, and those of components.
+    assert SAYS.keys() < rows.keys()
+    assert (rows["kueue-controller"]["version"], rows["kueue-controller"]["source"]) == ("v0.15.0", "explicit")
     assert (rows["kubectl"]["installed"], rows["kubectl"]["source"]) == (False, "download")
     assert rows["kubectl"]["note"] == f"{old} has version v1.32.4, and v1.37.2 is needed"
     assert (rows["etcd"]["source"], rows["etcd"]["path"]) == ("explicit", str(mine))
     table = knavtool("toolchain", "list", env=env).stdout.splitlines()
     assert table[0].split()[:3] == ["NAME", "VERSION", "INSTALLED"]
-    assert len(table) == 10
+    assert len(table) == 1 + len(rows)
 
 
 def test_path_of_what_is_not_installed(knavtool: Knavtool, env: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import textwrap
@@ -15,6 +16,7 @@ from knavtool.cluster.toolchain.fetch import ChecksumMismatch, Unavailable
 from knavtool.cluster.toolchain.pins import MODULES, GoModule
 from knavtool.cluster.toolchain.processes import run
 from knavtool.cluster.toolchain.store import disk_full, writing
+from knavtool.cluster.toolchain.threads import Leave, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +67,8 @@ class Go:
             # Nothing is written there, which would not be possible either: all that a build makes goes elsewhere.
             directory = await self.module_directory(recipe.module, workspace=workspace)
             if recipe.replace:
-                directory = _changed(directory, recipe.replace, workspace)
+                copy = _Copy(directory, workspace / "changed", recipe.replace)
+                directory = await in_thread(copy.make, name=f"copy-{recipe.module}")
         else:
             directory = _copy_module(recipe.module, workspace)
         output = workspace / program.name
@@ -145,18 +148,33 @@ def _directory(path: Path) -> Path:
     return path
 
 
-def _changed(sources: Path, replacements: Sequence[Replacement], workspace: Path) -> Path:
-    """A copy of a module's sources with some text replaced."""
-    copy = workspace / "changed"
-    with writing(copy):
-        shutil.copytree(sources, copy, copy_function=shutil.copyfile)
-        for one in replacements:
-            file = copy / one.file
-            text = file.read_text(encoding="utf-8") if file.is_file() else ""
-            if one.old not in text:
-                raise Unavailable(f"{one.file} has no {one.old!r} that could be replaced")
-            file.write_text(text.replace(one.old, one.new), encoding="utf-8")
-    return copy
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy of a module's sources with some text replaced; go refuses to build with changes in its own cache."""
+
+    sources: Path
+    target: Path
+    replacements: Sequence[Replacement]
+
+    def make(self, leave: Leave) -> Path:
+        """Blocking; runs in a thread."""
+        with writing(self.target):
+            for directory, _, names in os.walk(self.sources):
+                copy = self.target / Path(directory).relative_to(self.sources)
+                with leave.held():
+                    # Not with the permissions of the original, which nobody may write to or remove.
+                    copy.mkdir(parents=True)
+                for name in names:
+                    with leave.held():
+                        shutil.copyfile(Path(directory, name), copy / name)
+            for one in self.replacements:
+                file = self.target / one.file
+                text = file.read_text(encoding="utf-8") if file.is_file() else ""
+                if one.old not in text:
+                    raise Unavailable(f"{one.file} has no {one.old!r} that could be replaced")
+                with leave.held():
+                    file.write_text(text.replace(one.old, one.new), encoding="utf-8")
+        return self.target
 
 
 def _copy_module(source: Path, workspace: Path) -> Path:

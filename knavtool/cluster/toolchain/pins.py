@@ -96,6 +96,13 @@ class Build:
     tags: tuple[str, ...] = ()
     replace: tuple[Replacement, ...] = ()
 
+    @property
+    def recipe(self) -> str:
+        """All that decides what is made of one version of a published module; "" for a wrapper, which pins all."""
+        if isinstance(self.module, Path):
+            return ""
+        return repr((self.module.path, self.package, self.ldflags, self.tags, self.replace))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:

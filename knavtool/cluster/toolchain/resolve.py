@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.toolchain.fetch import Fetcher, Unavailable
 from knavtool.cluster.toolchain.golang import Go
 from knavtool.cluster.toolchain.install import Installer
-from knavtool.cluster.toolchain.pins import GoModule, Pins, Program, load_pins
-from knavtool.cluster.toolchain.sources import Asset, SourceFiles, Sources
+from knavtool.cluster.toolchain.pins import Pins, Program, load_pins
+from knavtool.cluster.toolchain.sources import SourceFiles
 from knavtool.cluster.toolchain.store import Store, is_program, locked
 from knavtool.cluster.toolchain.versions import wrong_version
 from knavtool.errors import BinaryMissing, UsageError, blamed
-from knavtool.events import Steps, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from knavtool.cluster.toolchain.pins import GoModule
+    from knavtool.cluster.toolchain.sources import Sources
+    from knavtool.events import Steps
 
 
 class Source(StrEnum):
@@ -153,24 +156,6 @@ class Toolchain:
     async def manifests(self, sources: Sources, *, steps: Steps) -> tuple[Path, ...]:
         """The files of a project that `sources` describe, kept in the cache; see `SourceFiles.manifests`."""
         return await self._files.manifests(sources, steps=steps)
-
-    async def source_file(
-        self,
-        *,
-        url: str | None = None,
-        sha256: str | None = None,
-        checksums: str | None = None,
-        module: str,
-        version: str,
-        path: str,
-    ) -> Path:
-        """One file of a project, from its release (if a sum is known) or its Go module."""
-        sources = Sources(
-            asset=Asset(url=url, sha256=sha256, checksums=checksums) if url else None,
-            module=GoModule(path=module, version=version),
-            paths=(path,),
-        )
-        return (await self.manifests(sources, steps=Steps(ignore)))[0]
 
     async def _kubectl(self, steps: Steps) -> Path:
         return (await self.ensure(["kubectl"], steps=steps))["kubectl"]

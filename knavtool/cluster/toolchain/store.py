@@ -1,7 +1,7 @@
 """The cache directory: where finished programs lie, one lock per program, and writes that appear whole or not at all.
 
-Layout: `toolchain/NAME/VERSION/OS-ARCH/NAME` for programs, `sources/MODULE@VERSION/PATH` for files of Go modules,
-`assets/HOST/PATH` for files of releases and `local/DIGEST` for what is made of a directory of the user.
+Layout: `toolchain/NAME/VERSION/OS-ARCH[/RECIPE]/NAME` for programs, `sources/MODULE@VERSION/PATH` for files of Go
+modules, `assets/HOST/PATH` for files of releases and `local/DIGEST` for what is made of a directory of the user.
 Beside a finished file there may be its lock, a `.part` (an unfinished download) and `.build` (a build in progress).
 """
 
@@ -39,8 +39,13 @@ class Store:
     root: Path
 
     def program(self, program: Program) -> Path:
-        """Where a program lies once it is installed; the version is part of the path and is trusted for that."""
+        """Where a program lies once it is installed; the version is part of the path and is trusted for that.
+
+        So is how a component's program is built, which its record may change while the version stays.
+        """
         folder = self.root / "toolchain" / program.name / program.version / program.platform.directory
+        if program.build is not None and program.build.recipe:
+            folder /= _digest(program.build.recipe)
         return folder / program.name
 
     def module(self, module: GoModule) -> Path:
@@ -58,7 +63,11 @@ class Store:
 
     def local(self, directory: Path) -> Path:
         """Where things lie that are made of a directory of the user."""
-        return self.root / "local" / hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16]
+        return self.root / "local" / _digest(str(directory.absolute()))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def is_program(path: Path) -> bool:

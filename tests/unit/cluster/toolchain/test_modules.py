@@ -76,7 +76,7 @@ class Site:
 
     @property
     def installed(self) -> list[Path]:
-        return list(self.bench.cache.rglob("runner/*/*/runner"))
+        return list(self.bench.cache.glob("toolchain/runner/*/*/*/runner"))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def site(bench: Bench) -> Site:
 
 async def test_program_is_built_inside_its_module(site: Site) -> None:
     found = await site.toolchain(site.record()).ensure(["runner"], steps=site.bench.steps)
-    assert found == {"runner": site.bench.cache / "toolchain/runner/v1.2.3/linux-amd64/runner"}
+    assert found["runner"].parents[1] == site.bench.cache / "toolchain/runner/v1.2.3/linux-amd64"
     assert any(
         isinstance(event, StepProgressed) and "example.org/runner" in event.detail for event in site.bench.events
     )
@@ -124,6 +124,26 @@ async def test_package_that_cannot_be_built(site: Site, package: str, said: str)
         await site.toolchain(site.record(package=package)).ensure(["runner"], steps=site.bench.steps)
     assert said in dict(raised.value.attempts)["build"]
     assert site.installed == []
+
+
+async def test_text_of_the_sources_can_be_replaced(site: Site) -> None:
+    unchanged = await site.toolchain(site.record()).ensure(["runner"], steps=site.bench.steps)
+    for said in ("one", "two"):
+        changed = {"file": "cmd/runner/main.go", "old": "version)", "new": f'version, "changed: {said}")'}
+        record = site.record(replace=[changed])
+        found = await site.toolchain(record).ensure(["runner"], steps=site.bench.steps)
+        # What was built before with other changes, or none, is not taken for it.
+        assert found != unchanged
+        assert f"changed: {said}".encode() in found["runner"].read_bytes()
+    assert len(site.installed) == 3
+    assert not list(site.bench.cache.rglob(".runner.build"))
+
+
+@pytest.mark.parametrize("file", ["cmd/runner/main.go", "cmd/none/main.go"])
+async def test_text_that_is_not_there_cannot_be_replaced(site: Site, file: str) -> None:
+    record = site.record(replace=[{"file": file, "old": "func mian()", "new": ""}])
+    with pytest.raises(BinaryMissing, match=rf"{file} has no 'func mian\(\)' that could be replaced"):
+        await site.toolchain(record).ensure(["runner"], steps=site.bench.steps)
 
 
 async def test_version_that_does_not_exist(site: Site) -> None:
