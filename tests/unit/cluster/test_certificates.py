@@ -9,6 +9,7 @@ import ssl
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,6 +103,13 @@ def test_components_share_an_authority_but_only_those_that_want_it_have_its_key(
     assert {file.name for file in first.directory.iterdir()} == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
     assert {file.name for file in second.directory.iterdir()} == {"ca.crt", "tls.crt", "tls.key"}
     assert base64.b64decode(second.bundle()) == second.authority.read_bytes()
+
+
+def test_components_that_are_prepared_at_once_share_an_authority(files: ClusterFiles) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        pairs = list(pool.map(lambda name: made(files, name), "abcdefgh"))
+    assert len({pair.authority_key.read_bytes() for pair in pairs}) == 1
+    shake_hands((pairs[0].certificate, pairs[0].key), pairs[7].authority, "localhost")
 
 
 @pytest.mark.usefixtures("_umask")
