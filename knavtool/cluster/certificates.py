@@ -7,6 +7,7 @@ its own, and a pair that it signed. All authority certificates of a cluster have
 from __future__ import annotations
 
 import base64
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from knavtool.cluster.layout import ClusterFiles
+
+# Components are prepared in threads, and the first of them makes the key for all.
+_KEY = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,11 @@ def serving_pair(
 
     secret = files.pki / "webhooks" / "ca.key"
     secret.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = authority.load(secret)
-    if key is None:
-        key = authority.generate()
-        write_whole(secret, authority.pkcs1(key))
+    with _KEY:
+        key = authority.load(secret)
+        if key is None:
+            key = authority.generate()
+            write_whole(secret, authority.pkcs1(key))
     pair = Pair(files.directory / "components" / name / "certs")
     pair.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     wanted = authority.Names(server=frozenset({"localhost", *dns_names}), authority=frozenset(authority_names))
