@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.engines.existing.installation import DEFINITION, NAMESPACE, Ref
 from knavtool.errors import NotFound
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.gateway import FIELD_MANAGER
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, SECRETS, Resource
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
 
+KEPT = "knavtool/kept"
+"""Labels what `cluster down` left behind, because others need it: it is ours when the component comes again."""
 _RELEASE = "meta.helm.sh/release-name"
 _RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
@@ -156,8 +157,7 @@ def is_ours(item: Manifest, ref: Ref, record: Installed | None) -> bool:
         return True
     if record is not None and record.release is not None and released_by(item) == record.release:
         return True
-    fields = item["metadata"].get("managedFields") or ()
-    return any(one.get("manager") == FIELD_MANAGER and one.get("operation") == "Apply" for one in fields)
+    return KEPT in (item["metadata"].get("labels") or {})
 
 
 def released_by(item: Manifest) -> tuple[str, ...]:
