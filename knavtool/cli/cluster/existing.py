@@ -37,7 +37,7 @@ TakeOwnership: TypeAlias = Annotated[
     typer.Option(
         "--take-ownership",
         envvar="KNAVTOOL_TAKE_OWNERSHIP",
-        help="With --engine existing: take over components that somebody else installed: `cluster down` removes them then.",
+        help="With --engine existing: take over what somebody else installed; `cluster down` removes it then.",
     ),
 ]
 Repair: TypeAlias = Annotated[

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from knavtool.events import Step, Steps
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
-    from knavtool.kube.resource import Manifest
+    from knavtool.kube.resource import Manifest, Resource
 
 _SHOWN = 3
 
@@ -59,8 +59,9 @@ async def down(
                 failed[record.name] = error
             if record.name in failed:
                 step.result, step.message = Result.FAILED, failed[record.name].message
-    if len(chosen) == len(records) and not failed:
-        await work.home()
+    if records and len(chosen) == len(records) and not failed:
+        with steps.step("component", installed.HOME, "the namespace of the records"):
+            await work.home()
     if failed:
         first = next(iter(failed.values()))
         first.message = "\n".join(f"{name}: {error.message}" for name, error in failed.items())
@@ -162,22 +163,12 @@ class _Removal:
             self.kept.append(f"{NAMESPACE} {name}, because in it are {_some(foreign)}")
             return
         self.waiting = f"{NAMESPACE} {name}"
-        await self.client.delete(NAMESPACES, name)
-        await until(
-            self.client,
-            NAMESPACES,
-            lambda seen: None if ("", name) in seen else True,
-            timeout=None,
-            field_selector=f"metadata.name={name}",
-        )
+        await self._delete_one(NAMESPACES, Ref("v1", NAMESPACE, "", name))
 
     async def home(self) -> None:
         """Remove the namespace of the records, if nobody put anything else there."""
-        try:
-            if not await foreign_objects(self.client, installed.HOME, self.ours):
-                await self.client.delete(NAMESPACES, installed.HOME)
-        except NotFound:
-            pass
+        if not await foreign_objects(self.client, installed.HOME, self.ours):
+            await self._delete_one(NAMESPACES, Ref("v1", NAMESPACE, "", installed.HOME))
 
     async def _delete(self, refs: Iterable[Ref], step: Step) -> None:
         """Delete objects and wait until they are gone, and their dependents with them."""
@@ -191,21 +182,24 @@ class _Removal:
                 resource = await self.client.discover(ref.api_version, ref.kind)
             except NotFound:
                 return  # its kind is gone, and all objects with it
-            namespace = ref.namespace or None
-            if await self.client.delete(resource, ref.name, namespace=namespace, propagation="Foreground"):
-                await until(
-                    self.client,
-                    resource,
-                    lambda seen: None if (ref.namespace, ref.name) in seen else True,
-                    timeout=None,
-                    namespace=namespace,
-                    field_selector=f"metadata.name={ref.name}",
-                )
+            await self._delete_one(resource, ref)
             gone += 1
             step.progress(gone, len(refs), str(ref))
 
         for ref, error in await for_each(refs, delete, width=8, stop_on_error=True):
             raise ClusterError(f"{ref}: {error.message}", status=error.status, hint=error.hint)
+
+    async def _delete_one(self, resource: Resource, ref: Ref) -> None:
+        namespace = ref.namespace or None
+        if await self.client.delete(resource, ref.name, namespace=namespace, propagation="Foreground"):
+            await until(
+                self.client,
+                resource,
+                lambda seen: None if (ref.namespace, ref.name) in seen else True,
+                timeout=None,
+                namespace=namespace,
+                field_selector=f"metadata.name={ref.name}",
+            )
 
 
 def _some(refs: list[Ref]) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from knavtool import resources
 from knavtool.cluster import charts
-from knavtool.cluster.components.objects import with_overrides
+from knavtool.cluster.components.objects import project_objects, with_overrides
 from knavtool.cluster.engines.existing.installation import Installation, Release, programs_of
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
