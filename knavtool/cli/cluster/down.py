@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import DEFAULT_NAME, Name
+from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -16,10 +16,23 @@ if TYPE_CHECKING:
 
 
 @app.command("down")
-def down(context: typer.Context, name: Name = DEFAULT_NAME, kubeconfig: options.Kubeconfig = None) -> None:
-    """End every process of a cluster and remove it; the context that was current before becomes current again."""
+def down(
+    context: typer.Context,
+    name: Name = DEFAULT_NAME,
+    engine: EngineChoice = Engine.LOCAL,
+    timeout: existing.DownTimeout = "5m",
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
+) -> None:
+    """End every process of a cluster and remove it; the context that was current before becomes current again.
+
+    With `--engine existing`, remove what `cluster up` installed in the cluster of a context, and nothing else.
+    """
     from knavtool.cluster.layout import cluster_files
 
+    if engine is Engine.EXISTING:
+        existing.down(options.target(context, kubeconfig, kube_context), timeout)
+        return
     target = options.target(context, kubeconfig, None)
     files = cluster_files(name, target.environment)
     with files.locked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import typer
@@ -10,4 +11,21 @@ DEFAULT_NAME = "default"
 Name: TypeAlias = Annotated[
     str,
     typer.Option("--name", envvar="KNAVTOOL_NAME", help="The cluster; its context is knavtool-NAME."),
+]
+
+
+class Engine(StrEnum):
+    """Where a control plane comes from."""
+
+    LOCAL = "local"
+    EXISTING = "existing"
+
+
+EngineChoice: TypeAlias = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        envvar="KNAVTOOL_ENGINE",
+        help="Where the control plane comes from: processes of this machine, or a cluster that exists.",
+    ),
 ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import DEFAULT_NAME, Name
+from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
@@ -21,11 +21,23 @@ if TYPE_CHECKING:
 
 @app.command("status")
 def status(
-    context: typer.Context, name: Name = DEFAULT_NAME, output: options.OutputFormat = options.Output.TABLE
+    context: typer.Context,
+    name: Name = DEFAULT_NAME,
+    engine: EngineChoice = Engine.LOCAL,
+    output: options.OutputFormat = options.Output.TABLE,
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
 ) -> None:
-    """List the processes of a cluster and whether they work; exit code 4 if one does not."""
+    """List the processes of a cluster and whether they work; exit code 4 if one does not.
+
+    With `--engine existing`, the components that `cluster up` installed in the cluster of a context.
+    """
     from knavtool.cluster.layout import cluster_files
 
+    if engine is Engine.EXISTING:
+        if not existing.status(options.target(context, kubeconfig, kube_context), output):
+            raise typer.Exit(int(ExitCode.ENGINE_FAILED))
+        return
     environment = options.target(context, None, None).environment
     if not run_async(_status(cluster_files(name, environment), environment, output)):
         raise typer.Exit(int(ExitCode.ENGINE_FAILED))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import DEFAULT_NAME, Name
+from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -17,19 +16,11 @@ if TYPE_CHECKING:
     from knavtool.cluster.layout import ClusterFiles
 
 
-class Engine(StrEnum):
-    """Where a control plane comes from."""
-
-    LOCAL = "local"
-
-
 @app.command("up")
 def up(
     context: typer.Context,
     name: Name = DEFAULT_NAME,
-    engine: Annotated[  # noqa: ARG001 - there is one so far
-        Engine, typer.Option("--engine", envvar="KNAVTOOL_ENGINE", help="Where the control plane comes from.")
-    ] = Engine.LOCAL,
+    engine: EngineChoice = Engine.LOCAL,
     with_: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -92,19 +83,28 @@ def up(
         ),
     ] = None,
     timeout: Annotated[
-        str,
+        Optional[str],  # noqa: UP045 - typer reads this at run time
         typer.Option(
-            "--timeout", envvar="KNAVTOOL_TIMEOUT", help="How long the cluster may take once its programs are there."
+            "--timeout",
+            envvar="KNAVTOOL_TIMEOUT",
+            help="How long it may take once all programs are there: 2m; for a cluster that exists, 10m.",
         ),
-    ] = "2m",
+    ] = None,
+    chart: existing.Charts = None,
+    grafana: existing.Grafana = False,
+    take_ownership: existing.TakeOwnership = False,
+    repair: existing.Repair = False,
+    yes: existing.Yes = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print what would be done and change nothing.")
     ] = False,
     kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
 ) -> None:
     """Start a control plane with KWOK, Prometheus and chosen components on 127.0.0.1; run again, repair and add.
 
-    The context knavtool-NAME is added to the kubeconfig and made current.
+    The context knavtool-NAME is added to the kubeconfig and made current. With `--engine existing`, KWOK, Prometheus
+    and the components are installed in the cluster of a context instead.
     """
     from knavtool.cluster.components.catalogue import parse_wanted
     from knavtool.cluster.engines.local.plan import Wanted
@@ -113,6 +113,23 @@ def up(
     from knavtool.cluster.layout import cluster_files
     from knavtool.documents.duration import parse_duration
 
+    if engine is Engine.EXISTING:
+        existing.up(
+            options.target(context, kubeconfig, kube_context),
+            existing.Asked(
+                components=with_ or [],
+                without=without or [],
+                prometheus=prometheus,
+                charts=chart or [],
+                grafana=grafana,
+                take_ownership=take_ownership,
+                repair=repair,
+                yes=yes,
+                dry_run=dry_run,
+                timeout=parse_duration(timeout or "10m"),
+            ),
+        )
+        return
     target = options.target(context, kubeconfig, None)
     files = cluster_files(name, target.environment)
     chosen(tuning or "all")
@@ -126,7 +143,7 @@ def up(
         prometheus=prometheus,
         tuning=tuning,
     )
-    seconds = parse_duration(timeout)
+    seconds = parse_duration(timeout or "2m")
     with files.locked():
         run_async(_up(target, files, wanted, seconds, binaries=binary or [], dry_run=dry_run))
 

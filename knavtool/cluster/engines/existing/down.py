@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.engines.existing import installed, releases
 from knavtool.cluster.engines.existing.installation import DEFINITION, NAMESPACE, Ref
 from knavtool.cluster.engines.existing.leftovers import Ours, foreign_objects, users_objects
-from knavtool.cluster.engines.existing.look import released_by
+from knavtool.cluster.engines.existing.look import KEPT, released_by
 from knavtool.cluster.engines.existing.sending import LAST
 from knavtool.errors import ClusterError, Conflict, DeadlineExceeded, KnavError, NotFound
 from knavtool.events import Result
@@ -19,21 +19,26 @@ from knavtool.kube.waiting import until
 from knavtool.render.manifests import rank
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
     from knavtool.cluster.engines.existing.installed import Installed
     from knavtool.events import Step, Steps
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
-    from knavtool.kube.resource import Manifest
+    from knavtool.kube.resource import Manifest, Resource
 
 _SHOWN = 3
 
 
 async def down(
-    client: Client, helm: Callable[[], Awaitable[Helm]], *, timeout: float, steps: Steps
+    client: Client,
+    helm: Callable[[], Awaitable[Helm]],
+    *,
+    only: Collection[str] | None = None,
+    timeout: float,
+    steps: Steps,
 ) -> tuple[int, list[str]]:
-    """Remove all components; returns how many there were, and what was kept and why.
+    """Remove all components, or `only` some; returns how many there were, and what was kept and why.
 
     `helm` is asked for only if a component is a release. A component that cannot be removed does not stop the others;
     the first failure is raised at the end. Within `timeout` seconds.
@@ -42,7 +47,8 @@ async def down(
     work = _Removal(client, helm, timeout, Ours.of(records.values()))
     failed: dict[str, KnavError] = {}
     deadline = asyncio.get_running_loop().time() + timeout
-    for record in reversed(records.values()):
+    chosen = [record for record in reversed(records.values()) if only is None or record.name in only]
+    for record in chosen:
         with steps.step("component", record.name, f"removing {record.version}") as step:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -53,14 +59,15 @@ async def down(
                 failed[record.name] = error
             if record.name in failed:
                 step.result, step.message = Result.FAILED, failed[record.name].message
-    if records and not failed:
-        await work.home()
+    if records and len(chosen) == len(records) and not failed:
+        with steps.step("component", installed.HOME, "the namespace of the records"):
+            await work.home()
     if failed:
         first = next(iter(failed.values()))
         first.message = "\n".join(f"{name}: {error.message}" for name, error in failed.items())
         first.hint = first.hint or "run the command again to go on"
         raise first
-    return len(records), work.kept
+    return len(chosen), work.kept
 
 
 @dataclass(slots=True)
@@ -135,16 +142,20 @@ class _Removal:
                 continue
             if users[ref.name]:
                 self.kept.append(f"{ref}, because there are {_some(users[ref.name])}")
-                await self._without_conversion(definitions[ref.name])
+                await self._keep(record, definitions[ref.name])
             else:
                 removable.append(ref)
         await self._delete(removable, step)
 
-    async def _without_conversion(self, definition: Manifest) -> None:
-        """Let the API server read what is kept without the webhook that is gone: it could not list it at all."""
+    async def _keep(self, record: Installed, definition: Manifest) -> None:
+        """Mark a definition as left behind, and let the API server do without a webhook for it.
+
+        It could not even list the objects through one that is gone, and no namespace could be deleted any more.
+        """
+        body: Manifest = {"metadata": {"labels": {KEPT: record.name}}}
         if (definition["spec"].get("conversion") or {}).get("strategy") == "Webhook":
-            body = {"spec": {"conversion": {"strategy": "None", "webhook": None}}}
-            await self.client.patch(CUSTOM_RESOURCE_DEFINITIONS, definition["metadata"]["name"], body)
+            body["spec"] = {"conversion": {"strategy": "None", "webhook": None}}
+        await self.client.patch(CUSTOM_RESOURCE_DEFINITIONS, definition["metadata"]["name"], body)
 
     async def _remove_namespace(self, name: str) -> None:
         foreign = await foreign_objects(self.client, name, self.ours)
@@ -152,22 +163,12 @@ class _Removal:
             self.kept.append(f"{NAMESPACE} {name}, because in it are {_some(foreign)}")
             return
         self.waiting = f"{NAMESPACE} {name}"
-        await self.client.delete(NAMESPACES, name)
-        await until(
-            self.client,
-            NAMESPACES,
-            lambda seen: None if ("", name) in seen else True,
-            timeout=None,
-            field_selector=f"metadata.name={name}",
-        )
+        await self._delete_one(NAMESPACES, Ref("v1", NAMESPACE, "", name))
 
     async def home(self) -> None:
         """Remove the namespace of the records, if nobody put anything else there."""
-        try:
-            if not await foreign_objects(self.client, installed.HOME, self.ours):
-                await self.client.delete(NAMESPACES, installed.HOME)
-        except NotFound:
-            pass
+        if not await foreign_objects(self.client, installed.HOME, self.ours):
+            await self._delete_one(NAMESPACES, Ref("v1", NAMESPACE, "", installed.HOME))
 
     async def _delete(self, refs: Iterable[Ref], step: Step) -> None:
         """Delete objects and wait until they are gone, and their dependents with them."""
@@ -181,21 +182,24 @@ class _Removal:
                 resource = await self.client.discover(ref.api_version, ref.kind)
             except NotFound:
                 return  # its kind is gone, and all objects with it
-            namespace = ref.namespace or None
-            if await self.client.delete(resource, ref.name, namespace=namespace, propagation="Foreground"):
-                await until(
-                    self.client,
-                    resource,
-                    lambda seen: None if (ref.namespace, ref.name) in seen else True,
-                    timeout=None,
-                    namespace=namespace,
-                    field_selector=f"metadata.name={ref.name}",
-                )
+            await self._delete_one(resource, ref)
             gone += 1
             step.progress(gone, len(refs), str(ref))
 
         for ref, error in await for_each(refs, delete, width=8, stop_on_error=True):
             raise ClusterError(f"{ref}: {error.message}", status=error.status, hint=error.hint)
+
+    async def _delete_one(self, resource: Resource, ref: Ref) -> None:
+        namespace = ref.namespace or None
+        if await self.client.delete(resource, ref.name, namespace=namespace, propagation="Foreground"):
+            await until(
+                self.client,
+                resource,
+                lambda seen: None if (ref.namespace, ref.name) in seen else True,
+                timeout=None,
+                namespace=namespace,
+                field_selector=f"metadata.name={ref.name}",
+            )
 
 
 def _some(refs: list[Ref]) -> str:

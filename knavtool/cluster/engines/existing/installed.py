@@ -6,10 +6,9 @@ again, from any machine and after any end of the work.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from knavtool.cluster.engines.existing.installation import Ref
 from knavtool.errors import ClusterError, NotFound
@@ -71,7 +70,7 @@ async def save(gateway: Gateway, record: Installed) -> None:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": HOME, "labels": {_LABEL: record.name}},
-        "data": {_KEY: orjson.dumps(asdict(record), option=orjson.OPT_INDENT_2).decode()},
+        "data": {_KEY: json.dumps(asdict(record), indent=2)},
     }
     await gateway.apply(CONFIG_MAPS, name, body, namespace=HOME)
 
@@ -93,7 +92,7 @@ def _object_name(name: str) -> str:
 
 def _read(item: Manifest) -> Installed:
     try:
-        data: dict[str, Any] = orjson.loads(item["data"][_KEY])
+        data: dict[str, Any] = json.loads(item["data"][_KEY])
         data["objects"] = tuple(Ref(*one) for one in data["objects"])
         data["workloads"] = tuple(Ref(*one) for one in data["workloads"])
         data["release"] = tuple(data["release"]) if data["release"] else None

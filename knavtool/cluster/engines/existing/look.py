@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.engines.existing.installation import DEFINITION, NAMESPACE, Ref
 from knavtool.errors import NotFound
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.gateway import FIELD_MANAGER
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, SECRETS, Resource
 
 if TYPE_CHECKING:
@@ -20,23 +19,38 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
 
+KEPT = "knavtool/kept"
+"""Labels what `cluster down` left behind, because others need it: it is ours when the component comes again."""
 _RELEASE = "meta.helm.sh/release-name"
 _RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Target:
+    """A component with the names of its objects, those that Helm makes included, and their kinds."""
+
+    installation: Installation
+    refs: tuple[Ref, ...]
+    resources: Mapping[tuple[str, str], Resource]
+
+    def resource(self, ref: Ref) -> Resource:
+        """Where an object is served."""
+        return self.resources[ref.api_version, ref.kind]
+
+    def ref(self, manifest: Manifest) -> Ref:
+        """Which object a manifest of the component is."""
+        return _ref(manifest, self.resources, self.installation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Target):
     """What a look at one component found.
 
-    `refs` are its objects, those that Helm makes included, and `resources` the kinds of these. `existing` are the
-    objects that are there. `foreign` says what of it somebody else made, `conflicts` why a definition cannot be
+    `existing` are the objects that are there. `foreign` says what of it somebody else made, `conflicts` why a definition cannot be
     replaced, `unserved` which group versions the cluster itself lacks.
     """
 
-    installation: Installation
     record: Installed | None
-    refs: tuple[Ref, ...]
-    resources: Mapping[tuple[str, str], Resource]
     existing: frozenset[Ref]
     foreign: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -46,15 +60,6 @@ class Found:
     def missing(self) -> list[Ref]:
         """The objects that are not there."""
         return [ref for ref in self.refs if ref not in self.existing]
-
-    def resource(self, ref: Ref) -> Resource:
-        """Where an object is served."""
-        return self.resources[ref.api_version, ref.kind]
-
-    def ref(self, manifest: Manifest) -> Ref:
-        """Which object a manifest of the component is."""
-        release = self.installation.release
-        return ref_of(manifest, self.resources, release.namespace if release is not None else "default")
 
 
 @dataclass(slots=True)
@@ -89,20 +94,25 @@ class Kinds:
         return self.served[key]
 
 
-async def look(gateway: Client, kinds: Kinds, installation: Installation, record: Installed | None) -> Found:
-    """Ask for every object of a component; `kinds` knows the definitions of all components."""
+async def identify(kinds: Kinds, installation: Installation) -> Target:
+    """Find out which objects a component has; `kinds` knows the definitions of all components."""
     wanted = {(one["apiVersion"], one["kind"]) for one in installation.everything}
     resources = {key: await kinds.find(*key) for key in sorted(wanted)}
-    namespace = installation.release.namespace if installation.release is not None else "default"
-    refs = tuple(dict.fromkeys(ref_of(one, resources, namespace) for one in installation.everything))
-    existing, foreign = await _existing(gateway, kinds, resources, refs, record)
+    refs = dict.fromkeys(_ref(one, resources, installation) for one in installation.everything)
+    return Target(installation=installation, refs=tuple(refs), resources=resources)
+
+
+async def look(gateway: Client, kinds: Kinds, target: Target, record: Installed | None) -> Found:
+    """Ask for every object of a component."""
+    installation = target.installation
+    existing, foreign = await _existing(gateway, kinds, target, record)
     conflicts = await _conflicts(gateway, installation, existing)
     foreign += await _foreign_release(gateway, installation, record)
     return Found(
         installation=installation,
         record=record,
-        refs=refs,
-        resources=resources,
+        refs=target.refs,
+        resources=target.resources,
         existing=frozenset(existing),
         foreign=tuple(foreign),
         conflicts=tuple(conflicts),
@@ -110,23 +120,20 @@ async def look(gateway: Client, kinds: Kinds, installation: Installation, record
     )
 
 
-def ref_of(manifest: Manifest, resources: Mapping[tuple[str, str], Resource], namespace: str) -> Ref:
-    """Which object a manifest is; `namespace` is that of objects that name none."""
+def _ref(manifest: Manifest, resources: Mapping[tuple[str, str], Resource], installation: Installation) -> Ref:
+    """Which object a manifest is; one that names no namespace is in that of the release."""
+    namespace = installation.release.namespace if installation.release is not None else "default"
     api_version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
     place = metadata.get("namespace") or namespace if resources[api_version, kind].namespaced else ""
     return Ref(api_version, kind, place, metadata["name"])
 
 
 async def _existing(
-    gateway: Gateway,
-    kinds: Kinds,
-    resources: Mapping[tuple[str, str], Resource],
-    refs: Iterable[Ref],
-    record: Installed | None,
+    gateway: Gateway, kinds: Kinds, target: Target, record: Installed | None
 ) -> tuple[set[Ref], list[str]]:
     """The objects that are there, and those of them that are somebody else's; one list per kind and namespace."""
     places: dict[tuple[str, str, str], set[str]] = {}
-    for ref in refs:
+    for ref in target.refs:
         places.setdefault((ref.api_version, ref.kind, ref.namespace), set()).add(ref.name)
     existing: set[Ref] = set()
     foreign: list[Ref] = []
@@ -135,7 +142,7 @@ async def _existing(
         api_version, kind, namespace = place
         if (api_version, kind) not in kinds.served:
             return
-        resource = resources[api_version, kind]
+        resource = target.resources[api_version, kind]
         async for page in gateway.pages(resource, namespace=namespace or None, metadata_only=True):
             for item in page:
                 if item["metadata"]["name"] in places[place]:
@@ -156,8 +163,7 @@ def is_ours(item: Manifest, ref: Ref, record: Installed | None) -> bool:
         return True
     if record is not None and record.release is not None and released_by(item) == record.release:
         return True
-    fields = item["metadata"].get("managedFields") or ()
-    return any(one.get("manager") == FIELD_MANAGER and one.get("operation") == "Apply" for one in fields)
+    return KEPT in (item["metadata"].get("labels") or {})
 
 
 def released_by(item: Manifest) -> tuple[str, ...]:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.cluster.engines.existing import installed
-from knavtool.cluster.engines.existing.look import Kinds, look
+from knavtool.cluster.engines.existing.look import Kinds, identify, look
 from knavtool.cluster.engines.existing.ready import WORKLOADS
 from knavtool.errors import Conflict, Forbidden, NotFound, blamed
 from knavtool.kube.resource import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, NODES, SECRETS
 from knavtool.kube.rights import Right, refused, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from knavtool.cluster.engines.existing.installation import Installation
     from knavtool.cluster.engines.existing.installed import Installed
-    from knavtool.cluster.engines.existing.look import Found
+    from knavtool.cluster.engines.existing.look import Found, Target
     from knavtool.kube.client import Client
     from knavtool.kube.gateway import Gateway
 
@@ -56,13 +56,17 @@ class Plan:
 
 async def make_plan(client: Client, installations: Sequence[Installation], *, take_ownership: bool) -> Plan:
     """Raises ClusterError, with all reasons at once, for what would stop the work halfway."""
-    records = await installed.load(client)
     kinds = Kinds(client)
     for one in installations:
         kinds.add(one.everything)
+    targets = [await identify(kinds, one) for one in installations]
+    # Who may not even look is told everything that is missing; otherwise what is left alone needs no more rights.
+    if await refused(client, [right for one in targets for right in _reading(one)]):
+        await _require_rights(client, targets)
+    records = await installed.load(client)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(look(client, kinds, one, records.get(one.name))) for one in installations]
+            tasks = [group.create_task(look(client, kinds, one, records.get(one.installation.name))) for one in targets]
     except BaseExceptionGroup as errors:
         raise blamed(errors) from None
     plan = Plan(
@@ -72,7 +76,7 @@ async def make_plan(client: Client, installations: Sequence[Installation], *, ta
         take_ownership=take_ownership,
     )
     _require_possible(plan)
-    await _require_rights(client, plan)
+    await _require_rights(client, plan.wanted)
     return plan
 
 
@@ -120,9 +124,9 @@ def _require_possible(plan: Plan) -> None:
         raise NotFound("\n".join([*lines, "nothing was changed"]), status=404, hint=hint)
 
 
-async def _require_rights(gateway: Gateway, plan: Plan) -> None:
+async def _require_rights(gateway: Gateway, targets: Iterable[Target]) -> None:
     """All rights that are missing, before anything is sent."""
-    wanted = list(dict.fromkeys(right for one in plan.wanted for right in _rights(one)))
+    wanted = list(dict.fromkeys(right for one in targets for right in (*_reading(one), *_writing(one))))
     missing = await refused(gateway, wanted)
     verbs: dict[str, list[str]] = {}
     for right in wanted:
@@ -134,11 +138,18 @@ async def _require_rights(gateway: Gateway, plan: Plan) -> None:
         raise Forbidden("\n".join([*lines, "nothing was changed"]), status=403, hint=hint)
 
 
-def _rights(one: Found) -> Iterator[Right]:
-    for verb in (*_WRITING, "list"):
+def _reading(one: Target) -> Iterator[Right]:
+    yield Right("list", NODES, "", None)
+    yield Right("list", CONFIG_MAPS, "", installed.HOME)
+    for ref in one.refs:
+        yield Right("list", one.resource(ref), "", ref.namespace or None)
+
+
+def _writing(one: Target) -> Iterator[Right]:
+    for verb in _WRITING:
         yield Right(verb, CONFIG_MAPS, "", installed.HOME)
     for ref in one.refs:
-        verbs = (*_WRITING, "list", "watch") if ref.kind in WORKLOADS else _WRITING
+        verbs = (*_WRITING, "watch") if ref.kind in WORKLOADS else _WRITING
         for verb in verbs:
             yield Right(verb, one.resource(ref), "", ref.namespace or None)
     if one.installation.definitions:

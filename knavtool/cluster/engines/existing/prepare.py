@@ -1,0 +1,122 @@
+"""From a record of the catalogue to what is installed: files fetched, objects rendered, kept off virtual nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from knavtool import resources
+from knavtool.cluster import charts
+from knavtool.cluster.components.objects import project_objects, with_overrides
+from knavtool.cluster.engines.existing.installation import Installation, Release, programs_of
+from knavtool.documents.yaml import load_rendered
+from knavtool.errors import UsageError
+from knavtool.render.manifests import ManifestSet
+from knavtool.render.placement import on_real_nodes, stays_on_real_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from knavtool.cluster.components.records import ChartFace, Component
+    from knavtool.cluster.toolchain.resolve import Toolchain
+    from knavtool.events import Steps
+    from knavtool.helm import Helm
+    from knavtool.kube.resource import Manifest
+
+_HOOK = "helm.sh/hook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What all components are prepared with.
+
+    `local` are charts of the user by component, `options` the names of those that are asked for, `kube_version` is
+    the cluster's.
+    """
+
+    toolchain: Toolchain
+    helm: Helm | None
+    local: Mapping[str, Path]
+    options: Collection[str]
+    kube_version: str
+    steps: Steps
+
+    async def component(self, component: Component) -> Installation:
+        """One component as it is to be in the cluster. Raises UsageError if it has no face for that."""
+        links = (*component.needs, *component.after)
+        serves = component.control_plane.serves if component.control_plane is not None else ()
+        if component.chart is not None:
+            return await self._chart(component, component.chart, links)
+        if component.manifest is not None:
+            face = component.manifest
+            theirs = await project_objects(component, face.objects, self.toolchain, steps=self.steps)
+            objects = ManifestSet.ordered([on_real_nodes(one) for one in with_overrides(theirs, face.overrides)])
+            return Installation(
+                name=component.name,
+                version=component.version,
+                objects=objects,
+                after=face.after,
+                serves=serves,
+                needs=links,
+                programs=programs_of(objects),
+            )
+        if component.control_plane is None:
+            hint = "it runs beside a local cluster: `knavtool cluster up` without --engine existing"
+            raise UsageError(f"{component.name} cannot be installed in a cluster that exists", hint=hint)
+        return Installation(name=component.name, version=component.version, serves=serves, needs=links)
+
+    async def _chart(self, component: Component, face: ChartFace, links: tuple[str, ...]) -> Installation:
+        assert self.helm is not None  # noqa: S101 - there is one if a component is a chart
+        chart = self.local.get(component.name)
+        if chart is None:
+            wanted = charts.Chart(repository=face.repository, name=face.name, version=face.version, digest=face.digest)
+            chart = await charts.archive(wanted, self.toolchain, steps=self.steps)
+        values = _values(face, self.options)
+        text = await self.helm.template(
+            chart, release=component.name, namespace=face.namespace, values=values, kube_version=self.kube_version
+        )
+        rendered = load_rendered(text)
+        definitions = load_rendered(await self.helm.crds(chart))
+        objects = [one for one in rendered if _HOOK not in (one["metadata"].get("annotations") or {})]
+        for one in objects:
+            if not stays_on_real_nodes(one):
+                where = f"{one['kind']} {one['metadata']['name']} of {component.name}"
+                self.steps.note(f"the chart's values do not keep {where} off virtual nodes", warning=True)
+        namespace: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": face.namespace}}
+        release = Release(
+            name=component.name,
+            namespace=face.namespace,
+            chart=chart,
+            values=values,
+            objects=ManifestSet.ordered(objects),
+        )
+        return Installation(
+            name=component.name,
+            version=component.version,
+            objects=ManifestSet.ordered([namespace, *definitions]),
+            release=release,
+            needs=links,
+            programs=programs_of(rendered),
+        )
+
+
+def _values(face: ChartFace, options: Collection[str]) -> dict[str, Any]:
+    """The record's values files, one over the other, then those of the options that are asked for."""
+    chosen = [*face.values, *(file for option, file in face.options.items() if option in options)]
+    values: dict[str, Any] = {}
+    for name in chosen:
+        text = resources.override(name).read_text(encoding="utf-8")
+        values = _merged(values, yaml.load(text, yaml.CSafeLoader) or {})
+    return values
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Maps joined, everything else replaced, as Helm does with values files."""
+    joined = dict(below)
+    for key, value in above.items():
+        known = joined.get(key)
+        joined[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return joined

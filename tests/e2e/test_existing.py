@@ -1,0 +1,313 @@
+"""`knavtool cluster ... --engine existing`, with a local control plane as the cluster that exists."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knavtool.kube.client import Client
+from knavtool.kube.resource import (
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    PODS,
+    Resource,
+)
+from knavtool.kube.waiting import until
+from support import processes
+from support.chart_repository import REAL, definition, deployment, hook, write_chart
+from support.cli import SCRIPT
+from support.control_plane import LocalCluster
+from support.existing import Existing
+from support.releases import Host
+
+pytestmark = pytest.mark.cluster
+
+NODE = "real-0"
+GROUP = "tests.knavtool.example"
+GADGETS = Resource(GROUP, "v1", "gadgets", "Gadget", namespaced=True)
+READY = deployment("controller", affinity=REAL)
+
+
+@pytest.fixture
+def existing(control_plane: LocalCluster, tmp_path: Path) -> Iterator[Existing]:
+    host = Host()
+    made = Existing(control_plane, tmp_path, host)
+    made.node(NODE)
+    yield made
+    made.clean()
+    host.close()
+
+
+def namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def in_namespace(item: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**item, "metadata": {**item["metadata"], "namespace": name}}
+
+
+def widget(*more: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The objects of a component with a namespace of its own and a controller."""
+    return (namespace("widget"), in_namespace(deployment("widget"), "widget"), *more)
+
+
+def test_a_chart_is_installed_once_and_removed_whole(existing: Existing) -> None:
+    existing.chart(READY, crds=(definition("Gadget", "v1"),))
+    done = existing.up("--with", "gadget")
+    assert "gadget" in done.stderr
+    assert existing.revisions() == [("1", "deployed")]
+    assert existing.get(DEPLOYMENTS, "controller", "gadget")["status"]["availableReplicas"] == 1
+    assert existing.names(CUSTOM_RESOURCE_DEFINITIONS).count(f"gadgets.{GROUP}") == 1
+    existing.cli("status")
+
+    existing.up("--with", "gadget")
+    assert existing.revisions() == [("1", "deployed")], "nothing changed, so that Helm had nothing to do"
+
+    done = existing.down()
+    assert done.stdout == "2 components removed\n"
+    left = existing.names(NAMESPACES)
+    assert not {"gadget", "knavtool"} & set(left)
+    assert f"gadgets.{GROUP}" not in existing.names(CUSTOM_RESOURCE_DEFINITIONS)
+    assert existing.down().stdout == "there is nothing of knavtool in this cluster\n"
+
+
+def test_objects_are_applied_off_virtual_nodes_and_removed(existing: Existing) -> None:
+    existing.manifest("widget", *widget())
+    existing.up("--with", "widget")
+    pod = existing.get(DEPLOYMENTS, "widget", "widget")["spec"]["template"]["spec"]
+    assert pod["affinity"] == REAL
+    existing.ask(lambda client: client.delete(DEPLOYMENTS, "widget", namespace="widget"))
+    assert "missing" in existing.cli("status", check=4).stdout
+    existing.up("--with", "widget")
+    assert "missing" not in existing.cli("status").stdout
+    existing.down()
+    assert "widget" not in existing.names(NAMESPACES)
+
+
+def test_a_failing_hook_fails_its_component_alone(existing: Existing) -> None:
+    existing.manifest("widget", *widget())
+    existing.chart(READY, hook("prepare", "pre-install", activeDeadlineSeconds=1))
+    done = existing.up("--with", "gadget,widget", check=5)
+    assert "gadget: Helm could not install gadget" in done.stderr
+    assert "pre-install" in done.stderr
+    assert existing.get(DEPLOYMENTS, "widget", "widget")["status"]["availableReplicas"] == 1
+    assert existing.revisions() == [("1", "failed")]
+
+    existing.up("--with", "gadget,widget", "--chart", f"gadget={write_chart(existing.directory / 'fixed', READY)}")
+    assert existing.revisions() == [("1", "deployed")], "a release that never worked is installed, not upgraded"
+
+
+def test_an_archive_with_the_wrong_checksum_is_refused(existing: Existing) -> None:
+    received = existing.chart(READY, digest="0" * 64)
+    done = existing.up("--with", "gadget", check=4)
+    assert "wrong checksum" in done.stderr
+    assert "expected sha256 " + "0" * 64 in done.stderr
+    assert f"received sha256 {received}" in done.stderr
+    assert "knavtool" not in existing.names(NAMESPACES), "nothing was changed"
+
+
+def test_a_mirror_that_is_down_is_told(existing: Existing) -> None:
+    existing.chart(READY)
+    done = existing.up("--with", "gadget", env={"KNAVTOOL_MIRROR": "http://127.0.0.1:9"}, check=4)
+    assert "cannot reach 127.0.0.1:9" in done.stderr
+    assert "knavtool" not in existing.names(NAMESPACES)
+
+
+def test_what_is_not_ready_in_time_is_told_with_what_the_cluster_says(existing: Existing) -> None:
+    existing.chart(deployment("controller", affinity=REAL, nodeSelector={"no": "such"}))
+    existing.manifest("widget", *widget())
+    done = existing.up("--with", "gadget,widget", "--timeout", "8s", check=5)
+    assert "gadget:" in done.stderr
+    assert "didn't match Pod's node affinity" in done.stderr
+    assert "--timeout" in done.stderr
+    assert existing.revisions() == [("1", "failed")]
+    assert existing.get(DEPLOYMENTS, "widget", "widget")["status"]["availableReplicas"] == 1
+    assert "unhealthy" in existing.cli("status", check=4).stdout
+    existing.down()
+    assert "gadget" not in existing.names(NAMESPACES)
+
+
+def pending(existing: Existing, *args: str) -> subprocess.Popen[bytes]:
+    """A `cluster up` whose Helm waits for a hook."""
+    command = [SCRIPT, "cluster", "up", "--engine", "existing", "--no-prometheus", "--yes", "--with", "gadget", *args]
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        env={**os.environ, **existing.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    async def wait(client: Client) -> None:
+        await until(
+            client,
+            PODS,
+            lambda seen: any(pod["metadata"]["name"].startswith("slow-") for pod in seen.values()) or None,
+            timeout=60,
+            namespace="gadget",
+        )
+
+    existing.ask(wait)
+    return process
+
+
+def helms(existing: Existing) -> list[int]:
+    """The processes of Helm that work for the cluster."""
+    found = processes.carrying("KUBECONFIG", str(existing.plane.kubeconfig))
+    return [number for number, command in found.items() if "helm" in command.split()[0]]
+
+
+def test_a_release_that_a_kill_left_half_way_is_recovered(existing: Existing) -> None:
+    existing.chart(READY, hook("slow", "pre-install"))
+    process = pending(existing)
+    process.kill()
+    process.wait()
+    assert existing.revisions() == [("1", "pending-install")]
+    (helm,) = helms(existing)
+    fixed = f"gadget={write_chart(existing.directory / 'fixed', READY)}"
+    done = existing.up("--with", "gadget", "--chart", fixed, check=5)
+    assert f"the Helm that an earlier knavtool started works on it: process {helm}" in done.stderr
+    assert existing.revisions() == [("1", "pending-install")], "it may still work"
+
+    os.kill(helm, signal.SIGKILL)
+    processes.survivors([helm], within=10)
+    done = existing.up("--with", "gadget", "--chart", fixed)
+    assert "release gadget was pending-install" in done.stderr
+    assert existing.revisions() == [("1", "deployed")]
+
+
+def test_an_upgrade_that_a_kill_left_half_way_is_rolled_back_first(existing: Existing) -> None:
+    existing.chart(READY)
+    existing.up("--with", "gadget")
+    slow = write_chart(existing.directory / "slow", READY, hook("slow", "pre-upgrade"))
+    process = pending(existing, "--chart", f"gadget={slow}")
+    (helm,) = helms(existing)
+    process.kill()
+    process.wait()
+    os.kill(helm, signal.SIGKILL)
+    processes.survivors([helm], within=10)
+    assert existing.revisions()[-1] == ("2", "pending-upgrade")
+    done = existing.up("--with", "gadget")
+    assert "rolled back to revision 1" in done.stderr
+    assert existing.revisions()[-1][1] == "deployed"
+
+
+def test_a_release_in_the_hands_of_another_helm_is_not_touched(existing: Existing) -> None:
+    chart = write_chart(existing.directory / "theirs", READY, hook("slow", "pre-install"))
+    existing.chart(READY)
+    existing.helm_install(chart)
+    done = existing.up("--with", "gadget")
+    assert "gadget is left alone: somebody else installed it" in done.stderr
+    done = existing.up("--with", "gadget", "--take-ownership", check=5)
+    assert "release gadget/gadget is pending-install, and another Helm may be working on it" in done.stderr
+    assert "helm uninstall gadget --namespace gadget" in done.stderr
+    assert existing.revisions() == [("1", "pending-install")]
+
+
+def test_what_somebody_else_installed_is_left_alone_unless_it_is_taken(existing: Existing) -> None:
+    existing.create(NAMESPACES, namespace("widget"))
+    existing.create(DEPLOYMENTS, deployment("widget"), "widget")
+    existing.manifest("widget", *widget())
+    done = existing.up("--with", "widget")
+    assert "widget is left alone: somebody else installed it (Deployment widget/widget)" in done.stderr
+    assert "affinity" not in existing.get(DEPLOYMENTS, "widget", "widget")["spec"]["template"]["spec"]
+    existing.down()
+    assert existing.names(DEPLOYMENTS, "widget") == ["widget"]
+
+    existing.up("--with", "widget", "--take-ownership")
+    assert "affinity" in existing.get(DEPLOYMENTS, "widget", "widget")["spec"]["template"]["spec"]
+    existing.down()
+    assert existing.names(DEPLOYMENTS, "widget") == []
+    assert "widget" in existing.names(NAMESPACES), "a namespace that was there is not ours"
+
+
+def test_definitions_and_namespaces_that_others_use_are_kept(existing: Existing) -> None:
+    existing.manifest("widget", *widget(definition("Gadget", "v1")))
+    existing.up("--with", "widget")
+    mine = {"apiVersion": f"{GROUP}/v1", "kind": "Gadget", "metadata": {"name": "mine"}}
+    existing.create(GADGETS, mine, "default")
+    existing.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes"}}, "widget")
+    done = existing.down()
+    assert f"kept CustomResourceDefinition gadgets.{GROUP}, because there are Gadget default/mine" in done.stdout
+    assert "kept Namespace widget, because in it are ConfigMap widget/notes" in done.stdout
+    assert existing.names(DEPLOYMENTS, "widget") == []
+    assert existing.names(GADGETS, "default") == ["mine"]
+
+    existing.up("--with", "widget")  # what was kept is not taken for somebody else's
+    existing.ask(lambda client: client.delete(GADGETS, "mine", namespace="default"))
+    assert "kept Custom" not in existing.down().stdout
+    assert f"gadgets.{GROUP}" not in existing.names(CUSTOM_RESOURCE_DEFINITIONS)
+
+
+def test_a_definition_of_another_version_stops_everything(existing: Existing) -> None:
+    existing.create(CUSTOM_RESOURCE_DEFINITIONS, definition("Gadget", "v1alpha1"))
+    existing.manifest("widget", *widget(definition("Gadget", "v1")))
+    done = existing.up("--with", "widget", "--take-ownership", check=5)
+    assert f"CustomResourceDefinition gadgets.{GROUP} of another version is there: it has v1alpha1" in done.stderr
+    assert "knavtool" not in existing.names(NAMESPACES)
+
+
+def test_a_cluster_with_real_nodes_needs_consent_the_first_time(existing: Existing) -> None:
+    existing.manifest("widget", *widget())
+    done = existing.cli("up", "--no-prometheus", "--with", "widget", check=2)
+    assert f"context {existing.plane.context} has 1 real nodes" in done.stderr
+    assert "knavtool" not in existing.names(NAMESPACES)
+    existing.up("--with", "widget")
+    existing.cli("up", "--no-prometheus", "--with", "widget")
+
+
+def test_a_dry_run_changes_nothing(existing: Existing) -> None:
+    existing.manifest("widget", *widget())
+    done = existing.cli("up", "--no-prometheus", "--with", "widget", "--dry-run")
+    assert "  + Deployment widget/widget" in done.stdout
+    assert "knavtool" not in existing.names(NAMESPACES)
+
+
+def test_without_rights_nothing_is_sent(existing: Existing) -> None:
+    existing.manifest("widget", *widget())
+    with existing.stranger() as kubeconfig:
+        done = existing.up("--with", "widget", "--kubeconfig", kubeconfig, check=5)
+    assert "this account may not" in done.stderr
+    assert "knavtool" not in existing.names(NAMESPACES)
+
+
+def test_pods_on_virtual_nodes_are_told_and_moved(existing: Existing) -> None:
+    existing.create(NAMESPACES, namespace("widget"))
+    existing.node("virtual-0", type="kwok")
+    existing.create(DEPLOYMENTS, deployment("widget", nodeSelector={"type": "kwok"}), "widget")
+    existing.manifest("widget", *widget())
+
+    async def placed(client: Client) -> None:
+        await until(
+            client,
+            PODS,
+            lambda seen: any(pod["spec"].get("nodeName") for pod in seen.values()) or None,
+            timeout=30,
+            namespace="widget",
+        )
+
+    existing.ask(placed)
+    done = existing.up("--with", "widget")
+    assert "of widget sits on the virtual node virtual-0" in done.stderr
+    assert "--repair" in done.stderr
+
+    async def anywhere(client: Client) -> None:
+        await client.patch(
+            DEPLOYMENTS, "widget", {"spec": {"template": {"spec": {"nodeSelector": None}}}}, namespace="widget"
+        )
+
+    existing.ask(anywhere)
+    existing.up("--with", "widget", "--repair")
+
+    async def nodes(client: Client) -> set[str]:
+        pods = await client.list(PODS, namespace="widget")
+        return {pod["spec"].get("nodeName") for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+
+    assert existing.ask(nodes) == {NODE}
