@@ -39,9 +39,9 @@ def rate_limit(environment: Mapping[str, str], qps: float | None, burst: int | N
 
 
 def _limit(environment: Mapping[str, str], qps: float | None, burst: int | None, server: str) -> RateLimit:
-    from knavtool.cluster.engines.local.plan import is_local
+    from knavtool.cluster.engines.local.plan import local_cluster
     from knavtool.kube.limiting import RateLimit
 
     if qps is None:
-        qps = 0 if is_local(server, environment) else _QPS_ELSEWHERE
+        qps = 0 if local_cluster(server, environment) else _QPS_ELSEWHERE
     return RateLimit(qps, burst or max(int(qps), 1))

@@ -179,6 +179,7 @@ async def _execute(
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
+    from knavtool.cluster.attendance import attend
     from knavtool.cluster.prometheus import find_prometheus
     from knavtool.workflow.execution import carry_out
 
@@ -192,6 +193,7 @@ async def _execute(
             cleanup_timeout=cleanup_timeout,
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
+            attend=partial(attend, target.environment),
         )
 
 

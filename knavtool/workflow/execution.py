@@ -29,6 +29,7 @@ async def carry_out(
     helm: Helm,
     connect: Callable[[], AbstractAsyncContextManager[Client]],
     prometheus: Callable[[Client], AbstractAsyncContextManager[Prometheus]],
+    attend: Callable[[str, Steps], AbstractAsyncContextManager[None]],
     steps: Steps,
     cleanup: bool,
     cleanup_timeout: float,
@@ -36,14 +37,15 @@ async def carry_out(
 ) -> bool:
     """render > connect > preflight > execute; True if every check passed, KnavError as `runner.execute` raises it.
 
-    `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter.
+    `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter. `attend` warns, by
+    the URL of the API server, of processes of the cluster that end during the run.
     """
     plan.warn(steps)
     tasks = [planned.task for planned in plan.tasks()]
     if terminal is None and (wrong := list(unanswerable(tasks))):
         raise InvalidDocument(wrong)
     rendered = await rendering.render(plan, helm)
-    async with connect() as gateway, AsyncExitStack() as stack:
+    async with connect() as gateway, attend(gateway.server, steps), AsyncExitStack() as stack:
         await preflight(gateway, rendered, cleanup=cleanup)
         asked = None
         if metrics := metric_tasks(tasks):

@@ -68,7 +68,11 @@ async def _create(gateway: Gateway, manifests: list[Manifest]) -> None:
     async def create(manifest: Manifest) -> None:
         resource = await gateway.discover(manifest["apiVersion"], manifest["kind"])
         metadata = manifest["metadata"]
-        # The API server lets a POST of a kind that is younger than two seconds wait that long, an apply not.
+        if manifest["kind"] == _DEFINITION:
+            # For every field of an applied object the server remembers who applied it, and these are megabytes.
+            await gateway.create(resource, manifest)
+            return
+        # The server lets a POST of a kind that is younger than two seconds wait that long, an apply not.
         await gateway.apply(resource, metadata["name"], manifest, namespace=metadata.get("namespace"))
 
     refused = await for_each(manifests, create, stop_on_error=True)

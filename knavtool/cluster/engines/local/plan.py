@@ -158,16 +158,17 @@ def server_url(known: Record) -> str:
     return f"https://{LOOPBACK}:{known.ports[kwokctl.API_SERVER_PORT]}"
 
 
-def is_local(server: str, environment: Mapping[str, str]) -> bool:
-    """Whether this is the address of a local cluster of this user."""
+def local_cluster(server: str, environment: Mapping[str, str]) -> ClusterFiles | None:
+    """The local cluster of this user whose API server has this address."""
     for name in cluster_names(environment):
+        files = cluster_files(name, environment)
         try:
-            known = record.load(cluster_files(name, environment))
+            known = record.load(files)
         except EngineError:
             continue  # its record cannot be read, so nobody knows its address
         if known is not None and server_url(known) == server:
-            return True
-    return False
+            return files
+    return None
 
 
 def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[str, str]) -> Iterator[str]:
