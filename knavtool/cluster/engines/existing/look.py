@@ -46,8 +46,8 @@ class Target:
 class Found(Target):
     """What a look at one component found.
 
-    `existing` are the objects that are there. `foreign` says what of it somebody else made, `conflicts` why a definition cannot be
-    replaced, `unserved` which group versions the cluster itself lacks.
+    `existing` are the objects that are there, `foreign` says what of it somebody else made, `conflicts` why a definition
+    cannot be replaced, `unserved` which group versions the cluster itself lacks.
     """
 
     record: Installed | None
