@@ -151,13 +151,14 @@ def _lines(batch: NodeBatch, names: Sequence[str], found: Mapping[str, LiveSlice
         for part in ("attributes", "capacity"):
             old, new = live.get(part, {}), wanted.get(part, {})
             for key in sorted(old.keys() | new.keys()):
-                if _shown(old.get(key)) != _shown(new.get(key)):
+                before_text, after_text = _shown(old.get(key)), _shown(new.get(key))
+                if not equal(before_text, after_text):
                     told = True
-                    yield f"{part}.{key}: {_shown(old.get(key))} -> {_shown(new.get(key))}"
+                    yield f"{part}.{key}: {before_text} -> {after_text}"
     if not told:
         differs = any(live.devices is not None for live in found.values()) or found.keys() != set(names)
         yield "devices: as the file gives them" if differs else "owner: the node"
 
 
 def _shown(value: Mapping[str, Any] | None) -> str:
-    return "none" if value is None else ", ".join(repr(inner) for inner in value.values())
+    return "none" if value is None else ", ".join(str(inner) for inner in value.values())

@@ -15,7 +15,14 @@ import yaml
 
 from knavtool import resources
 from knavtool.kube.client import Client
-from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS, NODES, PODS
+from knavtool.kube.resource import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    DEVICE_CLASSES,
+    JOBS,
+    NODES,
+    PODS,
+    RESOURCE_SLICES,
+)
 from knavtool.workflow.templates import find_template
 from support.control_plane import LocalCluster
 from support.programs import program
@@ -32,7 +39,7 @@ NATIVE_GANG = {
     "--runtime-config": "scheduling.k8s.io/v1beta1=true",
 }
 # Every other component comes with a controller, which these tests do not start.
-ON_KUBERNETES = [*sorted(WORKFLOWS.glob("k8s/*.yml")), *sorted(WORKFLOWS.glob("custom-resource/*.yml"))]
+ON_KUBERNETES = sorted(file for name in ("k8s", "custom-resource", "dra") for file in WORKFLOWS.glob(f"{name}/*.yml"))
 # Nodes, jobs and pods of the benchmarks by what runs; the gangs fill the nodes nine times.
 LOADS = {
     "benchmarks/gang-scheduling/run-test.yml": (32, 53, 9 * 32),
@@ -162,7 +169,7 @@ def runs(cluster: LocalCluster, files: Combination) -> None:
     cluster.cli("run", argument(files), "--cleanup")
 
     async def left(client: Client) -> list[str]:
-        kinds = (NODES, JOBS, PODS, CUSTOM_RESOURCE_DEFINITIONS)
+        kinds = (NODES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
         return [item["metadata"]["name"] for kind in kinds for item in await client.list(kind)]
 
     assert cluster.ask(left) == ["stages.kwok.x-k8s.io"]

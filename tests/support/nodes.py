@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from knavtool.events import Event, Noted, Steps
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import NODES
+from knavtool.kube.resource import DEVICE_CLASSES, NODES, RESOURCE_SLICES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 
@@ -26,6 +27,50 @@ EXTRA = {"type": "Extra", "status": "False", "reason": "Fine", "message": ""}
 def node_set(*names: str, **more: Any) -> NodeSet:
     """One entry's nodes as the chart renders them; the rest is for `prototype`."""
     return NodeSet(batches=(NodeBatch(prototype=prototype(**more), names=names),))
+
+
+def with_devices(
+    nodes: NodeSet, *sizes: int, driver: str = "gpu.example.com", named: str = "example.com/gpu", model: str = "H200"
+) -> NodeSet:
+    """The nodes with slices of these many devices each, as the chart renders them."""
+    slices = []
+    for number, size in enumerate(sizes):
+        first = sum(sizes[:number])
+        devices = [
+            {
+                "name": f"gpu-{device}",
+                "attributes": {"model": {"string": model}},
+                "capacity": {"memory": {"value": "141Gi"}},
+            }
+            for device in range(first, first + size)
+        ]
+        slices.append(
+            {
+                "apiVersion": "resource.k8s.io/v1",
+                "kind": "ResourceSlice",
+                "metadata": {
+                    "name": f"{STAMP}-{driver}{f'-{number}' if number else ''}",
+                    "labels": {"type": "kwok", "app.kubernetes.io/managed-by": "knavtool"},
+                },
+                "spec": {
+                    "driver": driver,
+                    "nodeName": STAMP,
+                    "pool": {"name": STAMP, "generation": 1, "resourceSliceCount": len(sizes)},
+                    "devices": devices,
+                },
+            }
+        )
+    device_class = {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "DeviceClass",
+        "metadata": {"name": driver, "labels": {"app.kubernetes.io/managed-by": "knavtool"}},
+        "spec": {
+            "selectors": [{"cel": {"expression": f'device.driver == "{driver}"'}}],
+            "extendedResourceName": named,
+        },
+    }
+    batches = tuple(replace(batch, slices=tuple(slices)) for batch in nodes.batches)
+    return NodeSet(batches=batches, device_classes=(device_class,))
 
 
 def prototype(
@@ -71,6 +116,17 @@ class Cluster(Memory):
 
     async def names(self) -> list[str]:
         return sorted(node["metadata"]["name"] for node in await self.list(NODES))
+
+    async def slices(self) -> dict[str, dict[str, Any]]:
+        """All slices by name."""
+        return {item["metadata"]["name"]: item for item in await self.list(RESOURCE_SLICES)}
+
+    async def generations(self) -> dict[str, int]:
+        """The generation of each slice's pool."""
+        return {name: item["spec"]["pool"]["generation"] for name, item in (await self.slices()).items()}
+
+    async def classes(self) -> list[str]:
+        return sorted(item["metadata"]["name"] for item in await self.list(DEVICE_CLASSES))
 
     async def foreign(self, name: str, *, release: str = "", **labels: str) -> None:
         """A virtual node of a Helm release or of somebody else."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from knavtool import resources
+from knavtool.documents.devices import Devices
 from knavtool.documents.values import NodeEntry, load_values, node_names
 from knavtool.errors import ExitCode, InvalidDocument
 
@@ -113,6 +114,53 @@ LONG = "x" * 64
         (
             "resources: {pods: 1500m}",
             "4:15: nodes[0].resources.pods: '1500m' is not a whole number; pods is counted, not divided",
+        ),
+        # Devices
+        (
+            "resources: {dra: {driver: gpu, count: 1}}",
+            "4:21: nodes[0].resources.dra.driver: 'gpu' is not valid; expected a DNS name whose first part says what the devices are, like gpu.nvidia.com",
+        ),
+        (
+            "resources: {dra: {driver: a.b, count: 0}}",
+            "4:34: nodes[0].resources.dra.count: 0 is out of range; expected at least 1",
+        ),
+        ("resources: {dra: {driver: a.b}}", "4:15: nodes[0].resources.dra: the field 'count' is missing"),
+        ("resources: {dra: 8}", "4:15: nodes[0].resources.dra: expected a map with driver and count, got 8"),
+        (
+            "resources: {dra: {driver: a.b, count: 1, atributes: {}}}",
+            "4:44: nodes[0].resources.dra.atributes: unknown field 'atributes'; did you mean 'attributes'?",
+        ),
+        (
+            "resources: {dra: {driver: a.b, count: 1, attributes: {version: 1.2}}}",
+            "4:57: nodes[0].resources.dra.attributes.version: expected text of at most 64 characters, a whole number, or true or false, got 1.2",
+        ),
+        (
+            "resources: {dra: {driver: a.b, count: 1, attributes: {a-b: 1}}}",
+            "4:57: nodes[0].resources.dra.attributes.a-b: 'a-b' is not valid; expected [domain/]name of letters, digits and '_', not beginning with a digit, at most 32 characters after the slash",
+        ),
+        (
+            f"resources: {{dra: {{driver: a.b, count: 1, attributes: {{a: {'ü' * 33}}}}}}}",
+            "4:57: nodes[0].resources.dra.attributes.a: the text is longer than 64 bytes",
+        ),
+        (
+            f"resources: {{dra: {{driver: a.b, count: 1, capacity: {{{'d' * 63}.e/a: 1}}}}}}",
+            f'4:55: nodes[0].resources.dra.capacity["{"d" * 63}.e/a"]: before the slash at most 63 characters are allowed',
+        ),
+        (
+            "resources: {dra: {driver: a.b, count: 1, capacity: {memory: 8Gb}}}",
+            f"4:55: nodes[0].resources.dra.capacity.memory: '8Gb' is not valid; {QUANTITY}; did you mean 8G or 8Gi?",
+        ),
+        (
+            f"resources: {{dra: {{driver: a.b, count: 1, attributes: {{{', '.join(f'a{n}: 1' for n in range(33))}}}}}}}",
+            "4:15: nodes[0].resources.dra: a device has at most 32 attributes and capacities together",
+        ),
+        (
+            "resources: {dra: {driver: gpu.kubernetes.io, count: 1}}",
+            "4:15: nodes[0].resources.dra.extendedResourceName: 'kubernetes.io/gpu' is a name that Kubernetes keeps for itself; give another, like nvidia.com/gpu",
+        ),
+        (
+            "resources: {nvidia.com/gpu: 8, dra: {driver: gpu.nvidia.com, count: 8}}",
+            '4:15: nodes[0].resources["nvidia.com/gpu"]: the devices of gpu.nvidia.com serve nvidia.com/gpu already; pods that ask for it would use up what is given here and never the devices; leave this out, or give the devices another extendedResourceName',
         ),
         # Taints
         (
@@ -294,3 +342,50 @@ def test_the_longest_names_count_the_nodes_of_all_entries(file: Path) -> None:
     assert faults(file, text) == [
         f"v.yaml:3:27: nodes[1].namePrefix: the node name '{prefix}-10' has 64 characters; expected at most 63"
     ]
+
+
+def test_devices(file: Path) -> None:
+    (entry,) = entries(
+        file,
+        """nodes:
+- type: dgxh200
+  count: 1
+  resources:
+    nvidia.com/gpu: 0
+    dra: {driver: gpu.nvidia.com, count: 8.0, attributes: {a: on, b: true, c: 3, d: 1.2.3}, capacity: {memory: 141Gi}}
+""",
+    )
+    assert entry.resources == {"nvidia.com/gpu": "0"}
+    assert entry.devices == Devices(
+        driver="gpu.nvidia.com",
+        count=8,
+        extended_resource_name="nvidia.com/gpu",
+        attributes={"a": "on", "b": True, "c": 3, "d": "1.2.3"},
+        capacity={"memory": "141Gi"},
+    )
+    assert entry.values()["resources"]["dra"]["extendedResourceName"] == "nvidia.com/gpu"
+
+
+def test_devices_alone_are_no_resources_of_an_unknown_type(file: Path) -> None:
+    (fault,) = faults(file, "nodes:\n- {type: x, count: 1, resources: {dra: {driver: gpu.nvidia.com, count: 8}}}\n")
+    assert "'x' is no preset, so it needs resources" in fault
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fault"),
+    [
+        (
+            "driver: gpu.a.com",
+            "driver: gpu.a.com, extendedResourceName: b.com/gpu",
+            "3:76: nodes[1].resources.dra.extendedResourceName: the devices of gpu.a.com are a.com/gpu in entry 0, so they cannot be b.com/gpu",
+        ),
+        (
+            "driver: gpu.b.com",
+            "driver: gpu.a.com, extendedResourceName: b.com/gpu",
+            "3:76: nodes[1].resources.dra.extendedResourceName: b.com/gpu stands for the devices of gpu.b.com in entry 0; give those of gpu.a.com another extendedResourceName",
+        ),
+    ],
+)
+def test_entries_that_disagree_about_a_resource_name(file: Path, first: str, second: str, fault: str) -> None:
+    lines = [f"- {{type: dgxh200, count: 1, resources: {{dra: {{count: 1, {dra}}}}}}}" for dra in (first, second)]
+    assert faults(file, "\n".join(["nodes:", *lines])) == [f"v.yaml:{fault}"]

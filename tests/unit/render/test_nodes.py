@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 import pytest
 
 from knavtool import resources
+from knavtool.documents.devices import Devices
 from knavtool.documents.values import NodeEntry, load_values, node_names, presets
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import RenderError
@@ -142,11 +144,119 @@ async def test_an_architecture_shows_in_labels_and_node_information(helm: Helm) 
             [{"type": "dgxh200", "count": 1, "namePrefix": "n"}, {"type": "gb200", "count": 1, "namePrefix": "n"}],
             r"nodes\[1\]: nodes of type \"dgxh200\" are called n-0, n-1, ... too",
         ),
+        (
+            [{"type": "x", "count": 1, "resources": {"dra": {"driver": "gpu.a.com", "count": 1}}}],
+            "is no preset, so it needs resources",
+        ),
+        (
+            [{"type": "gb200", "count": 1, "resources": {"a.com/gpu": 8, "dra": {"driver": "gpu.a.com", "count": 1}}}],
+            r"nodes\[0\]: the devices of gpu\.a\.com serve a\.com/gpu already; leave it out of resources",
+        ),
+        (
+            [
+                {"type": "gb200", "count": 1, "resources": {"dra": {"driver": "gpu.a.com", "count": 1, **more}}}
+                for more in ({}, {"extendedResourceName": "b.com/gpu"})
+            ],
+            r"nodes\[1\]: the devices of gpu\.a\.com are a\.com/gpu in another entry, so they cannot be b\.com/gpu",
+        ),
     ],
 )
 async def test_the_chart_refuses_bad_values_by_itself(helm: Helm, nodes: list[Any], message: str) -> None:
     with pytest.raises(RenderError, match=message):
         await helm.template(CHART, values={"nodes": nodes})
+
+
+GPU: dict[str, Any] = {"driver": "gpu.nvidia.com", "count": 2}
+
+
+async def with_devices(helm: Helm, **dra: Any) -> list[dict[str, Any]]:
+    """What the chart gives for one node with these devices."""
+    nodes = [{"type": "dgxh200", "count": 1, "resources": {"dra": {**GPU, **dra}}}]
+    return load_rendered(await helm.template(CHART, values={"nodes": nodes}))
+
+
+async def test_devices_are_a_class_and_a_slice_per_node(helm: Helm) -> None:
+    attributes = {"text": "yes", "version": "1.2.3-rc.1+b", "none": "1.2", "led": "01.2.3", "n": 8, "big": 2**53 - 1}
+    device_class, node, slice_ = await with_devices(
+        helm, attributes={**attributes, "flag": False}, capacity={"memory": "141Gi", "cores": 132}
+    )
+    assert device_class == {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "DeviceClass",
+        "metadata": {"name": "gpu.nvidia.com"},
+        "spec": {
+            "selectors": [{"cel": {"expression": 'device.driver == "gpu.nvidia.com"'}}],
+            "extendedResourceName": "nvidia.com/gpu",
+        },
+    }
+    # The preset's own GPUs give way.
+    assert "nvidia.com/gpu" not in node["status"]["capacity"]
+    assert node["status"]["capacity"]["nvidia.com/mlnxnics"] == "10"
+    assert slice_["metadata"] == {"name": "virtual-dgxh200-0-gpu.nvidia.com", "labels": {"type": "kwok"}}
+    assert slice_["spec"] == {
+        "driver": "gpu.nvidia.com",
+        "nodeName": "virtual-dgxh200-0",
+        "pool": {"name": "virtual-dgxh200-0", "generation": 1, "resourceSliceCount": 1},
+        "devices": [
+            {
+                "name": f"gpu-{number}",
+                "attributes": {
+                    "text": {"string": "yes"},
+                    "version": {"version": "1.2.3-rc.1+b"},
+                    "none": {"string": "1.2"},
+                    "led": {"string": "01.2.3"},
+                    "n": {"int": 8},
+                    "big": {"int": 2**53 - 1},
+                    "flag": {"bool": False},
+                },
+                "capacity": {"memory": {"value": "141Gi"}, "cores": {"value": "132"}},
+            }
+            for number in range(2)
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(1, [1]), (128, [128]), (129, [128, 1]), (256, [128, 128]), (300, [128, 128, 44])]
+)
+async def test_many_devices_are_several_slices_of_one_pool(helm: Helm, count: int, sizes: list[int]) -> None:
+    _, _, *slices = await with_devices(helm, count=count)
+    names = ["virtual-dgxh200-0-gpu.nvidia.com", *(f"virtual-dgxh200-0-gpu.nvidia.com-{n}" for n in range(1, 9))]
+    assert [item["metadata"]["name"] for item in slices] == names[: len(sizes)]
+    assert [len(item["spec"]["devices"]) for item in slices] == sizes
+    assert {item["spec"]["pool"]["resourceSliceCount"] for item in slices} == {len(sizes)}
+    numbers = [device["name"] for item in slices for device in item["spec"]["devices"]]
+    assert numbers == [f"gpu-{number}" for number in range(count)]
+
+
+async def test_a_resource_name_of_its_own_leaves_the_presets_alone(helm: Helm) -> None:
+    device_class, node, _ = await with_devices(helm, extendedResourceName="example.com/accelerator")
+    assert device_class["spec"]["extendedResourceName"] == "example.com/accelerator"
+    assert node["status"]["capacity"]["nvidia.com/gpu"] == "8"
+
+
+async def test_stamped_devices_are_those_of_the_chart(helm: Helm) -> None:
+    gpus = Devices(driver="gpu.nvidia.com", count=130, extended_resource_name="nvidia.com/gpu", attributes={"a": 1})
+    nics = Devices(driver="nic.nvidia.com", count=2, extended_resource_name="nvidia.com/nic")
+    entries = [
+        NodeEntry(type="dgxh200", count=2, devices=gpus),
+        NodeEntry(type="gb200", count=2, name_prefix="1e", devices=gpus),
+        NodeEntry(type="gb200", count=1, name_prefix="nics", devices=nics),
+        NodeEntry(type="gb200", count=0, name_prefix="absent", devices=replace(nics, driver="absent.nvidia.com")),
+        NodeEntry(type="dgxb200", count=1),
+    ]
+    wanted = await whole(helm, entries)
+    for item in wanted:
+        item["metadata"].setdefault("labels", {})[MANAGED_BY] = "knavtool"
+    nodes = await render_nodes(helm, entries)
+
+    def names(manifests: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+        return {(item["kind"], item["metadata"]["name"]): item for item in manifests}
+
+    assert names(nodes.manifests()) == names(wanted)
+    assert load_rendered("".join(nodes.yaml())) == list(nodes.manifests())
+    assert [item["metadata"]["name"] for item in nodes.device_classes] == ["gpu.nvidia.com", "nic.nvidia.com"]
+    assert len(nodes) == 6
 
 
 @pytest.mark.parametrize("values", [{}, {"nodes": []}, {"nodes": {}}])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from knavtool import resources
+from knavtool.documents.devices import Devices
 from knavtool.documents.values import NodeEntry, load_values
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
@@ -23,8 +26,19 @@ ENTRIES = [
         name_prefix="1e",
         labels={"flag": "on", "number": "1e3"},
         taints=({"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"},),
+        devices=Devices(
+            driver="gpu.nvidia.com",
+            count=2,
+            extended_resource_name="nvidia.com/gpu",
+            attributes={"productName": "NVIDIA GB200", "driverVersion": "570.86.15", "slot": 3, "nvlink": True},
+            capacity={"memory": "186Gi"},
+        ),
     ),
 ]
+
+
+def by_name(manifests: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(item["kind"], item["metadata"]["name"]): item for item in manifests}
 
 
 @pytest.fixture
@@ -44,8 +58,7 @@ def test_a_kustomize_base_gives_the_same_objects(nodes: NodeSet, tmp_path: Path)
     built = subprocess.run(
         [program("kubectl"), "kustomize", tmp_path], capture_output=True, text=True, check=True
     ).stdout
-    given = {node["metadata"]["name"]: node for node in nodes.manifests()}
-    assert {node["metadata"]["name"]: node for node in load_rendered(built)} == given
+    assert by_name(load_rendered(built)) == by_name(nodes.manifests())
 
 
 async def test_a_chart_gives_the_same_nodes_by_itself(helm: Helm, nodes: NodeSet, tmp_path: Path) -> None:
@@ -53,10 +66,14 @@ async def test_a_chart_gives_the_same_nodes_by_itself(helm: Helm, nodes: NodeSet
     golden.check("render/chart-values.yaml", (tmp_path / "values.yaml").read_text(encoding="utf-8"))
     rendered = load_rendered(await helm.template(tmp_path))
     wanted = list(nodes.manifests())
-    for node in wanted:
-        # Helm marks the nodes as its own when it installs them.
-        del node["metadata"]["labels"][MANAGED_BY]
-    assert rendered == wanted
+    for item in wanted:
+        # Helm marks the objects as its own when it installs them.
+        del item["metadata"]["labels"][MANAGED_BY]
+        if not item["metadata"]["labels"]:
+            del item["metadata"]["labels"]
+    assert by_name(rendered) == by_name(wanted)
+    # Helm sorts by kind.
+    assert [item["metadata"]["name"] for item in rendered if item["kind"] == "Node"] == nodes.names()
     assert not (tmp_path / "values-example.yaml").exists()
 
 
