@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.cluster import processes
 from knavtool.cluster.components import hosted
-from knavtool.cluster.components.manifests import install, withdraw
+from knavtool.cluster.components.manifests import DEFINITION, install, withdraw
 from knavtool.cluster.components.objects import project_objects, with_overrides
 from knavtool.cluster.health import origin, until_healthy
 from knavtool.render.hosted import HostedObjects, render_hosted
@@ -38,10 +38,15 @@ class Lab:
     installed: asyncio.Event = field(default_factory=asyncio.Event)
     _webhooks: ManifestSet = field(default_factory=ManifestSet)
 
-    async def install(self) -> str:
-        """Create the objects that are missing; returns what was done."""
+    async def install(self, server_ready: asyncio.Event) -> str:
+        """Create the objects that are missing; returns what was done.
+
+        Definitions of kinds are so large that a server that is still starting would be late with what others wait for.
+        """
         rendered = await self._objects()
         self._webhooks = rendered.webhooks
+        if any(manifest["kind"] == DEFINITION for manifest in rendered.objects):
+            await server_ready.wait()
         manifest = self.host.component.manifest
         made = await install(
             self.gateway, rendered.objects, after=manifest.after if manifest and not self.host.component.process else ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from knavtool.render.manifests import Manifest, ManifestSet
 
 _SERVED_WITHIN = 30.0
-_DEFINITION = "CustomResourceDefinition"
+DEFINITION = "CustomResourceDefinition"
 
 
 async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[str] = ()) -> int:
@@ -31,7 +31,7 @@ async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[st
     missing = [manifest for manifest in wanted if key(manifest) not in existing]
     first = [manifest for manifest in missing if manifest["kind"] == "Namespace"]
     await _create(gateway, first)
-    definitions = [manifest for manifest in missing if manifest["kind"] == _DEFINITION]
+    definitions = [manifest for manifest in missing if manifest["kind"] == DEFINITION]
     await _create(gateway, definitions)
     await until_established(
         gateway, [*after, *(one["metadata"]["name"] for one in definitions)], timeout=_SERVED_WITHIN
@@ -68,7 +68,7 @@ async def _create(gateway: Gateway, manifests: list[Manifest]) -> None:
     async def create(manifest: Manifest) -> None:
         resource = await gateway.discover(manifest["apiVersion"], manifest["kind"])
         metadata = manifest["metadata"]
-        if manifest["kind"] == _DEFINITION:
+        if manifest["kind"] == DEFINITION:
             # For every field of an applied object the server remembers who applied it, and these are megabytes.
             await gateway.create(resource, manifest)
             return

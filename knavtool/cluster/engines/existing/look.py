@@ -46,7 +46,7 @@ class Target:
 class Found(Target):
     """What a look at one component found.
 
-    `existing` are the objects that are there, `foreign` says what of it somebody else made, `conflicts` why a definition
+    `existing` are the objects that are there, `foreign` says what somebody else made, `conflicts` why a definition
     cannot be replaced, `unserved` which group versions the cluster itself lacks.
     """
 

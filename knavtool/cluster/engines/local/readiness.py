@@ -9,9 +9,10 @@ from knavtool.cluster.ports import LOOPBACK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+API_SERVER = "kube-apiserver"
 _HEALTH = {
     "etcd": ("http", "/health"),
-    "kube-apiserver": ("https", "/readyz"),
+    API_SERVER: ("https", "/readyz"),
     "kube-controller-manager": ("https", "/healthz"),
     "kube-scheduler": ("https", "/readyz"),
 }

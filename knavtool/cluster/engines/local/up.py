@@ -15,7 +15,7 @@ from knavtool.cluster.components.manifests import remove_stale
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.down import stop
 from knavtool.cluster.engines.local.plan import server_url
-from knavtool.cluster.engines.local.readiness import control_plane_health
+from knavtool.cluster.engines.local.readiness import API_SERVER, control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES, chosen
 from knavtool.cluster.health import until_healthy
 from knavtool.cluster.ports import free_ports
@@ -155,6 +155,7 @@ class _Work:
         record.save(files, known)
         hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
         labs: dict[str, Lab] = {}
+        server_ready = asyncio.Event()
         async with (
             _unless_dead(files),
             connect(kubeconfig=files.kubeconfig, context=None) as gateway,
@@ -162,12 +163,14 @@ class _Work:
         ):
             if plan.record is None or plan.dead:
                 for name, url in control_plane_health(known.ports).items():
-                    group.create_task(self._healthy(name, url))
+                    group.create_task(self._healthy(name, url, server_ready))
                 group.create_task(self._service_account(gateway))
+            else:
+                server_ready.set()
             for one in plan.starting:
                 before = [labs[name] for name in (*one.needs, *one.after) if name in labs]
                 labs[one.name] = self._lab(gateway, one, known.ports)
-                group.create_task(self._component(labs[one.name], before))
+                group.create_task(self._component(labs[one.name], before, server_ready))
         if plan.add_context:
             self._add_context(known)
 
@@ -176,9 +179,11 @@ class _Work:
             Host(self.files, one, ports), gateway, self.toolchain, self.programs, self.environment, steps=self.steps
         )
 
-    async def _healthy(self, name: str, url: str) -> None:
+    async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
         with self.steps.step("cluster", name):
             await until_healthy(url)
+        if name == API_SERVER:
+            server_ready.set()
 
     async def _service_account(self, gateway: Gateway) -> None:
         """Pods are refused until the controller manager has made the account that they run as."""
@@ -191,11 +196,11 @@ class _Work:
                 namespace="default",
             )
 
-    async def _component(self, lab: Lab, before: list[Lab]) -> None:
+    async def _component(self, lab: Lab, before: list[Lab], server_ready: asyncio.Event) -> None:
         """Create a component's objects, then start its processes, which expect them and those of others."""
         component = lab.host.component
         with self.steps.step("cluster", component.name, component.version) as step:
-            step.message = await lab.install()
+            step.message = await lab.install(server_ready)
             for other in before:
                 await other.installed.wait()
             if self.plan.record is not None:
