@@ -16,6 +16,7 @@ _RENDERING = (
 )
 """What Helm's message has in lower case if a chart, not a cluster, is at fault."""
 _SCHEMA = re.compile(r"values don't meet the specifications of the schema\(s\) in the following chart\(s\):\s+\S+:\s+")
+_ONE_OF_MANY = re.compile(r"\b1 error occurred:\s+\* ")
 _NOISE = re.compile(r"WARNING: |level=|[IWE]\d{4} ")
 _LATE = ("timed out waiting", "context deadline exceeded", "deadline exceeded")
 _UNREACHABLE = ("cluster unreachable", "connection refused", "no such host", "i/o timeout")
@@ -55,5 +56,6 @@ def message_of(error: Exception) -> str:
     text = "\n".join(lines).strip().removeprefix("Error: ")
     for stage in ("INSTALLATION FAILED: ", "UPGRADE FAILED: "):
         text = text.removeprefix(stage)
+    text = _ONE_OF_MANY.sub("", text)
     # The chart's name stands in front of each message about its schema, and again in the message itself.
     return _SCHEMA.sub("its values do not fit values.schema.json: ", text).strip()

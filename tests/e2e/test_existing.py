@@ -311,3 +311,21 @@ def test_pods_on_virtual_nodes_are_told_and_moved(existing: Existing) -> None:
         return {pod["spec"].get("nodeName") for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
     assert existing.ask(nodes) == {NODE}
+
+
+def test_a_component_of_the_catalogue_is_installed_and_removed(existing: Existing) -> None:
+    existing.up("--with", "mpi-operator")
+    pod = existing.get(DEPLOYMENTS, "mpi-operator", "mpi-operator")["spec"]["template"]["spec"]
+    assert pod["affinity"] == REAL
+    assert "mpijobs.kubeflow.org" in existing.names(CUSTOM_RESOURCE_DEFINITIONS)
+    existing.down()
+    assert "mpijobs.kubeflow.org" not in existing.names(CUSTOM_RESOURCE_DEFINITIONS)
+    assert "mpi-operator" not in existing.names(NAMESPACES)
+
+
+def test_what_plays_the_nodes_here_already_is_left_alone(existing: Existing) -> None:
+    (existing.records / "kwok.yaml").unlink()
+    done = existing.up()
+    assert "kwok is left alone: somebody else installed it (CustomResourceDefinition" in done.stderr
+    assert "stages is left alone" in done.stderr
+    assert existing.down().stdout == "there is nothing of knavtool in this cluster\n"

@@ -151,6 +151,12 @@ async def test_time_that_ran_out_is_told_as_that(tmp_path: Path) -> None:
     assert "--timeout" in caught.value.hint
 
 
+async def test_one_error_is_told_in_one_line(tmp_path: Path) -> None:
+    said = "Error: INSTALLATION FAILED: failed pre-install: 1 error occurred:\n\t* job prepare failed: BackoffLimit\n\n"
+    with pytest.raises(ClusterError, match="install r: failed pre-install: job prepare failed: Back"):
+        await failing(tmp_path, said).upgrade_install("r", CHART, namespace="n", values={}, timeout=5)
+
+
 async def test_a_locked_release_comes_with_advice(tmp_path: Path) -> None:
     said = "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress\n"
     with pytest.raises(ClusterError, match="could not install r: another operation") as caught:

@@ -46,8 +46,8 @@ class Target:
 class Found(Target):
     """What a look at one component found.
 
-    `existing` are the objects that are there, `foreign` says what somebody else made, `conflicts` why a definition
-    cannot be replaced, `unserved` which group versions the cluster itself lacks.
+    `existing` are the objects that are there, `foreign` says which of them somebody else made, `conflicts` why a
+    definition cannot be replaced, `unserved` which group versions the cluster itself lacks.
     """
 
     record: Installed | None
@@ -97,7 +97,10 @@ class Kinds:
 async def identify(kinds: Kinds, installation: Installation) -> Target:
     """Find out which objects a component has; `kinds` knows the definitions of all components."""
     wanted = {(one["apiVersion"], one["kind"]) for one in installation.everything}
-    resources = {key: await kinds.find(*key) for key in sorted(wanted)}
+    try:
+        resources = {key: await kinds.find(*key) for key in sorted(wanted)}
+    except NotFound as error:
+        raise NotFound(f"{installation.title}: {error.message}", status=404, hint=error.hint) from error
     refs = dict.fromkeys(_ref(one, resources, installation) for one in installation.everything)
     return Target(installation=installation, refs=tuple(refs), resources=resources)
 

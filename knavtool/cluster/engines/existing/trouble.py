@@ -25,13 +25,17 @@ _LINES = 10
 _PODS = 3
 
 
-async def explain(client: Client, namespaces: Collection[str], workloads: Collection[Ref]) -> list[str]:
-    """Lines to put below the message of a failure; none if there is nothing to tell."""
+async def explain(client: Client, own: Collection[str], workloads: Collection[Ref]) -> list[str]:
+    """Lines to put below the message of a failure; none if there is nothing to tell.
+
+    In the component's `own` namespaces everything counts, elsewhere what belongs to its workloads.
+    """
+    namespaces = {*own, *(ref.namespace for ref in workloads if ref.namespace)}
     lines: list[str] = []
     try:
         async with asyncio.timeout(_WITHIN):
             for namespace in sorted(namespaces):
-                names = {ref.name for ref in workloads if ref.namespace == namespace}
+                names = {ref.name for ref in workloads if ref.namespace == namespace} if namespace not in own else {""}
                 async for line in _explain(client, namespace, names):
                     lines.append(line)  # noqa: PERF401 - what was read before the time is over is told
     except TimeoutError:
@@ -79,8 +83,8 @@ async def _log(client: Client, pod: Manifest) -> AsyncIterator[str]:
 
 
 def _of(name: str, workloads: Collection[str]) -> bool:
-    """Whether an object is one of the workloads or was made for it: controllers append to the name."""
-    return any(name == one or name.startswith(f"{one}-") for one in workloads)
+    """Whether an object is one of the workloads, "" for any, or was made for it: controllers append to the name."""
+    return any(not one or name == one or name.startswith(f"{one}-") for one in workloads)
 
 
 def _containers(pod: Manifest) -> Iterator[Mapping[str, Any]]:

@@ -110,7 +110,9 @@ class _Work:
                     await self._install(one, progress)
             except KnavError as error:
                 step.result = Result.FAILED
-                said = await explain(self.client, {ref.namespace for ref in one.refs if ref.namespace}, one.refs)
+                said = await explain(
+                    self.client, virtual.own_namespaces(one), self.records[installation.name].workloads
+                )
                 step.message = error.message
                 self.failed[installation.name] = _with(error, said)
 

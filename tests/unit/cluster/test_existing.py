@@ -1,0 +1,81 @@
+"""Parts of the engine of existing clusters that need no cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from knavtool.cluster.engines.existing.installation import Ref, programs_of
+from knavtool.cluster.engines.existing.leftovers import Ours
+from knavtool.cluster.engines.existing.ready import JobFailed, lacking
+from knavtool.cluster.engines.existing.sending import first_ones, last_ones
+
+
+def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    metadata = {"name": "w", "namespace": "n", "generation": 2}
+    return {"kind": kind, "metadata": metadata, "spec": spec, "status": {"observedGeneration": 2, **status}}
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (workload("Deployment", {"observedGeneration": 1}), "not seen by its controller yet"),
+        (workload("Deployment", {}, replicas=2), "0 of 2 pods up to date"),
+        (workload("Deployment", {"updatedReplicas": 1, "replicas": 2}), "1 old pods still there"),
+        (workload("Deployment", {"updatedReplicas": 1, "replicas": 1}), "0 of 1 pods available"),
+        (workload("Deployment", {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}), ""),
+        (workload("Deployment", {}, replicas=0), ""),
+        (workload("StatefulSet", {"readyReplicas": 1}, replicas=3), "1 of 3 pods ready"),
+        (
+            workload("StatefulSet", {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"}),
+            "0 of 1 pods up",
+        ),
+        (workload("DaemonSet", {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2}), "0 of 2 pods available"),
+        (workload("DaemonSet", {}), ""),
+        (workload("Job", {}), "not complete"),
+        (workload("Job", {"conditions": [{"type": "Complete", "status": "True"}]}), ""),
+    ],
+)
+def test_what_a_workload_lacks(item: dict[str, Any], said: str) -> None:
+    assert lacking(item).startswith(said)
+    assert bool(lacking(item)) == bool(said)
+
+
+def test_a_job_that_failed_is_not_waited_for() -> None:
+    condition = {"type": "Failed", "status": "True", "message": "too often"}
+    with pytest.raises(JobFailed, match="Job n/w failed: too often"):
+        lacking(workload("Job", {"conditions": [condition]}))
+
+
+def test_what_the_server_asks_through_comes_last() -> None:
+    kinds = ["MutatingWebhookConfiguration", "Deployment", "CustomResourceDefinition", "APIService", "Namespace"]
+    objects = [{"kind": kind} for kind in kinds]
+    assert [one["kind"] for one in first_ones(objects)] == ["Deployment", "Namespace"]
+    assert [one["kind"] for one in last_ones(objects)] == ["MutatingWebhookConfiguration", "APIService"]
+
+
+def test_programs_are_known_by_image_and_command() -> None:
+    containers = [{"image": "r.example:5000/x/controller:v1@sha256:0", "command": ["/manager", "-v"]}, {"image": "vc"}]
+    pod = {"kind": "Pod", "spec": {"containers": containers}}
+    assert programs_of([pod, {"kind": "Service"}]) == {"controller", "manager", "vc"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "ours"),
+    [
+        ({"managedFields": [{"manager": "manager"}, {"manager": "kube-controller-manager"}]}, True),
+        ({"managedFields": [{"manager": "manager"}, {"manager": "kubectl-edit"}]}, False),
+        ({"managedFields": []}, False),
+        ({"ownerReferences": [{"kind": "Job"}]}, True),
+        ({"annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "n"}}, True),
+        ({"annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "other"}}, False),
+    ],
+)
+def test_whose_an_object_is(metadata: dict[str, Any], ours: bool) -> None:
+    known = Ours(
+        objects=frozenset(),
+        releases=frozenset({("r", "n")}),
+        programs=frozenset({"manager", "kube-controller-manager"}),
+    )
+    assert known.has({"metadata": {"name": "x", **metadata}}, Ref("v1", "ConfigMap", "n", "x")) is ours
