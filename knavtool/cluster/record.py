@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from knavtool.cluster.whole import write_whole
 from knavtool.errors import EngineError
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 class Record:
     """`ports` are by process and purpose, for example `kube-apiserver/https`; `versions` by program.
 
-    `components` are their versions by name, in the order of their start. `contexts` maps each kubeconfig that was given
-    the cluster's context to the context that was current before, "" if none was. `created` tells that kwokctl came to
-    its end, so that what is there is whole and can be repaired.
+    `components` are their versions by name, in the order of their start; `unfinished` are those of them whose
+    installation or removal has begun and has not come to its end. `contexts` maps each kubeconfig that was given the
+    cluster's context to the context that was current before, "" if none was. `created` tells that kwokctl came to its
+    end, so that what is there is whole and can be repaired.
     """
 
     feature_gates: str = ""
@@ -31,13 +32,14 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
     components: Mapping[str, str] = field(default_factory=dict)
+    unfinished: Mapping[str, str] = field(default_factory=dict)
     created: bool = False
 
 
 def load(files: ClusterFiles) -> Record | None:
     """The record of a cluster, None if there is no such cluster."""
     try:
-        return Record(**json.loads(files.record.read_text(encoding="utf-8")))
+        return _read(json.loads(files.record.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
@@ -48,3 +50,12 @@ def load(files: ClusterFiles) -> Record | None:
 def save(files: ClusterFiles, record: Record) -> None:
     """Write the record, whole or not at all."""
     write_whole(files.record, json.dumps(asdict(record), indent=2))
+
+
+def _read(content: dict[str, Any]) -> Record:
+    """The record; ValueError or TypeError if it is damaged, or was written by a knavtool that kept other things."""
+    empty, known = Record(), Record(**content)
+    for name in (one.name for one in fields(Record)):
+        if name not in content or type(getattr(known, name)) is not type(getattr(empty, name)):
+            raise ValueError(f"{name} is missing or of the wrong type")
+    return known

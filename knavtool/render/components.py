@@ -20,7 +20,7 @@ Key: TypeAlias = "tuple[str, str, str]"
 
 def render_component(files: Sequence[Path]) -> ManifestSet:
     """The objects of all files."""
-    return ManifestSet.ordered([manifest for file in files for manifest in _objects(file, _text(file))])
+    return ManifestSet.ordered([manifest for file in files for manifest in _objects(file, read_text(file))])
 
 
 def overridden(
@@ -32,7 +32,7 @@ def overridden(
     """
     found = {key(manifest): manifest for manifest in manifests}
     for file in overrides:
-        text = _text(file)
+        text = read_text(file)
         for manifest in _objects(file, text if values is None else fill(text, values, str(file))):
             found[key(manifest)] = manifest
     return ManifestSet.ordered(list(found.values()))
@@ -57,6 +57,14 @@ def fill(text: str, values: Mapping[str, str], where: str) -> str:
         raise RenderError(f"{where}: ${{...}} cannot be filled in: {error}") from error
 
 
+def read_text(file: Path) -> str:
+    """The text of a manifest or a template; RenderError if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RenderError(f"{file}: not readable: {error}") from error
+
+
 def _with_images(manifest: Manifest, images: Mapping[str, str]) -> Manifest:
     spec = manifest.get("spec")
     template = spec.get("template") if isinstance(spec, dict) else None
@@ -75,13 +83,6 @@ def _with_images(manifest: Manifest, images: Mapping[str, str]) -> Manifest:
 def _image(image: str, images: Mapping[str, str]) -> str:
     host, slash, last = image.partition("@")[0].rpartition("/")
     return images.get(host + slash + last.partition(":")[0], image)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RenderError(f"{file}: not readable as manifests: {error}") from error
 
 
 def _objects(file: Path, text: str) -> list[Manifest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from knavtool.cluster.toolchain.pins import Program
 
+_VERSION = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?")
 SHIPPED = Path(__file__).resolve().parents[2] / "catalogue"
 
 
@@ -39,12 +41,13 @@ class Catalogue:
             found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
         return cls(dict(sorted(found.items())))
 
-    def component(self, name: str, version: str = "") -> Component:
+    def component(self, name: str, version: str = "", *, needed_by: str = "") -> Component:
         """The record of a component, at another version if one is given."""
         if (file := self.files.get(name)) is None:
             near = difflib.get_close_matches(name, self.files, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.files)}"
-            raise UsageError(f"no component {name!r} in the catalogue", hint=hint)
+            needed = f", which {needed_by} needs" if needed_by else ""
+            raise UsageError(f"no component {name!r} in the catalogue{needed}", hint=hint)
         return read(_document(file), version)
 
     def all(self) -> list[Component]:
@@ -74,10 +77,11 @@ class Catalogue:
         Raises UsageError for a name that is not known and for components that need each other.
         """
         found: dict[str, Component] = {}
-        names = list(wanted)
-        for name in names:
-            found[name] = self.component(name, wanted.get(name, ""))
-            names += [need for need in found[name].needs if need not in names]
+        asking = dict.fromkeys(wanted, "")
+        while missing := [name for name in asking if name not in found]:
+            for name in missing:
+                found[name] = self.component(name, wanted.get(name, ""), needed_by=asking[name])
+                asking |= {need: name for need in found[name].needs if need not in asking}
         placed: dict[str, Component] = {}
         for name in found:
             _place(name, found, placed, ())
@@ -85,11 +89,15 @@ class Catalogue:
 
 
 def parse_wanted(texts: Iterable[str]) -> dict[str, str]:
-    """Versions by name from `kueue,jobset=v0.11.0`; "" where none is given."""
+    """Versions by name from values of --with, `kueue,jobset=v0.11.0`; "" where none is given."""
     wanted: dict[str, str] = {}
     for text in texts:
         for word in filter(None, (part.strip() for part in text.split(","))):
-            name, _, version = word.partition("=")
+            name, given, version = word.partition("=")
+            if not name or (given and not _VERSION.fullmatch(version)):
+                raise UsageError(
+                    f"--with {word} is not of the form NAME or NAME=VERSION", hint="versions are as v1.2.3"
+                )
             if wanted.get(name) and version and wanted[name] != version:
                 raise UsageError(f"--with names {name} at two versions, {wanted[name]} and {version}")
             wanted[name] = version or wanted.get(name, "")
@@ -126,13 +134,14 @@ def _document(file: Path) -> Mapping[str, Any]:
 
         shipped: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return shipped
+    from knavtool.cluster.components.checks import contradictions
     from knavtool.documents.schema import violations
     from knavtool.documents.yaml import load
 
     document = load(file)
     found = violations(document, "component")
-    if not found and document.data["name"] != file.stem:
-        found = [document.violation(("name",), f"{document.data['name']!r} is not the file's name, {file.stem!r}")]
+    if not found:
+        found = list(contradictions(document, file.stem))
     if found:
         raise InvalidDocument(found)
     data: Mapping[str, Any] = document.data

@@ -13,7 +13,7 @@ from knavtool.cluster import certificates
 from knavtool.cluster.ports import LOOPBACK
 from knavtool.cluster.supervision import kept
 from knavtool.cluster.whole import write_whole
-from knavtool.render.components import fill
+from knavtool.render.components import fill, read_text
 from knavtool.render.hosted import WebhookServer
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class Host:
         values = self._values(process)
         for name, template in process.files.items():
             source = resources.override(template)
-            text = fill(source.read_text(encoding="utf-8"), values, str(source))
-            write_whole(self.directory / name, text)
+            write_whole(self.directory / name, fill(read_text(source), values, str(source)))
         args = [fill(arg, values, process.name) for arg in process.args]
         own = {key: fill(value, values, process.name) for key, value in process.environment.items()}
         if process.metrics:

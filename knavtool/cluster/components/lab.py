@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from knavtool.cluster import processes
 from knavtool.cluster.components import hosted
-from knavtool.cluster.components.manifests import DEFINITION, install, withdraw
-from knavtool.cluster.components.objects import project_objects, with_overrides
+from knavtool.cluster.components.manifests import DEFINITION, install, remove_stale, withdraw
+from knavtool.cluster.components.objects import with_overrides
 from knavtool.cluster.health import origin, until_healthy
 from knavtool.render.hosted import HostedObjects, render_hosted
 from knavtool.render.manifests import ManifestSet
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
     from knavtool.cluster.components.hosted import Host
     from knavtool.cluster.components.records import Hosted
-    from knavtool.cluster.toolchain.resolve import Toolchain
-    from knavtool.events import Steps
     from knavtool.kube.gateway import Gateway
 
 
 @dataclass(slots=True)
 class Lab:
-    """A component that is installed, started and removed; `installed` is set when its kinds are served."""
+    """A component that is installed, started and removed; `installed` is set when its kinds are served.
+
+    `theirs` are the objects of its project, as `project_objects` gives them.
+    """
 
     host: Host
     gateway: Gateway
-    toolchain: Toolchain
+    theirs: ManifestSet
     programs: Mapping[str, Path]
     environment: Mapping[str, str]
-    steps: Steps
     installed: asyncio.Event = field(default_factory=asyncio.Event)
     _webhooks: ManifestSet = field(default_factory=ManifestSet)
 
@@ -81,6 +81,7 @@ class Lab:
         await hosted.stop(self.host.files, [process.name for process in self.host.component.processes])
 
     async def _start(self, process: Hosted) -> None:
+        await remove_stale(self.gateway, process)
         kubectl = self.programs.get("kubectl")
         number = await self.host.start(
             process, self.programs[process.program], kubectl=kubectl, environment=self.environment
@@ -92,15 +93,11 @@ class Lab:
         """What the cluster needs of the project's objects, with ours among them."""
         component = self.host.component
         if (face := component.process) is not None:
-            theirs = await project_objects(component, face.objects, self.toolchain, steps=self.steps)
             await asyncio.to_thread(self.host.prepare)
             keep = face.webhooks.keep if face.webhooks is not None else None
-            rendered = render_hosted(theirs, server=self.host.webhook_server(), keep=keep)
+            rendered = render_hosted(self.theirs, server=self.host.webhook_server(), keep=keep)
             secrets = self.host.secrets() if face.certificates is not None else {}
-            return HostedObjects(
-                objects=with_overrides(rendered.objects, face.overrides, secrets), webhooks=rendered.webhooks
-            )
-        if component.manifest is None:
-            return HostedObjects(objects=ManifestSet(), webhooks=ManifestSet())
-        theirs = await project_objects(component, component.manifest.objects, self.toolchain, steps=self.steps)
-        return HostedObjects(objects=with_overrides(theirs, component.manifest.overrides), webhooks=ManifestSet())
+            objects = with_overrides(rendered.objects, face.overrides, secrets)
+            return HostedObjects(objects=objects, webhooks=rendered.webhooks)
+        overrides = component.manifest.overrides if component.manifest is not None else ()
+        return HostedObjects(objects=with_overrides(self.theirs, overrides), webhooks=ManifestSet())

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 from knavtool.errors import NotFound
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.waiting import until_established
+from knavtool.kube.waiting import until, until_established
 from knavtool.render.components import key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from knavtool.cluster.components.records import Component
+    from knavtool.cluster.components.records import Hosted
     from knavtool.kube.gateway import Gateway
+    from knavtool.kube.resource import Resource
+    from knavtool.kube.waiting import State
     from knavtool.render.components import Key
     from knavtool.render.manifests import Manifest, ManifestSet
 
 _SERVED_WITHIN = 30.0
+_GONE_WITHIN = 60.0
 DEFINITION = "CustomResourceDefinition"
 
 
@@ -41,27 +44,47 @@ async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[st
 
 
 async def withdraw(gateway: Gateway, manifests: Iterable[Manifest]) -> None:
-    """Delete objects, also if they are not there."""
+    """Delete objects, also if they are not there, and wait until they are gone.
+
+    A definition goes when its objects have, a namespace when all in it has, and what has a finalizer when a controller
+    has tidied up after it.
+    """
+    leaving: dict[Resource, set[tuple[str, str]]] = {}
 
     async def delete(manifest: Manifest) -> None:
-        resource = await gateway.discover(manifest["apiVersion"], manifest["kind"])
         metadata = manifest["metadata"]
         try:
+            resource = await gateway.discover(manifest["apiVersion"], manifest["kind"])
             await gateway.delete(resource, metadata["name"], namespace=metadata.get("namespace"))
         except NotFound:
             return
+        leaving.setdefault(resource, set()).add((metadata.get("namespace", ""), metadata["name"]))
 
     refused = await for_each(list(manifests), delete, stop_on_error=True)
     if refused:
         raise refused[0][1]
+    for resource, names in leaving.items():
+        await _until_gone(gateway, resource, names)
 
 
-async def remove_stale(gateway: Gateway, component: Component) -> None:
-    """Remove what dead processes of the component left in the cluster, so that new ones do not wait for it."""
-    for process in component.processes:
-        for kind in process.stale:
-            resource = await gateway.discover(kind.api_version, kind.kind)
-            await gateway.delete_collection(resource, namespace=kind.namespace)
+async def _until_gone(gateway: Gateway, resource: Resource, names: Collection[tuple[str, str]]) -> None:
+    def left(state: State) -> list[str]:
+        return sorted(name for namespace, name in names if (namespace, name) in state)
+
+    await until(
+        gateway,
+        resource,
+        lambda state: None if left(state) else True,
+        timeout=_GONE_WITHIN,
+        describe=lambda state: f"{resource} {', '.join(left(state))} still there, kept by finalizers",
+    )
+
+
+async def remove_stale(gateway: Gateway, process: Hosted) -> None:
+    """Remove what the process left in the cluster when it died, so that a new one does not wait for it."""
+    for kind in process.stale:
+        resource = await gateway.discover(kind.api_version, kind.kind)
+        await gateway.delete_collection(resource, namespace=kind.namespace)
 
 
 async def _create(gateway: Gateway, manifests: list[Manifest]) -> None:

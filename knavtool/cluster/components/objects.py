@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import orjson
 from knavtool import resources
 from knavtool.cluster.toolchain.pins import GoModule
 from knavtool.cluster.toolchain.sources import Asset, Sources
+from knavtool.cluster.toolchain.store import writing
 from knavtool.cluster.whole import write_whole
 from knavtool.errors import blamed
 from knavtool.render.components import overridden, render_component, with_images
@@ -47,14 +49,14 @@ def with_overrides(
 
 
 def _sources(component: Component, objects: Objects) -> Iterator[Sources]:
-    source = component.source
+    source, release = component.source, objects.release
+    asset = Asset(url=release.url, sha256=release.sha256, checksums=release.checksums) if release is not None else None
     if source is None:
+        if asset is not None:
+            yield Sources(asset=asset)
         return
     version = "v" + component.version.removeprefix("v")
     module = GoModule(path=source.module, version=version, sum=source.sum)
-    asset = None
-    if (release := objects.release) is not None:
-        asset = Asset(url=release.url, sha256=release.sha256, checksums=release.checksums)
     if asset is not None or objects.kustomization is not None:
         yield Sources(asset=asset, module=module, kustomization=objects.kustomization)
         return
@@ -69,9 +71,11 @@ def _parsed(files: list[Path], cache: Path) -> ManifestSet:
     for file in files:
         digest.update(file.read_bytes())
     kept = cache / f"{digest.hexdigest()}.json"
-    if kept.is_file():
+    # An entry that is damaged is made again.
+    with contextlib.suppress(FileNotFoundError, orjson.JSONDecodeError):
         return ManifestSet.ordered(orjson.loads(kept.read_bytes()))
     rendered = render_component(files)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, orjson.dumps(list(rendered)).decode())
+    with writing(kept):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, orjson.dumps(list(rendered)).decode())
     return rendered

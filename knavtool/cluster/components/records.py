@@ -173,6 +173,12 @@ class Component:
         return self.process.processes if self.process is not None else ()
 
     @property
+    def local_objects(self) -> Objects:
+        """The project's own objects that the local engine needs."""
+        face = self.process or self.manifest
+        return face.objects if face is not None else Objects()
+
+    @property
     def local(self) -> bool:
         """Whether the local engine can have it."""
         return bool(self.process or self.manifest or self.control_plane)
@@ -184,9 +190,14 @@ class Component:
 
 
 def read(record: Mapping[str, Any], version: str = "") -> Component:
-    """A component from a record that fits the schema; at another `version` than the record's its sums do not count."""
-    own = not version or version == record["version"]
-    text = _Text(version or record["version"])
+    """A component from a record that fits the schema; at another `version` than the record's its sums do not count.
+
+    The version begins with a v if that of the record does.
+    """
+    prefix = "v" if record["version"].startswith("v") else ""
+    chosen = prefix + version.removeprefix("v") if version else record["version"]
+    own = chosen == record["version"]
+    text = _Text(chosen)
     faces = record["faces"]
     manifest = _manifest(faces["manifest"], text, own=own) if "manifest" in faces else None
     objects = manifest.objects if manifest is not None else Objects()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,16 +13,20 @@ import pytest
 import yaml
 
 from knavtool.cluster import kubeconfig, processes, record
-from knavtool.cluster.components.records import component
+from knavtool.cluster.components.catalogue import Catalogue
+from knavtool.cluster.components.hosted import port_uses
+from knavtool.cluster.components.records import Component
 from knavtool.cluster.engines.local import kwokctl, settings
-from knavtool.cluster.engines.local.plan import Plan, Wanted, component_ports, describe, make_plan, server_url
+from knavtool.cluster.engines.local.plan import Plan, Wanted, describe, make_plan, server_url
 from knavtool.cluster.layout import ClusterFiles
 from knavtool.cluster.ports import free_ports
 from knavtool.cluster.record import Record
 from knavtool.errors import DocumentError, EngineError, UsageError
 
+CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})
 VERSIONS = dict.fromkeys((*kwokctl.PROCESSES, "kwok", "prometheus"), "1.2.3")
 ALL = (*kwokctl.PROCESSES, "kwok", "prometheus")
+OF_EVERY_CLUSTER = CATALOGUE.ordered({"prometheus": "", "kwok": ""})
 
 
 @pytest.fixture
@@ -29,12 +34,21 @@ def wanted(tmp_path: Path) -> Wanted:
     return Wanted(kubeconfig=tmp_path / "kubeconfig")
 
 
-@pytest.fixture
-def known(files: ClusterFiles, wanted: Wanted) -> Record:
-    """The record of a cluster that was made and has its context; see `running` for its processes."""
-    uses = [*kwokctl.choose_ports(None), *component_ports((component("kwok"), component("prometheus")))]
+def planned(files: ClusterFiles, wanted: Wanted) -> Plan:
+    return make_plan(files, wanted, CATALOGUE)
+
+
+def lines(files: ClusterFiles, wanted: Wanted) -> list[str]:
+    return list(describe(files, wanted, planned(files, wanted), VERSIONS))
+
+
+def saved(files: ClusterFiles, wanted: Wanted, components: tuple[Component, ...]) -> Record:
+    """The record of a cluster that was made with these components and has its context."""
+    uses = [*kwokctl.choose_ports(None), *port_uses(components)]
     made = Record(
-        ports=dict(zip(uses, free_ports(len(uses)), strict=True)), components=("kwok", "prometheus"), created=True
+        ports=dict(zip(uses, free_ports(len(uses)), strict=True)),
+        components={one.name: one.version for one in components},
+        created=True,
     )
     record.save(files, made)
     listed = {"components": [{"name": name, "version": "1.2.3"} for name in kwokctl.PROCESSES]}
@@ -43,6 +57,12 @@ def known(files: ClusterFiles, wanted: Wanted) -> Record:
     )
     kubeconfig.add_context(wanted.kubeconfig, files.context, server=server_url(made), pki=files.pki)
     return made
+
+
+@pytest.fixture
+def known(files: ClusterFiles, wanted: Wanted) -> Record:
+    """A cluster with what every cluster has; see `running` for its processes."""
+    return saved(files, wanted, OF_EVERY_CLUSTER)
 
 
 @pytest.fixture
@@ -56,49 +76,90 @@ def running(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 def names(plan: Plan) -> dict[str, Any]:
     return {
         "dead": set(plan.dead),
-        "starting": {one.name for one in plan.starting},
-        "leaving": set(plan.leaving),
+        "starting": [one.name for one in plan.starting],
+        "leaving": [one.name for one in plan.leaving],
         "context": plan.add_context,
     }
 
 
+def changes(**given: Any) -> dict[str, Any]:
+    return {"dead": set(), "starting": [], "leaving": [], "context": False, **given}
+
+
 def test_nothing_is_there(files: ClusterFiles, wanted: Wanted) -> None:
-    plan = make_plan(files, wanted)
+    plan = planned(files, wanted)
     assert not plan.nothing
     assert plan.record is None
-    assert [one.name for one in plan.starting] == ["kwok", "prometheus"]
-    chosen = replace(wanted, feature_gates="A=true", runtime_config="a/v1=true")
-    lines = list(describe(files, chosen, plan, VERSIONS))
-    assert lines[0] == f"create cluster test in {files.directory}"
-    assert lines[1:5] == [f"start {name} 1.2.3 on 127.0.0.1" for name in kwokctl.PROCESSES]
-    assert lines[5:7] == ["set feature gates A=true", "serve a/v1=true"]
-    assert "override it with charts/overrides/kwok/pod-complete.yaml" in lines
-    assert lines[-2].startswith("start prometheus ")
-    assert lines[-1] == f"add context knavtool-test to {wanted.kubeconfig} and make it current"
-    assert [one.name for one in make_plan(files, replace(wanted, prometheus=False)).starting] == ["kwok"]
+    assert sorted(one.name for one in plan.starting) == ["kwok", "prometheus", "stages"]
+    told = lines(files, replace(wanted, feature_gates="A=true", runtime_config="a/v1=true"))
+    assert told[0] == f"create cluster test in {files.directory}"
+    assert told[1:5] == [f"start {name} 1.2.3 on 127.0.0.1" for name in kwokctl.PROCESSES]
+    assert told[5:7] == ["set feature gates A=true", "serve a/v1=true"]
+    assert "override it with charts/overrides/kwok/pod-complete.yaml" in told
+    assert any(re.fullmatch(r"start kwok v\S+ on 127.0.0.1", line) for line in told)
+    assert any(re.fullmatch(r"start prometheus \S+ on 127.0.0.1", line) for line in told)
+    assert told[-1] == f"add context knavtool-test to {wanted.kubeconfig} and make it current"
+    without = planned(files, replace(wanted, prometheus=False))
+    assert [one.name for one in without.starting] == ["stages", "kwok"]
+
+
+def test_components_come_with_what_they_need_and_in_the_order_of_their_links(
+    files: ClusterFiles, wanted: Wanted
+) -> None:
+    chosen = replace(wanted, components={"kueue": "", "coscheduling": "", "jobset": "v0.10.0"}, prometheus=False)
+    plan = planned(files, chosen)
+    order = [one.name for one in plan.starting]
+    assert set(order) == {"stages", "kwok", "kueue", "jobset", "coscheduling", "scheduler-plugins"}
+    assert order.index("jobset") < order.index("kueue")
+    assert order.index("scheduler-plugins") < order.index("coscheduling")
+    told = lines(files, chosen)
+    assert "create what is missing of config/default of sigs.k8s.io/jobset@v0.10.0" in told
+    assert "start jobset v0.10.0 on 127.0.0.1" in told
+
+
+def test_a_component_may_set_how_the_control_plane_is_started(files: ClusterFiles, wanted: Wanted) -> None:
+    chosen = replace(wanted, components={"native-gang": ""}, feature_gates="A=true")
+    told = lines(files, chosen)
+    gates = next(line for line in told if line.startswith("set feature gates "))
+    assert gates.startswith("set feature gates A=true,")
+    assert "GenericWorkload=true" in gates
+    assert "serve scheduling.k8s.io/v1beta1=true" in told
+    with pytest.raises(UsageError, match="GenericWorkload=false contradicts native-gang"):
+        planned(files, replace(chosen, feature_gates="GenericWorkload=false"))
+
+
+def test_a_component_that_no_local_cluster_can_have(files: ClusterFiles, wanted: Wanted) -> None:
+    with pytest.raises(UsageError, match="kube-prometheus-stack cannot run beside a local cluster") as raised:
+        planned(files, replace(wanted, components={"kube-prometheus-stack": ""}))
+    assert "--engine existing" in raised.value.hint
 
 
 def test_a_cluster_that_was_not_finished_is_made_anew(files: ClusterFiles, wanted: Wanted, known: Record) -> None:
     record.save(files, replace(known, created=False))
-    assert make_plan(files, wanted).record is None
+    assert planned(files, wanted).record is None
 
 
 def test_all_is_as_wanted(files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]) -> None:
-    plan = make_plan(files, wanted)
-    assert plan.nothing
-    assert list(describe(files, wanted, plan, VERSIONS)) == ["nothing to do: cluster test is as wanted"]
+    assert planned(files, wanted).nothing
+    assert lines(files, wanted) == ["nothing to do: cluster test is as wanted"]
 
 
 def test_what_died_is_started_again(
     files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
 ) -> None:
     del running["etcd"], running["kwok"]
-    plan = make_plan(files, wanted)
-    assert names(plan) == {"dead": {"etcd"}, "starting": {"kwok"}, "leaving": set(), "context": False}
-    lines = list(describe(files, wanted, plan, VERSIONS))
-    assert "start etcd again" in lines
-    assert any(line.startswith("start kwok ") for line in lines)
-    assert not any("context" in line or "create cluster" in line for line in lines)
+    assert names(planned(files, wanted)) == changes(dead={"etcd"}, starting=["kwok"])
+    told = lines(files, wanted)
+    assert "start etcd again" in told
+    assert any(line.startswith("start kwok ") for line in told)
+    assert not any("context" in line or "create cluster" in line for line in told)
+
+
+def test_what_was_not_finished_is_done_again(
+    files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
+) -> None:
+    record.save(files, replace(known, unfinished={"stages": known.components["stages"]}))
+    assert names(planned(files, wanted)) == changes(starting=["stages"])
 
 
 @pytest.mark.parametrize("alive", [True, False])
@@ -107,26 +168,72 @@ def test_prometheus_leaves_when_it_is_not_wanted(
 ) -> None:
     if not alive:
         del running["prometheus"]
-    without = replace(wanted, prometheus=False)
-    plan = make_plan(files, without)
-    assert names(plan) == {"dead": set(), "starting": set(), "leaving": {"prometheus"}, "context": False}
-    assert list(describe(files, without, plan, VERSIONS)) == ["stop prometheus"]
-    record.save(files, replace(known, components=("kwok",)))
+    for without in (replace(wanted, prometheus=False), replace(wanted, without=("prometheus",))):
+        assert names(planned(files, without)) == changes(leaving=["prometheus"])
+        assert lines(files, without) == ["remove prometheus"]
+    components = {name: version for name, version in known.components.items() if name != "prometheus"}
+    record.save(files, replace(known, components=components))
     running.pop("prometheus", None)
-    assert make_plan(files, without).nothing
+    assert planned(files, replace(wanted, prometheus=False)).nothing
+
+
+def test_components_of_earlier_calls_stay_until_they_are_left_out(
+    files: ClusterFiles, wanted: Wanted, running: dict[str, int]
+) -> None:
+    chosen = CATALOGUE.ordered({"prometheus": "", "kwok": "", "jobset": "v0.10.0", "kueue": ""})
+    saved(files, wanted, chosen)
+    running |= {"jobset": 100, "kueue": 101}
+    assert planned(files, wanted).nothing
+    assert planned(files, replace(wanted, components={"jobset": ""})).nothing
+    assert names(planned(files, replace(wanted, without=("jobset",)))) == changes(leaving=["jobset"])
+    assert names(planned(files, replace(wanted, without=("jobset", "kueue")))) == changes(leaving=["jobset", "kueue"])
+    assert planned(files, replace(wanted, without=("volcano",))).nothing
+    with pytest.raises(UsageError, match=r"cluster test has jobset v0\.10\.0, not v0\.11\.0") as raised:
+        planned(files, replace(wanted, components={"jobset": "v0.11.0"}))
+    assert "--without jobset" in raised.value.hint
+    del running["jobset"]
+    assert [one.version for one in planned(files, wanted).starting] == ["v0.10.0"]
+
+
+def test_what_another_component_needs_cannot_be_left_out(
+    files: ClusterFiles, wanted: Wanted, running: dict[str, int]
+) -> None:
+    saved(files, wanted, CATALOGUE.ordered({"prometheus": "", "kwok": "", "coscheduling": ""}))
+    running |= {"scheduler-plugins-controller": 100, "coscheduling": 101}
+    with pytest.raises(UsageError, match="--without scheduler-plugins: coscheduling needs it"):
+        planned(files, replace(wanted, without=("scheduler-plugins",)))
+    both = replace(wanted, without=("scheduler-plugins", "coscheduling"))
+    assert names(planned(files, both))["leaving"] == ["scheduler-plugins", "coscheduling"]
+    with pytest.raises(UsageError, match="kueue is named by --with and by --without"):
+        planned(files, replace(wanted, components={"kueue": ""}, without=("kueue",)))
+    with pytest.raises(UsageError, match="no component 'jobste'") as raised:
+        planned(files, replace(wanted, without=("jobste",)))
+    assert "jobset" in raised.value.hint
+
+
+def test_how_a_control_plane_was_started_cannot_change(
+    files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
+) -> None:
+    gang = replace(wanted, components={"native-gang": ""})
+    with pytest.raises(UsageError, match="cluster test exists without native-gang, which changes how") as raised:
+        planned(files, gang)
+    assert "knavtool cluster down --name test" in raised.value.hint
+    saved(files, wanted, CATALOGUE.ordered({"prometheus": "", "kwok": "", "native-gang": ""}))
+    assert planned(files, gang).nothing
+    assert planned(files, wanted).nothing
+    with pytest.raises(UsageError, match="cluster test exists with native-gang, which changed how") as raised:
+        planned(files, replace(wanted, without=("native-gang",)))
+    assert "knavtool cluster down --name test" in raised.value.hint
 
 
 def test_a_context_that_was_changed_is_added_again(
     files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int], tmp_path: Path
 ) -> None:
     kubeconfig.add_context(wanted.kubeconfig, "another", server="https://x", pki=files.pki)
-    assert names(make_plan(files, wanted))["context"]
+    assert names(planned(files, wanted)) == changes(context=True)
     elsewhere = replace(wanted, kubeconfig=tmp_path / "elsewhere")
-    plan = make_plan(files, elsewhere)
-    assert names(plan) == {"dead": set(), "starting": set(), "leaving": set(), "context": True}
-    assert list(describe(files, elsewhere, plan, VERSIONS)) == [
-        f"add context knavtool-test to {tmp_path / 'elsewhere'} and make it current"
-    ]
+    assert names(planned(files, elsewhere)) == changes(context=True)
+    assert lines(files, elsewhere) == [f"add context knavtool-test to {tmp_path / 'elsewhere'} and make it current"]
 
 
 def test_a_running_cluster_keeps_its_settings(
@@ -134,7 +241,7 @@ def test_a_running_cluster_keeps_its_settings(
 ) -> None:
     port = known.ports[kwokctl.API_SERVER_PORT]
     same = replace(wanted, feature_gates="", runtime_config="", api_server_port=port, tuning="all")
-    assert make_plan(files, same).nothing
+    assert planned(files, same).nothing
     for other, said in (
         (replace(wanted, feature_gates="A=true"), "with --feature-gates none, not A=true"),
         (replace(wanted, runtime_config="a/v1=true"), "with --runtime-config none, not a/v1=true"),
@@ -142,7 +249,7 @@ def test_a_running_cluster_keeps_its_settings(
         (replace(wanted, tuning="none"), "with --tuning all, not none"),
     ):
         with pytest.raises(UsageError, match=said) as raised:
-            make_plan(files, other)
+            planned(files, other)
         assert "knavtool cluster down --name test" in raised.value.hint
 
 
@@ -157,22 +264,22 @@ def test_a_port_that_is_taken_stops_the_work_before_it_begins(
 ) -> None:
     ports = {**known.ports, "kwok/http": held}
     record.save(files, replace(known, ports=ports))
-    assert make_plan(files, wanted).nothing
+    assert planned(files, wanted).nothing
     del running["kwok"]
     with pytest.raises(EngineError, match=f"port {held} for kwok of cluster test is taken"):
-        make_plan(files, wanted)
+        planned(files, wanted)
 
 
 def test_a_chosen_port_that_is_taken(files: ClusterFiles, wanted: Wanted, held: int) -> None:
     with pytest.raises(EngineError, match=f"port {held} for the API server is taken") as raised:
-        make_plan(files, replace(wanted, api_server_port=held))
+        planned(files, replace(wanted, api_server_port=held))
     assert "--port" in raised.value.hint
 
 
 def test_a_broken_kubeconfig_stops_the_work_before_it_begins(files: ClusterFiles, wanted: Wanted) -> None:
     wanted.kubeconfig.write_text("{")
     with pytest.raises(DocumentError):
-        make_plan(files, wanted)
+        planned(files, wanted)
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "a: 1", "kind: KwokctlConfiguration", "[1]", "kind: [x]\n---\n1"])
@@ -184,7 +291,7 @@ def test_a_damaged_record_of_kwokctl(
     else:
         files.kwokctl.write_text(text)
     with pytest.raises(EngineError, match="does not describe a cluster") as raised:
-        make_plan(files, wanted)
+        planned(files, wanted)
     assert "knavtool cluster down --name test" in raised.value.hint
 
 

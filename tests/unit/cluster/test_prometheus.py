@@ -24,14 +24,16 @@ def cluster(environment: dict[str, str], name: str, port: int, **more: Any) -> N
     files = cluster_files(name, environment)
     files.directory.mkdir(parents=True)
     ports = {"kube-apiserver/https": port, "prometheus/http": port + 1}
-    record.save(files, Record(**{"ports": ports, "components": ("kwok", "prometheus"), "created": True, **more}))
+    record.save(
+        files, Record(**{"ports": ports, "components": {"kwok": "1", "prometheus": "2"}, "created": True, **more})
+    )
 
 
 def test_a_local_cluster_is_known_by_its_server(environment: dict[str, str]) -> None:
     assert local_address("https://127.0.0.1:1000", environment) is None
     cluster(environment, "a", 1000)
     cluster(environment, "b", 2000)
-    cluster(environment, "bare", 3000, components=("kwok",))
+    cluster(environment, "bare", 3000, components={"kwok": "1"})
     cluster(environment, "half", 4000, created=False, ports={})
     (cluster_files("odd", environment).directory).mkdir()
     cluster_files("odd", environment).record.write_text("{")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import stat
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,8 @@ FULL = Record(
     ports={"etcd/http": 1},
     versions={"etcd": "1.2.3"},
     contexts={"/k": "mine"},
-    components=("kwok",),
+    components={"kwok": "v0.8.0", "jobset": "v0.11.0"},
+    unfinished={"jobset": "v0.11.0"},
     created=True,
 )
 
@@ -36,9 +39,20 @@ def test_what_is_saved_is_loaded(files: ClusterFiles, known: Record) -> None:
     assert [path.name for path in files.directory.iterdir()] == [files.record.name]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"components": 1}', '{"components": [], "new": 1}'])
+DAMAGED = ["", "{", "[]", "{}", "null", "[1]", '{"components": 1}', '{"new": 1}']
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_record_tells_how_to_go_on(files: ClusterFiles, text: str) -> None:
     files.record.write_text(text)
     with pytest.raises(EngineError, match="cannot be read") as raised:
         record.load(files)
     assert "knavtool cluster down --name test" in raised.value.hint
+
+
+@pytest.mark.parametrize("change", [{"components": ["kwok"]}, {"ports": None}, {"created": "yes"}, {"new": 1}])
+def test_a_record_of_another_version_is_told_too(files: ClusterFiles, change: dict[str, Any]) -> None:
+    record.save(files, FULL)
+    files.record.write_text(json.dumps({**json.loads(files.record.read_text()), **change}))
+    with pytest.raises(EngineError, match=next(iter(change))):
+        record.load(files)

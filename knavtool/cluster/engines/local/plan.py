@@ -45,8 +45,8 @@ class Plan:
     """What has to be done; `record` is the cluster's, None if it has to be created.
 
     `components` are all that are wanted, each after what it needs. `dead` are processes of the control plane,
-    `starting` the components that are not there or of which a process does not run, `leaving` those that are not
-    wanted any more, whether their processes run or not.
+    `starting` the components that are not there as a whole or of which a process does not run, `leaving` those that are
+    not wanted any more, whether their processes run or not.
     """
 
     record: Record | None
@@ -76,7 +76,11 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
             hint = "choose another --port, or leave it out for a free one"
             require_free(wanted.api_server_port, use="the API server", hint=hint)
         return Plan(record=None, components=components, starting=components)
-    _require_same(files, known, wanted, components)
+    staying = {one.name for one in components}
+    leaving = tuple(
+        catalogue.component(name, version) for name, version in known.components.items() if name not in staying
+    )
+    _require_same(files, known, wanted, components, leaving)
     alive = processes.running(files)
     dead = tuple(process.name for process in kwokctl.processes(files) if process.name not in alive)
     starting = tuple(one for one in components if _incomplete(one, known, alive))
@@ -86,35 +90,35 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         if name in dead or name in names:
             hint = f"end that process, or remove this cluster with `knavtool cluster down --name {files.name}`"
             require_free(port, use=f"{name} of cluster {files.name}", hint=hint)
-    staying = {one.name for one in components}
     return Plan(
         record=known,
         components=components,
         dead=dead,
         starting=starting,
-        leaving=tuple(
-            catalogue.component(name, version) for name, version in known.components.items() if name not in staying
-        ),
+        leaving=leaving,
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
 
 
 def _incomplete(one: Component, known: Record, alive: Collection[str]) -> bool:
-    return one.name not in known.components or any(process.name not in alive for process in one.processes)
+    there = one.name in known.components and one.name not in known.unfinished
+    return not there or any(process.name not in alive for process in one.processes)
 
 
 def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) -> tuple[Component, ...]:
     """Those of every cluster, those that are there already, and those asked for, in the order of their start."""
-    names = {name: version for name, version in there.items() if name not in wanted.without}
-    names |= {name: version or names.get(name, "") for name, version in wanted.components.items()}
     for name in wanted.without:
         catalogue.component(name)
+        if name in wanted.components:
+            raise UsageError(f"{name} is named by --with and by --without")
+    names = {name: version for name, version in there.items() if name not in wanted.without}
+    names |= {name: version or names.get(name, "") for name, version in wanted.components.items()}
     for role, needed in (("nodes", True), ("monitoring", wanted.prometheus)):
-        players = {one.name: one for one in catalogue.with_role(role) if one.process is not None}
+        players = [one.name for one in catalogue.with_role(role) if one.process and one.name not in wanted.without]
         if not needed:
             names = {name: version for name, version in names.items() if name not in players}
-        elif not players.keys() & names.keys():
-            names = {next(iter(players)): "", **names}
+        elif players and not names.keys() & set(players):
+            names = {players[0]: "", **names}
     components = catalogue.ordered(names)
     for one in components:
         if not one.local:
@@ -128,7 +132,13 @@ def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) 
     return components
 
 
-def _require_same(files: ClusterFiles, before: Record, wanted: Wanted, components: tuple[Component, ...]) -> None:
+def _require_same(
+    files: ClusterFiles,
+    before: Record,
+    wanted: Wanted,
+    components: tuple[Component, ...],
+    leaving: tuple[Component, ...],
+) -> None:
     """A running control plane keeps its arguments, and a running component its version."""
     hint = f"`knavtool cluster down --name {files.name}` first, or give the new cluster another --name"
     if wanted.tuning is not None and wanted.tuning != before.tuning:
@@ -143,6 +153,10 @@ def _require_same(files: ClusterFiles, before: Record, wanted: Wanted, component
     port = before.ports[kwokctl.API_SERVER_PORT]
     if wanted.api_server_port and wanted.api_server_port != port:
         raise UsageError(f"cluster {files.name} exists with --port {port}, not {wanted.api_server_port}", hint=hint)
+    for one in leaving:
+        if one.control_plane is not None:
+            message = f"cluster {files.name} exists with {one.name}, which changed how its control plane was started"
+            raise UsageError(message, hint=hint)
     for one in components:
         version = before.components.get(one.name)
         if version is None and one.control_plane is not None:

@@ -11,7 +11,7 @@ from knavtool.cluster import kubeconfig, processes, record
 from knavtool.cluster.components import gates, hosted
 from knavtool.cluster.components.hosted import Host, port_uses
 from knavtool.cluster.components.lab import Lab
-from knavtool.cluster.components.manifests import remove_stale
+from knavtool.cluster.components.objects import project_objects
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.down import stop
 from knavtool.cluster.engines.local.plan import server_url
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from knavtool.cluster.toolchain.resolve import Toolchain
     from knavtool.events import Steps
     from knavtool.kube.gateway import Gateway
+    from knavtool.render.manifests import ManifestSet
 
 
 async def up(
@@ -57,8 +58,19 @@ async def up(
     needed += [process.program for process in processes_]
     # It removes what a dead process left in the cluster.
     needed += ["kubectl" for process in processes_ if process.stale]
-    programs = await toolchain.ensure(needed, steps=steps)
-    work = _Work(files, wanted, plan, toolchain, programs, environment, steps)
+    # All that could be missing is fetched before anything is changed.
+    components = (*plan.starting, *plan.leaving)
+    try:
+        async with asyncio.TaskGroup() as group:
+            programs = group.create_task(toolchain.ensure(needed, steps=steps))
+            objects = {
+                one.name: group.create_task(project_objects(one, one.local_objects, toolchain, steps=steps))
+                for one in components
+            }
+    except BaseExceptionGroup as errors:
+        raise blamed(errors) from None
+    theirs = {name: task.result() for name, task in objects.items()}
+    work = _Work(files, wanted, plan, toolchain, programs.result(), theirs, environment, steps)
     try:
         async with asyncio.timeout(timeout):
             if plan.record is None:
@@ -75,13 +87,14 @@ async def up(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One call of `up`: what it knows and what it may use."""
+    """One call of `up`: what it knows and what it may use; `theirs` are the objects of the components' projects."""
 
     files: ClusterFiles
     wanted: Wanted
     plan: Plan
     toolchain: Toolchain
     programs: Mapping[str, Path]
+    theirs: Mapping[str, ManifestSet]
     environment: Mapping[str, str]
     steps: Steps
 
@@ -140,10 +153,13 @@ class _Work:
 
     async def _leave(self, gateway: Gateway, one: Component, known: Record) -> Record:
         """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
+        known = replace(known, unfinished={**known.unfinished, one.name: one.version})
+        record.save(self.files, known)
         with self.steps.step("cluster", one.name, "removing"):
             await self._lab(gateway, one, known.ports).remove()
-        names = {name: version for name, version in known.components.items() if name != one.name}
-        known = replace(known, components=names)
+        known = replace(
+            known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
+        )
         record.save(self.files, known)
         return known
 
@@ -151,7 +167,8 @@ class _Work:
         """What follows once the API server answers; all at the same time, and the context when all of it is well."""
         files, plan = self.files, self.plan
         # Saved before the processes start: whatever happens to this one, the next `up` and `down` know of them.
-        known = replace(known, components={**known.components, **{one.name: one.version for one in plan.starting}})
+        starting = {one.name: one.version for one in plan.starting}
+        known = replace(known, components={**known.components, **starting}, unfinished=starting)
         record.save(files, known)
         hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
         labs: dict[str, Lab] = {}
@@ -171,13 +188,13 @@ class _Work:
                 before = [labs[name] for name in (*one.needs, *one.after) if name in labs]
                 labs[one.name] = self._lab(gateway, one, known.ports)
                 group.create_task(self._component(labs[one.name], before, server_ready))
+        known = replace(known, unfinished={})
+        record.save(files, known)
         if plan.add_context:
             self._add_context(known)
 
     def _lab(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> Lab:
-        return Lab(
-            Host(self.files, one, ports), gateway, self.toolchain, self.programs, self.environment, steps=self.steps
-        )
+        return Lab(Host(self.files, one, ports), gateway, self.theirs[one.name], self.programs, self.environment)
 
     async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
         with self.steps.step("cluster", name):
@@ -203,8 +220,6 @@ class _Work:
             step.message = await lab.install(server_ready)
             for other in before:
                 await other.installed.wait()
-            if self.plan.record is not None:
-                await remove_stale(lab.gateway, component)
             step.message = await lab.start() or step.message
 
     def _add_context(self, known: Record) -> None:
@@ -215,6 +230,10 @@ class _Work:
                 record.save(self.files, replace(known, contexts={**known.contexts, str(file): before}))
             kubeconfig.add_context(file, self.files.context, server=server_url(known), pki=self.files.pki)
             step.message = str(file)
+
+
+def _besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
+    return {other: version for other, version in versions.items() if other != name}
 
 
 @contextlib.asynccontextmanager

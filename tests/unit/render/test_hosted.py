@@ -1,0 +1,136 @@
+"""What a project's objects become when its controllers run beside the cluster."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from knavtool.errors import RenderError
+from knavtool.render.hosted import WebhookServer, render_hosted
+from knavtool.render.manifests import ManifestSet
+
+SERVER = WebhookServer(origin="https://127.0.0.1:9443", authority="QQ==")
+KEPT = ["Namespace", "CustomResourceDefinition", "PriorityClass", "DeviceClass"]
+LEFT_OUT = [
+    *("APIService", "Certificate", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "DaemonSet", "Deployment"),
+    *("FlowSchema", "Issuer", "Job", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor"),
+    *("PriorityLevelConfiguration", "PrometheusRule", "Role", "RoleBinding", "Secret", "Service", "ServiceAccount"),
+    *("ServiceMonitor", "StatefulSet"),
+]
+
+
+def an(kind: str, name: str = "x", **more: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **more}
+
+
+def hooks(kind: str, *names: str) -> dict[str, Any]:
+    service = {"name": "s", "namespace": "n", "port": 443}
+    return an(
+        kind,
+        webhooks=[
+            {
+                "name": name,
+                "clientConfig": {"service": {**service, "path": f"/{name}"}, "caBundle": "Cg=="},
+                "rules": [],
+            }
+            for name in names
+        ],
+    )
+
+
+def definition(**conversion: Any) -> dict[str, Any]:
+    return an("CustomResourceDefinition", spec={"group": "g", **({"conversion": conversion} if conversion else {})})
+
+
+CONVERTED = definition(
+    strategy="Webhook",
+    webhook={
+        "clientConfig": {"service": {"name": "s", "namespace": "n", "path": "/convert"}, "caBundle": "Cg=="},
+        "conversionReviewVersions": ["v1"],
+    },
+)
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_the_cluster_needs_is_kept(kind: str) -> None:
+    one = an(kind, spec={})
+    made = render_hosted(ManifestSet((one,)), server=None)
+    assert list(made.objects) == [one]
+    assert len(made.webhooks) == 0
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT)
+def test_what_stands_for_the_process_is_left_out(kind: str) -> None:
+    made = render_hosted(ManifestSet((an(kind),)), server=None)
+    assert len(made.objects) == len(made.webhooks) == 0
+
+
+@pytest.mark.parametrize("kind", ["Pod", "MutatingAdmissionPolicy", "ReplicaSet", "Queue", "deployment"])
+def test_a_kind_of_which_nobody_has_decided_is_an_error(kind: str) -> None:
+    with pytest.raises(RenderError, match=f"{kind} odd: nobody has decided") as raised:
+        render_hosted(ManifestSet((an("Namespace"), an(kind, "odd"))), server=SERVER)
+    assert "render/hosted.py" in raised.value.hint
+
+
+@pytest.mark.parametrize("kind", ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"])
+def test_webhooks_lead_to_the_server(kind: str) -> None:
+    before = hooks(kind, "a.io", "b.io")
+    read = copy.deepcopy(before)
+    made = render_hosted(ManifestSet((before,)), server=SERVER)
+    assert len(made.objects) == 0
+    (after,) = made.webhooks
+    assert [hook["clientConfig"] for hook in after["webhooks"]] == [
+        {"url": "https://127.0.0.1:9443/a.io", "caBundle": "QQ=="},
+        {"url": "https://127.0.0.1:9443/b.io", "caBundle": "QQ=="},
+    ]
+    assert [hook["rules"] for hook in after["webhooks"]] == [[], []]
+    # What was read is used again and must not change.
+    assert before == read
+
+
+def test_a_service_without_a_path_has_the_root() -> None:
+    one = hooks("MutatingWebhookConfiguration", "a.io")
+    del one["webhooks"][0]["clientConfig"]["service"]["path"]
+    made = render_hosted(ManifestSet((one,)), server=SERVER)
+    assert next(iter(made.webhooks))["webhooks"][0]["clientConfig"]["url"] == "https://127.0.0.1:9443/"
+
+
+def test_only_chosen_webhooks_are_kept() -> None:
+    manifests = ManifestSet(
+        (hooks("MutatingWebhookConfiguration", "a.io", "b.io"), hooks("ValidatingWebhookConfiguration", "c.io"))
+    )
+    made = render_hosted(manifests, server=SERVER, keep=["b.io"])
+    assert [[hook["name"] for hook in one["webhooks"]] for one in made.webhooks] == [["b.io"]]
+    # Nobody has to serve what is not kept.
+    assert len(render_hosted(manifests, server=None, keep=[]).webhooks) == 0
+
+
+def test_conversions_lead_to_the_server() -> None:
+    before = copy.deepcopy(CONVERTED)
+    (after,) = render_hosted(ManifestSet((CONVERTED,)), server=SERVER).objects
+    assert after["spec"] == {
+        "group": "g",
+        "conversion": {
+            "strategy": "Webhook",
+            "webhook": {
+                "clientConfig": {"url": "https://127.0.0.1:9443/convert", "caBundle": "QQ=="},
+                "conversionReviewVersions": ["v1"],
+            },
+        },
+    }
+    assert before == CONVERTED
+
+
+@pytest.mark.parametrize("one", [definition(), definition(strategy="None")])
+def test_a_definition_without_a_conversion_stays_as_it_is(one: dict[str, Any]) -> None:
+    assert list(render_hosted(ManifestSet((one,)), server=None).objects) == [one]
+
+
+@pytest.mark.parametrize(
+    "one", [hooks("ValidatingWebhookConfiguration", "a.io"), CONVERTED], ids=["webhook", "conversion"]
+)
+def test_somebody_has_to_serve_them(one: dict[str, Any]) -> None:
+    with pytest.raises(RenderError, match=f"{one['kind']} x needs a server of webhooks, and the component names none"):
+        render_hosted(ManifestSet((one,)), server=None)
