@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("editor")]
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = "# yaml-language-server: $schema=../schemas/workflow.schema.json\n"
+DEVICES = "nodes:\n- type: own\n  count: 1\n  resources:\n    dra:\n      "
 VALUES = "# yaml-language-server: $schema=../schemas/values.schema.json\n"
 EVERYTHING = """\
 name: everything
@@ -29,6 +30,11 @@ tasks:
     nodes:
     - {type: dgxa100.80g, count: "${size}", namePrefix: "n-${word}", labels: {a: "${word}", b: 8, c: true}}
     - {type: own, count: 1, resources: {cpu: "${cpu}", memory: 1Ti}, taints: [{key: a, effect: NoSchedule}]}
+    - {type: gb200, count: 1, resources: {dra: "${dra}"}}
+    - type: gb200
+      count: 1
+      resources:
+        dra: {driver: "${driver}", count: "${size}", attributes: {a: "${word}", b: 8, c: true}, capacity: {d: "${cpu}"}}
     - {type: own, count: 1, resources: {cpu: 0.5}, conditions: [{type: Ready, status: "True", message: x}]}
     namespaces: ${spaces}
     configmaps: [{name: "a-${word}", namespace: default, op: "${op}", data: {a: 1, b: true, c: }}]
@@ -128,6 +134,7 @@ def test_what_ships_is_without_fault(server: LanguageServer, names: Iterator[Pat
         (VALUES + "nodes:\n- type: dgxa100.80g\n  count: 1\n  label: {}\n", 4, "label"),
         (VALUES + "nodes:\n- type: own\n  count: 1\n  resources:\n    cpu: 8 cores\n", 5, "Expected a quantity"),
         (VALUES + "nodes:\n- type: own\n  count: 1\n  taints:\n  - key: a\n    effect: Never\n", 6, "NoSchedule"),
+        (VALUES + f"{DEVICES}driver: gpu\n      count: 8\n", 6, "like gpu.nvidia.com"),
     ],
 )
 def test_mistakes_are_marked_at_their_lines(
@@ -182,6 +189,17 @@ NESTED = f"{TASK}  type: Parallel\n  params:\n    tasks:\n    - id: b\n      typ
         (f"{VALUES}{CURSOR}\n", {"nodes"}, {"tasks"}),
         (f"{VALUES}nodes:\n- type: a\n  c{CURSOR}\n", {"count", "labels", "resources", "taints"}, {"type"}),
         (
+            f"{VALUES}{DEVICES}{CURSOR}\n",
+            {"driver", "count", "extendedResourceName", "attributes", "capacity"},
+            {"type"},
+        ),
+        (
+            f"{TASK}  type: Configure\n  params:\n    nodes:\n    - type: x\n      resources:\n        dra:\n"
+            f"          {CURSOR}\n",
+            {"driver", "count", "extendedResourceName", "attributes", "capacity"},
+            {"type"},
+        ),
+        (
             f"{VALUES}nodes:\n- type: a\n  taints:\n  - effect: {CURSOR}\n",
             {"NoSchedule", "PreferNoSchedule", "NoExecute"},
             set(),
@@ -209,6 +227,8 @@ def test_completion(
         (f"{TASK}  type: Sleep\n  params:\n    time{CURSOR}out: 1s\n", "How long"),
         (f"{TASK}  type: CheckConfigmap\n  params:\n    o{CURSOR}p: equal\n", "exactly this data"),
         (f"{VALUES}nodes:\n- cou{CURSOR}nt: 1\n", "How many nodes"),
+        (f"{VALUES}nodes:\n- resources:\n    dr{CURSOR}a: {{}}\n", "dynamic resource allocation"),
+        (f"{VALUES}{DEVICES}extended{CURSOR}ResourceName: a/b\n", "without a claim"),
         (f"{VALUES}nodes:\n- taints:\n  - effe{CURSOR}ct: NoSchedule\n", "do not tolerate it"),
     ],
 )

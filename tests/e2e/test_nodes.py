@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from operator import methodcaller
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ import yaml
 
 from knavtool import resources
 from knavtool.kube.client import Client
-from knavtool.kube.resource import LEASES, NODES, SECRETS, Manifest
+from knavtool.kube.resource import DEVICE_CLASSES, LEASES, NODES, RESOURCE_SLICES, SECRETS, Manifest
 from knavtool.nodes.readiness import is_ready
 from support.cli import SCRIPT
 from support.control_plane import LocalCluster
@@ -392,3 +393,22 @@ async def _two_owned_leases(client: Client) -> None:
             if len([lease for lease in leases if lease["metadata"].get("ownerReferences")]) == 2:
                 return
             await asyncio.sleep(0.1)
+
+
+def test_helm_installs_and_changes_devices_and_an_apply_takes_them_over(nodes: Nodes) -> None:
+    def slice_of(count: int, *options: str) -> Manifest:
+        dra = {"driver": "gpu.example.com", "count": count}
+        values = nodes.write({"type": "gb200", "count": 1, "resources": {"dra": dra}})
+        nodes.apply(values, *options)
+        return nodes.ask(lambda client: client.get(RESOURCE_SLICES, "virtual-gb200-0-gpu.example.com"))
+
+    assert slice_of(2, "--helm")["spec"]["pool"]["generation"] == 1
+    changed = slice_of(3, "--helm")
+    assert (changed["spec"]["pool"]["generation"], len(changed["spec"]["devices"])) == (2, 3)
+    assert "ownerReferences" not in changed["metadata"]
+    taken = slice_of(3, "--take-ownership")
+    assert taken["metadata"]["ownerReferences"][0]["uid"] == nodes.found()["virtual-gb200-0"]["metadata"]["uid"]
+    assert taken["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "knavtool"
+    nodes.cli("delete", "--all")
+    for kind in (RESOURCE_SLICES, DEVICE_CLASSES):
+        assert nodes.ask(methodcaller("list", kind)) == []

@@ -10,11 +10,21 @@ import pytest
 
 from knavtool.errors import ClusterError, Conflict, DeadlineExceeded, Forbidden, NotFound
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, NODES, PRIORITY_CLASSES, Manifest
+from knavtool.kube.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    DEVICE_CLASSES,
+    NAMESPACES,
+    NODES,
+    PRIORITY_CLASSES,
+    RESOURCE_SLICES,
+    Manifest,
+)
 from knavtool.nodes.apply import apply_nodes
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 from knavtool.workflow.cleanup import undo
 from knavtool.workflow.task import NOTHING, Outcome, Rendering
+from support.nodes import node_set, with_devices
 from support.workflows import Bench, planned, task
 
 
@@ -144,6 +154,18 @@ async def test_the_list_of_nodes_replaces_earlier_ones_and_the_cleanup_brings_th
     await cluster.clean()
     assert {name: _stable(await cluster.memory.get(NODES, name)) for name in "ab"} == was
     assert await cluster.names(NODES) == ["a", "b"]
+
+
+async def test_the_cleanup_brings_devices_back(cluster: _Cluster) -> None:
+    earlier = with_devices(node_set("a", "b"), 128, 2)
+    await apply_nodes(cluster.memory, earlier, steps=cluster.bench.steps)
+    devices = {item["metadata"]["name"]: item["spec"] for item in await cluster.memory.list(RESOURCE_SLICES)}
+    await cluster.configure(Rendering(nodes=with_devices(node_set("b", "c"), 8, driver="nic.example.com", named="b/c")))
+    assert await cluster.names(RESOURCE_SLICES) == ["b-nic.example.com", "c-nic.example.com"]
+    await cluster.clean()
+    assert await cluster.names(DEVICE_CLASSES) == ["gpu.example.com"]
+    again = {item["metadata"]["name"]: item["spec"] for item in await cluster.memory.list(RESOURCE_SLICES)}
+    assert again == devices
 
 
 def _stable(node: Manifest) -> Any:
