@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MARK = "KNAVTOOL_CLUSTER_DIRECTORY"
 _PROC = Path("/proc")
 _TAIL = 16384
-_LOADED_WITHIN = 0.1
+_LOADED_WITHIN = 2.0
 _KERNEL_THREAD = 0x00200000
 _CRASH = re.compile(r'^panic: |^fatal error: |"level":"(panic|fatal)"')
 

@@ -194,8 +194,10 @@ NESTED = f"{TASK}  type: Parallel\n  params:\n    tasks:\n    - id: b\n      typ
             {"type"},
         ),
         (
-            f"{TASK}  type: Configure\n  params:\n    nodes:\n    - type: x\n      resources:\n        dra:\n"
-            f"          {CURSOR}\n",
+            (
+                f"{TASK}  type: Configure\n  params:\n    nodes:\n    - type: x\n      resources:\n        dra:\n"
+                f"          {CURSOR}\n"
+            ),
             {"driver", "count", "extendedResourceName", "attributes", "capacity"},
             {"type"},
         ),
