@@ -11,6 +11,7 @@ import typer.exceptions
 from knavtool import __version__
 from knavtool.cli import options
 from knavtool.cli.cluster import app as cluster_app
+from knavtool.cli.components import app as components_app
 from knavtool.cli.nodes import app as nodes_app
 from knavtool.cli.run import run
 from knavtool.cli.schema import schema
@@ -34,6 +35,7 @@ cli.command("run")(run)
 cli.command("serve")(serve)
 cli.command("validate")(validate)
 cli.command("schema")(schema)
+cli.add_typer(components_app, name="components")
 cli.add_typer(toolchain_app, name="toolchain")
 
 

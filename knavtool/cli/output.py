@@ -38,4 +38,6 @@ def _print_table(records: list[dict[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "-"
     return "-" if value in (None, "") else str(value)

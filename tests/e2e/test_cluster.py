@@ -199,7 +199,9 @@ def test_status_is_a_table_json_and_yaml(whole: LocalCluster) -> None:
     assert all(Path(row["log"]).is_file() for row in rows.values())
     assert yaml.safe_load(whole.cli("cluster", "status", "--name", whole.name, "-o", "yaml").stdout) == [*rows.values()]
     table = whole.cli("cluster", "status", "--name", whole.name).stdout.splitlines()
-    assert table[0].split() == ["COMPONENT", "VERSION", "STATE", "PID", "ENDPOINT", "LOG"]
+    assert table[0].split() == [
+        *("COMPONENT", "VERSION", "STATE", "PID", "MEMORY", "RESTARTS", "LAST-EXIT", "ENDPOINT", "LOG")
+    ]
     assert {line.split()[0] for line in table[1:]} == ALL
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,19 +31,22 @@ Moment = Callable[[LocalCluster, str], bool]
 def _kill(*numbers: int) -> None:
     """Kill processes and wait until they are gone."""
     for number in numbers:
-        os.kill(number, signal.SIGKILL)
+        # With its keeper a process dies as well.
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
     assert processes.survivors(list(numbers), within=10) == []
 
 
 @in_monitored
 @pytest.mark.parametrize("name", [*CONTROL_PLANE, "kwok", "prometheus"])
 def test_up_repairs_a_process_that_was_killed(whole: LocalCluster, name: str) -> None:
+    """The process of a component only dies for good if its keeper does."""
     before = whole.pids()
     node = f"survivor-{name}"
     stages = _versions(whole)
     whole.ask(lambda client: client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}}))
     try:
-        _kill(before[name])
+        _kill(whole.keepers().get(name, before[name]), before[name])
         rows = whole.status(check=4)
         assert rows[name]["state"] == "dead"
         assert rows[name]["pid"] is None
@@ -61,6 +64,26 @@ def test_up_repairs_a_process_that_was_killed(whole: LocalCluster, name: str) ->
         whole.ask(lambda client: client.delete(NODES, node))
 
 
+@in_monitored
+@pytest.mark.parametrize("name", ["kwok", "prometheus"])
+def test_a_component_s_process_that_was_killed_is_started_again(whole: LocalCluster, name: str) -> None:
+    before, rows = whole.pids(), whole.status()
+    keepers = whole.keepers()
+    assert (rows[name]["restarts"], rows[name]["last_exit"]) == (0, "")
+    _kill(before[name])
+    after = before | {name: whole.until_restarted(name, before[name])}
+    assert whole.pids() == after
+    assert whole.keepers() == keepers
+    row = whole.status()[name]
+    assert (row["state"], row["pid"]) == ("healthy", after[name])
+    assert (row["restarts"], row["last_exit"]) == (1, "signal 9 (Killed)")
+    assert "nothing to do" in whole.up(prometheus=True).stdout
+    # A repair begins to count anew.
+    _kill(keepers[name])
+    whole.up(prometheus=True)
+    assert whole.status()[name]["restarts"] == 0
+
+
 def _versions(cluster: LocalCluster) -> dict[str, str]:
     stages = cluster.ask(lambda client: client.list(STAGES))
     return {stage["metadata"]["name"]: stage["metadata"]["resourceVersion"] for stage in stages}
@@ -69,7 +92,7 @@ def _versions(cluster: LocalCluster) -> dict[str, str]:
 @in_monitored
 def test_up_repairs_several_processes_at_once(whole: LocalCluster) -> None:
     before = whole.pids()
-    _kill(*before.values())
+    _kill(*whole.processes())
     rows = whole.status(check=4)
     assert {row["state"] for row in rows.values()} == {"dead"}
     whole.up(prometheus=True)
@@ -81,7 +104,7 @@ def test_up_repairs_several_processes_at_once(whole: LocalCluster) -> None:
 
 @in_monitored
 def test_a_process_that_is_not_wanted_any_more_may_be_dead(whole: LocalCluster) -> None:
-    _kill(whole.pids()["prometheus"])
+    _kill(whole.keepers()["prometheus"])
     whole.up()
     assert "prometheus" not in whole.status()
 
@@ -244,7 +267,8 @@ def test_after_an_up_that_was_killed(own: LocalCluster, moment: str) -> None:
     rows = own.status()
     assert rows.keys() == {*CONTROL_PLANE, "kwok"}
     assert {row["state"] for row in rows.values()} == {"healthy"}
-    assert {row["pid"] for row in rows.values()} == own.processes().keys()
+    assert own.pids().keys() == rows.keys()
+    assert {*own.pids().values(), *own.keepers().values()} == own.processes().keys()
     assert len(_versions(own)) == 7
 
 
@@ -284,7 +308,7 @@ def test_an_interruption_of_what_is_added_leaves_the_rest(whole: LocalCluster) -
     assert "prometheus" in whole.status(check=None)
     whole.up(prometheus=True)
     assert {row["state"] for row in whole.status().values()} == {"healthy"}
-    assert {row["pid"] for row in whole.status().values()} == whole.processes().keys()
+    assert {*whole.pids().values(), *whole.keepers().values()} == whole.processes().keys()
 
 
 def test_two_at_the_same_time(own: LocalCluster) -> None:

@@ -293,8 +293,9 @@ def test_etcd_pauses(faulty: Faulty) -> None:
 def test_kwok_is_killed(faulty: Faulty) -> None:
     with faulty.run(faulty.submit(10, run="2s"), check_pods()) as run:
         run.until("job (SubmitObj)")
+        number = faulty.plane.pids()["kwok"]
         faulty.kill("kwok")
-        faulty.plane.up()
+        faulty.plane.until_restarted("kwok", number)
         faulty.touch_pods()
         said = run.finish()
     assert "10 of 10 pods are Succeeded" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,12 @@ from typing import Any, TypeVar
 
 import yaml
 
+from knavtool.cluster import record
+from knavtool.cluster.components.catalogue import Catalogue
+from knavtool.cluster.components.hosted import Host
+from knavtool.cluster.health import until_healthy
 from knavtool.cluster.layout import ClusterFiles
+from knavtool.cluster.supervision import kept
 from knavtool.kube.client import Client, connect
 from knavtool.kube.resource import Resource
 from support import processes
@@ -85,6 +91,36 @@ class LocalCluster:
     def processes(self) -> dict[int, str]:
         """Every process that belongs to the cluster, with its command line."""
         return processes.carrying("KNAVTOOL_CLUSTER_DIRECTORY", str(self.files.directory))
+
+    def keepers(self) -> dict[str, int]:
+        """The numbers of the processes that keep those of components, by the name of what they keep."""
+        return {name: state.keeper for name, state in kept.states(self.files).items() if state.keeper is not None}
+
+    def until_restarted(self, name: str, before: int) -> int:
+        """Wait until a keeper has started its process again and that answers; returns the process's number."""
+        deadline = time.monotonic() + 60
+        while (number := self.pids().get(name, before)) == before:
+            assert time.monotonic() < deadline, f"{name} was not started again"
+            time.sleep(0.01)
+        url = self.ready_url(name)
+
+        async def answers() -> None:
+            async with asyncio.timeout(60):
+                await until_healthy(url)
+
+        asyncio.run(answers())
+        return number
+
+    def ready_url(self, name: str) -> str:
+        """Where a process of a component says that it works."""
+        known = record.load(self.files)
+        assert known is not None
+        catalogue = Catalogue.load(self.environment)
+        for component in (catalogue.component(name, version) for name, version in known.components.items()):
+            for process in component.processes:
+                if process.name == name:
+                    return Host(self.files, component, known.ports).ready_url(process)
+        raise AssertionError(f"no component has a process {name}")
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Ask the API server itself."""

@@ -41,14 +41,18 @@ class Catalogue:
             found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
         return cls(dict(sorted(found.items())))
 
-    def component(self, name: str, version: str = "", *, needed_by: str = "") -> Component:
-        """The record of a component, at another version if one is given."""
+    def record(self, name: str, *, needed_by: str = "") -> Mapping[str, Any]:
+        """A record as it is written; it fits the schema."""
         if (file := self.files.get(name)) is None:
             near = difflib.get_close_matches(name, self.files, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.files)}"
             needed = f", which {needed_by} needs" if needed_by else ""
             raise UsageError(f"no component {name!r} in the catalogue{needed}", hint=hint)
-        return read(_document(file), version)
+        return _document(file)
+
+    def component(self, name: str, version: str = "", *, needed_by: str = "") -> Component:
+        """A component, at another version than its record's if one is given."""
+        return read(self.record(name, needed_by=needed_by), version)
 
     def all(self) -> list[Component]:
         """All components in the order of their names."""

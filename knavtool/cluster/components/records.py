@@ -188,6 +188,22 @@ class Component:
         """Whether it can be installed in a cluster that exists."""
         return bool(self.chart or self.manifest or self.control_plane)
 
+    @property
+    def faces(self) -> tuple[str, ...]:
+        """The names of the faces it has, as its record writes them."""
+        faces = {
+            "chart": self.chart,
+            "manifest": self.manifest,
+            "process": self.process,
+            "controlPlane": self.control_plane,
+        }
+        return tuple(name for name, face in faces.items() if face is not None)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines that can have it."""
+        return tuple(name for name, can in (("local", self.local), ("existing", self.in_cluster)) if can)
+
 
 def read(record: Mapping[str, Any], version: str = "") -> Component:
     """A component from a record that fits the schema; at another `version` than the record's its sums do not count.

@@ -141,8 +141,6 @@ def test_every_place_of_a_process_can_be_filled_in(
         for text in texts:
             assert "${" not in text
             assert not re.search(r"0\.0\.0\.0|\[::\]|=:\d", text), text
-        # A program that its user brings may have a port that cannot be chosen.
-        assert process.ports or ":9080/" in process.ready
     assert stat.S_IMODE(host.directory.stat().st_mode) == 0o700
     for file in host.directory.rglob("*"):
         assert not stat.S_IMODE(file.stat().st_mode) & 0o077 or file.is_dir(), file

@@ -1,0 +1,43 @@
+"""`knavtool components list`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from knavtool.cli import options
+from knavtool.cli.components import app
+from knavtool.cli.output import print_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of `components list`; `engines` are those that can have the component, `faces` how they have it."""
+
+    name: str
+    version: str
+    engines: tuple[str, ...]
+    faces: tuple[str, ...]
+    role: str
+    needs: tuple[str, ...]
+    title: str
+
+
+@app.command("list")
+def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
+    """List the components that `cluster up --with` knows, those of your own records too."""
+    from knavtool.cluster.components.catalogue import Catalogue
+
+    rows = [
+        Row(
+            name=one.name,
+            version=one.version,
+            engines=one.engines,
+            faces=one.faces,
+            role=one.role,
+            needs=one.needs,
+            title=one.title,
+        )
+        for one in Catalogue.load(os.environ).all()
+    ]
+    print_rows(rows, output)

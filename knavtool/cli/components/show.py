@@ -1,0 +1,42 @@
+"""`knavtool components show`."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from knavtool.cli.components import app
+
+
+class Format(StrEnum):
+    """What `components show` writes."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A component of the catalogue.")],
+    output: Annotated[
+        Format, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="How to write the record to stdout.")
+    ] = Format.YAML,
+) -> None:
+    """Print the record of a component, the file that holds it, and the engines that can have the component."""
+    from knavtool.cluster.components.catalogue import Catalogue
+    from knavtool.cluster.components.records import read
+
+    catalogue = Catalogue.load(os.environ)
+    record = catalogue.record(name)
+    shown = {"file": str(catalogue.files[name]), "engines": list(read(record).engines), "record": record}
+    if output is Format.JSON:
+        import json
+
+        print(json.dumps(shown, indent=2))
+    else:
+        import yaml
+
+        print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), end="")
