@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 WORKERS ?= 2
+# Those whose controllers the tests run.
+COMPONENTS := jobset,kueue,volcano,coscheduling,capacity-scheduling,mpi-operator,kuberay
 
 # The demo has a kubeconfig and data of its own, so a cluster or ~/.kube/config of yours is left alone.
 DEMO := $(CURDIR)/.demo
@@ -32,7 +34,7 @@ demo: $(INSTALLED) ## Set up, start a cluster, create virtual GPU nodes, run a w
 	cat report/junit.xml
 
 test: $(DEVELOPED) ## Set up and run every test, also those on a real control plane
-	$(BIN)/knavtool toolchain install
+	$(BIN)/knavtool toolchain install --with $(COMPONENTS)
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
 check: lint ## Lint and run the tests that need no control plane
