@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,11 +75,13 @@ class Lab:
         return ", ".join(origin(self.host.ready_url(process)) for process in face.processes)
 
     async def remove(self) -> None:
-        """Remove the objects while the processes can still tidy up after them, then the webhooks and the processes."""
+        """Remove the objects while the processes can still tidy up after them, then webhooks, processes and files."""
         rendered = await self._objects()
         await withdraw(self.gateway, reversed(list(rendered.objects)))
         await withdraw(self.gateway, rendered.webhooks)
         await hosted.stop(self.host.files, [process.name for process in self.host.component.processes])
+        if self.host.directory.is_dir():
+            shutil.rmtree(self.host.directory)
 
     async def _start(self, process: Hosted) -> None:
         await remove_stale(self.gateway, process)
