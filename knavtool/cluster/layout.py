@@ -62,6 +62,11 @@ class ClusterFiles:
         """The scrape targets of the cluster's processes, one file for each."""
         return self.directory / "targets"
 
+    @property
+    def metrics_token(self) -> Path:
+        """The token with which Prometheus asks controllers for metrics."""
+        return self.directory / "metrics.token"
+
     def component(self, name: str) -> Path:
         """The directory of a component's processes: what they are configured with and what they keep."""
         return self.directory / "components" / name

@@ -326,7 +326,7 @@ def test_components_listen_on_loopback_only(lab: LocalCluster) -> None:
 
 
 def test_no_secret_is_in_arguments_environments_and_logs(lab: LocalCluster) -> None:
-    keys = [path for path in lab.files.directory.rglob("*.key") if path.is_file()]
+    keys = [path for path in lab.files.directory.rglob("*.key") if path.is_file()] + [lab.files.metrics_token]
     assert {"tls.key", "ca.key"} <= {path.name for path in keys}
     secrets = {line for key in keys for line in key.read_text().splitlines() if len(line) > 20 and "-----" not in line}
     assert secrets

@@ -96,6 +96,7 @@ class Host:
             "certificates": str(self._pair().directory),
             "pki": str(self.files.pki),
             "targets": str(self.files.targets),
+            "metrics_token": str(self.files.metrics_token),
             "kubeconfig": str(self.files.kubeconfig),
             **{f"port_{port}": str(self.ports[f"{process.name}/{port}"]) for port in process.ports},
         }

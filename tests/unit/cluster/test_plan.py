@@ -299,7 +299,12 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     programs = {name: tmp_path / name for name in kwokctl.PROGRAMS}
     ports = kwokctl.choose_ports(None)
     text = kwokctl.configuration(
-        programs, ports, feature_gates="A=true", runtime_config="a/v1=true", groups=settings.chosen("all")
+        programs,
+        ports,
+        tokens=tmp_path / "tokens",
+        feature_gates="A=true",
+        runtime_config="a/v1=true",
+        groups=settings.chosen("all"),
     )
     document = yaml.safe_load(text)
     options = document["options"]
@@ -317,9 +322,19 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         for name, environment in group.environment.items():
             variables = {one["name"]: one["value"] for one in patches[name]["extraEnvs"]}
             assert environment.items() <= variables.items()
-    text = kwokctl.configuration(programs, ports, feature_gates="", runtime_config="", groups=settings.chosen("none"))
+    tokens = {"key": "token-auth-file", "value": str(tmp_path / "tokens")}
+    assert tokens in patches["kube-apiserver"]["extraArgs"]
+    text = kwokctl.configuration(
+        programs,
+        ports,
+        tokens=tmp_path / "tokens",
+        feature_gates="",
+        runtime_config="",
+        groups=settings.chosen("none"),
+    )
     bare = yaml.safe_load(text)
-    assert all(not patch["extraArgs"] and not patch["extraEnvs"] for patch in bare["componentsPatches"])
+    given = {patch["name"]: (patch["extraArgs"], patch["extraEnvs"]) for patch in bare["componentsPatches"]}
+    assert given == {**dict.fromkeys(settings.PROCESSES, ([], [])), "kube-apiserver": ([tokens], [])}
 
 
 def test_groups_of_settings_are_chosen_by_name() -> None:

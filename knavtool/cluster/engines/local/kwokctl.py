@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import yaml
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.ports import LOOPBACK, free_ports
 from knavtool.cluster.processes import marked, tail
+from knavtool.cluster.whole import write_whole
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
@@ -55,15 +57,21 @@ def configuration(
     programs: Mapping[str, Path],
     ports: Mapping[str, int],
     *,
+    tokens: Path,
     feature_gates: str,
     runtime_config: str,
     groups: Iterable[Group],
 ) -> str:
-    """kwokctl's configuration file; `groups` are the settings that differ from its defaults."""
+    """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
+
+    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`.
+    """
     groups = list(groups)
     patches = []
     for name in PROCESSES:
         args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
+        if name == "kube-apiserver":
+            args["token-auth-file"] = str(tokens)
         environment = {key: value for group in groups for key, value in group.environment.get(name, {}).items()}
         patches.append(
             {
@@ -97,6 +105,18 @@ def configuration(
         "componentsPatches": patches,
     }
     return yaml.safe_dump(document, sort_keys=False)
+
+
+def write_tokens(files: ClusterFiles) -> Path:
+    """Make the token for metrics, and the file that tells the API server whose it is and that he may read them.
+
+    Processes of the control plane know Prometheus by its certificate, but controllers ask the API server about a token.
+    """
+    token = secrets.token_urlsafe(32)
+    write_whole(files.metrics_token, token)
+    tokens = files.directory / "tokens.csv"
+    write_whole(tokens, f"{token},knavtool-metrics,knavtool-metrics,system:monitoring\n")
+    return tokens
 
 
 async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment: Mapping[str, str]) -> None:

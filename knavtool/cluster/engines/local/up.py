@@ -118,6 +118,7 @@ class _Work:
             config = kwokctl.configuration(
                 self.programs,
                 known.ports,
+                tokens=kwokctl.write_tokens(files),
                 feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
                 runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
                 groups=chosen(known.tuning),
