@@ -143,7 +143,7 @@ def _components(target: options.Target, asked: Asked) -> tuple[Component, ...]:
     catalogue = Catalogue.load(target.environment)
     roles = ("nodes", "monitoring") if asked.prometheus else ("nodes",)
     always = {one.name: "" for role in roles for one in catalogue.with_role(role) if one.in_cluster}
-    left_out = parse_wanted(asked.without)
+    left_out = parse_wanted(asked.without, "--without")
     wanted = {**always, **parse_wanted(asked.components)}
     return catalogue.ordered({name: version for name, version in wanted.items() if name not in left_out})
 
@@ -165,7 +165,7 @@ async def _up(target: options.Target, asked: Asked, plan: Plan, helm: Helm | Non
     from knavtool.cluster.engines.existing.up import up as install
     from knavtool.kube.client import connect
 
-    if without := parse_wanted(asked.without):
+    if without := parse_wanted(asked.without, "--without"):
         await _down(target, list(without), asked.timeout)
     async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
         with progress(target.settings) as steps, steps.step("cluster", f"context {client.context}") as step:

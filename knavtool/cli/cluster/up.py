@@ -136,7 +136,7 @@ def up(
     wanted = Wanted(
         kubeconfig=chosen_file(target.kubeconfig, target.environment),
         components=parse_wanted(with_ or ()),
-        without=tuple(parse_wanted(without or ())),
+        without=tuple(parse_wanted(without or (), "--without")),
         feature_gates=feature_gates,
         runtime_config=runtime_config,
         api_server_port=port,

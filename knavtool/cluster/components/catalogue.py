@@ -92,18 +92,18 @@ class Catalogue:
         return tuple(placed.values())
 
 
-def parse_wanted(texts: Iterable[str]) -> dict[str, str]:
-    """Versions by name from values of --with, `kueue,jobset=v0.11.0`; "" where none is given."""
+def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]:
+    """Versions by name from the values of an option, `kueue,jobset=v0.11.0`; "" where none is given."""
     wanted: dict[str, str] = {}
     for text in texts:
         for word in filter(None, (part.strip() for part in text.split(","))):
             name, given, version = word.partition("=")
             if not name or (given and not _VERSION.fullmatch(version)):
                 raise UsageError(
-                    f"--with {word} is not of the form NAME or NAME=VERSION", hint="versions are as v1.2.3"
+                    f"{option} {word} is not of the form NAME or NAME=VERSION", hint="versions are as v1.2.3"
                 )
             if wanted.get(name) and version and wanted[name] != version:
-                raise UsageError(f"--with names {name} at two versions, {wanted[name]} and {version}")
+                raise UsageError(f"{option} names {name} at two versions, {wanted[name]} and {version}")
             wanted[name] = version or wanted.get(name, "")
     return wanted
 

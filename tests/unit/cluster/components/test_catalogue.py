@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -230,5 +231,6 @@ def test_one_component_at_two_versions(texts: list[str]) -> None:
     "text", ["=v1.0.0", "jobset=", "jobset=latest", "jobset=v1", "jobset=v1.0.0=v2", "jobset=../x"]
 )
 def test_what_is_no_version(text: str) -> None:
-    with pytest.raises(UsageError, match="--with"):
-        parse_wanted([text])
+    for option in ("--with", "--without"):
+        with pytest.raises(UsageError, match=f"^{option} {re.escape(text)} is not of the form"):
+            parse_wanted([text], option)
