@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from support.programs import program
 pytestmark = pytest.mark.cluster
 
 CATALOGUE = Catalogue.load({})
+SECOND_SCHEDULER = "manifests/install/charts/as-a-second-scheduler"
 
 
 def by_key(manifests: Iterable[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
@@ -127,16 +129,16 @@ async def module_chart(name: str, path: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "controllers"),
+    ("name", "path", "programs"),
     [
-        ("volcano", "installer/helm/chart/volcano", 3),
-        ("coscheduling", "manifests/install/charts/as-a-second-scheduler", 2),
-        ("capacity-scheduling", "manifests/install/charts/as-a-second-scheduler", 2),
-        ("network-aware", "manifests/install/charts/as-a-second-scheduler", 2),
+        ("volcano", "installer/helm/chart/volcano", {"vc-scheduler", "vc-controller-manager", "vc-webhook-manager"}),
+        ("coscheduling", SECOND_SCHEDULER, {"kube-scheduler", "controller"}),
+        ("capacity-scheduling", SECOND_SCHEDULER, {"kube-scheduler", "controller"}),
+        ("network-aware", SECOND_SCHEDULER, {"kube-scheduler", "controller"}),
     ],
 )
 async def test_charts_of_projects_are_written_as_they_are_installed(
-    name: str, path: str, controllers: int, tmp_path: Path
+    name: str, path: str, programs: set[str], tmp_path: Path
 ) -> None:
     """These charts lie in the Go modules of their projects."""
     component, said = CATALOGUE.component(name), list[Event]()
@@ -150,6 +152,24 @@ async def test_charts_of_projects_are_written_as_they_are_installed(
     hooks = {what for what, one in rendered.items() if "helm.sh/hook" in (one["metadata"].get("annotations") or {})}
     assert {what: one for what, one in rendered.items() if what not in hooks} == by_key(installation.release.objects)
     makers = [one for one in rendered.values() if pod_spec(one) is not None]
-    assert len(makers) >= controllers
+    assert len(makers) >= len(programs)
+    assert programs <= installation.programs
     assert [key(one) for one in makers if not stays_on_real_nodes(one)] == []
     assert noted(said) == []
+
+
+async def test_a_chart_of_another_version_than_the_files_name_is_told(tmp_path: Path) -> None:
+    said: list[Event] = []
+    chart = write_chart(tmp_path / "chart", version="2.0.0")
+    await render_tree([chart_of()], preparation(said, gadget=chart))
+    (told,) = noted(said)
+    assert "gadget 2.0.0, but gadget/chart.yaml names gadget 1.0.0 of https://charts.example/stable" in told
+
+
+async def test_an_object_of_two_components_is_told(tmp_path: Path) -> None:
+    said: list[Event] = []
+    twin = replace(chart_of(), name="twin")
+    charts = {name: write_chart(tmp_path / name) for name in ("gadget", "twin")}
+    await render_tree([chart_of(), twin], preparation(said, **charts))
+    (told,) = noted(said)
+    assert told.startswith("gadget and twin both have Namespace gadget")

@@ -13,8 +13,10 @@ from knavtool.documents.values import NodeEntry, load_values
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
 from knavtool.helm import Helm
-from knavtool.render.nodes import MANAGED_BY, NodeSet, render_nodes
+from knavtool.nodes.desired import APPLIED, prepare
+from knavtool.nodes.desired import by_name as desired_nodes
 from knavtool.render.kustomize import MARK
+from knavtool.render.nodes import MANAGED_BY, NodeSet, render_nodes
 from knavtool.render.output import write_chart, write_kustomize, write_manifests, write_tree
 from support import golden
 from support.programs import program
@@ -60,6 +62,16 @@ def test_a_kustomize_base_gives_the_same_objects(nodes: NodeSet, tmp_path: Path)
         [program("kubectl"), "kustomize", tmp_path], capture_output=True, text=True, check=True
     ).stdout
     assert by_name(load_rendered(built)) == by_name(nodes.manifests())
+
+
+def test_apply_sends_the_same_nodes_with_one_annotation_more(nodes: NodeSet) -> None:
+    sent = {name: desired.batch.manifest(name) for name, desired in desired_nodes(prepare(nodes))}
+    for item in nodes.manifests():
+        if item["kind"] == "Node":
+            same = sent.pop(item["metadata"]["name"])
+            del same["metadata"]["annotations"][APPLIED]
+            assert {**item, "metadata": {"annotations": {}, **item["metadata"]}} == same
+    assert sent == {}
 
 
 async def test_a_chart_gives_the_same_nodes_by_itself(helm: Helm, nodes: NodeSet, tmp_path: Path) -> None:
