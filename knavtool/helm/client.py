@@ -7,9 +7,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from knavtool.errors import RenderError
 from knavtool.helm.command import command_class
-from knavtool.helm.words import message_of, refused
+from knavtool.helm.words import message_of, refused, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +39,10 @@ class Revision:
 
 
 class Helm:
-    """Runs one Helm binary against one cluster (templates need none); `environment` is added to this process's own."""
+    """Runs one Helm binary against one cluster (templates need none).
+
+    `environment` is added to this process's own. `secrets` have their names instead in what Helm says.
+    """
 
     def __init__(
         self,
@@ -46,16 +51,30 @@ class Helm:
         kubeconfig: Path | None = None,
         context: str | None = None,
         environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.executable = executable
         self._kubeconfig = kubeconfig
         self._context = context
         self._environment = dict(environment or {})
+        self._secrets = dict(secrets or {})
 
     def marked(self, environment: Mapping[str, str]) -> Helm:
         """The same Helm, whose processes carry these variables too."""
-        added = {**self._environment, **environment}
-        return Helm(self.executable, kubeconfig=self._kubeconfig, context=self._context, environment=added)
+        return self._with(environment={**self._environment, **environment})
+
+    def hiding(self, secrets: Mapping[str, str]) -> Helm:
+        """The same Helm, whose messages have the names of these secrets in the place of their values."""
+        return self._with(secrets={**self._secrets, **secrets})
+
+    def _with(self, *, environment: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None) -> Helm:
+        return Helm(
+            self.executable,
+            kubeconfig=self._kubeconfig,
+            context=self._context,
+            environment=environment or self._environment,
+            secrets=secrets or self._secrets,
+        )
 
     async def template(
         self,
@@ -80,6 +99,11 @@ class Helm:
     async def crds(self, chart: Path) -> str:
         """The YAML of a chart's `crds/`, those of its subcharts included."""
         return await self._rendered(chart, ["show", "crds", str(chart)], None)
+
+    async def about(self, chart: Path) -> tuple[str, str]:
+        """The name and the version of a chart."""
+        found = yaml.load(await self._rendered(chart, ["show", "chart", str(chart)], None), yaml.CSafeLoader)
+        return str(found["name"]), str(found["version"])
 
     async def _rendered(self, chart: Path, command: Sequence[str], values: bytes | None) -> str:
         from pyhelm3 import errors
@@ -162,7 +186,12 @@ class Helm:
         except errors.Error as error:
             raise refused(f"Helm could not read {release}", error) from error
         return [
-            Revision(number=one["revision"], status=one["status"], chart=one["chart"], message=one["description"])
+            Revision(
+                number=one["revision"],
+                status=one["status"],
+                chart=one["chart"],
+                message=without(one["description"], self._secrets),
+            )
             for one in sorted(found, key=lambda one: int(one["revision"]))
         ]
 
@@ -173,6 +202,7 @@ class Helm:
             kubecontext=self._context if cluster else None,
         )
         command.environment = {**os.environ, **self._environment}
+        command.secrets = self._secrets
         return command
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import EngineError
-from knavtool.helm.words import failure
+from knavtool.helm.words import failure, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,7 @@ def command_class() -> Any:
 
     class DirectCommand(Command):  # type: ignore[misc]
         environment: Mapping[str, str] | None = None
+        secrets: Mapping[str, str] | None = None
 
         async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:  # noqa: A002
             arguments = [self._executable, *(str(part) for part in command)]
@@ -43,7 +44,8 @@ def command_class() -> Any:
                 await _end(process)
                 raise
             if process.returncode:
-                raise failure(stderr.decode(errors="replace"))(process.returncode, stdout, stderr)
+                said = stderr.decode(errors="replace")
+                raise failure(said)(process.returncode, stdout, without(said, self.secrets or {}).encode())
             return bytes(stdout)
 
     return DirectCommand

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _RENDERING = (
     "execution error",
@@ -20,6 +24,15 @@ _ONE_OF_MANY = re.compile(r"\b1 error occurred:\s+\* ")
 _NOISE = re.compile(r"WARNING: |level=|[IWE]\d{4} ")
 _LATE = ("timed out waiting", "context deadline exceeded", "deadline exceeded")
 _UNREACHABLE = ("cluster unreachable", "connection refused", "no such host", "i/o timeout")
+
+
+def without(text: str, secrets: Mapping[str, str]) -> str:
+    """The text with the names of secrets in the place of their values, which Helm quotes when they do not fit."""
+    for name, secret in sorted(secrets.items(), key=lambda one: len(one[1]), reverse=True):
+        # Between quotation marks some characters are written in another way.
+        for form in dict.fromkeys((secret, json.dumps(secret)[1:-1])):
+            text = text.replace(form, f"${{{name}}}")
+    return text
 
 
 def failure(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Rendered nodes as files: manifests, a self-contained chart, a Kustomize base."""
+"""What is rendered as files: nodes as manifests, a self-contained chart, a Kustomize base; components as a tree."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from knavtool import resources
 from knavtool.documents.yaml import dump
 from knavtool.errors import UsageError
+from knavtool.render.kustomize import KUSTOMIZATION, MARK, kustomization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.documents.values import NodeEntry
     from knavtool.render.nodes import NodeSet
 
 _NODES = "nodes.yaml"
+_NEW = ".knavtool.new"
 
 
 def write_manifests(nodes: NodeSet, directory: Path) -> Path:
@@ -31,13 +33,9 @@ def write_manifests(nodes: NodeSet, directory: Path) -> Path:
 def write_kustomize(nodes: NodeSet, directory: Path) -> None:
     """Write a Kustomize base that gives the same objects as the manifests."""
     write_manifests(nodes, directory)
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [_NODES] if len(nodes) else [],
-    }
     with _writing(directory):
-        (directory / "kustomization.yaml").write_text(dump([kustomization]), encoding="utf-8")
+        text = kustomization([_NODES] if len(nodes) else [])
+        (directory / KUSTOMIZATION).write_text(text, encoding="utf-8")
 
 
 def write_chart(entries: Sequence[NodeEntry], directory: Path) -> None:
@@ -51,6 +49,45 @@ def write_chart(entries: Sequence[NodeEntry], directory: Path) -> None:
             ignore=shutil.ignore_patterns("values-example.yaml", "values.yaml"),
         )
         (directory / "values.yaml").write_text(values, encoding="utf-8")
+
+
+def write_tree(files: Mapping[str, str], directory: Path) -> None:
+    """Write files by path, relative to the directory: some at its top, the others in directories with a kustomization.
+
+    Everything is written beside its place first. Directories that an earlier call wrote are replaced or, if there are
+    no files for them any more, removed; everything else stays. Raises UsageError if something else is in the way.
+    """
+    tops = {path.partition("/")[0]: "/" in path for path in files}
+    new = directory / _NEW
+    with _writing(directory):
+        known = _is_ours(directory)
+        for name, is_directory in tops.items():
+            place = directory / name
+            if place.exists() and not (_is_ours(place) if is_directory else known):
+                raise UsageError(
+                    f"{place} is there, and knavtool did not write it; nothing was changed",
+                    hint="choose another --output-dir, or move it away",
+                )
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            for path, text in files.items():
+                (new / path).parent.mkdir(parents=True, exist_ok=True)
+                (new / path).write_text(text, encoding="utf-8")
+            for old in [place for place in directory.iterdir() if place != new and _is_ours(place)]:
+                shutil.rmtree(old)
+            # The kustomization at the top, which names the directories, comes last.
+            for name in sorted(tops, key=lambda name: (not tops[name], name == KUSTOMIZATION)):
+                (new / name).replace(directory / name)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether the kustomization in a directory is one of those that `write_tree` wrote."""
+    try:
+        return (directory / KUSTOMIZATION).read_text(encoding="utf-8").startswith(MARK)
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        return False
 
 
 @contextmanager

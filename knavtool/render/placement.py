@@ -31,6 +31,16 @@ def on_real_nodes(manifest: Manifest) -> Manifest:
     return _changed(manifest, _PATHS[manifest["kind"]])
 
 
+def real_nodes_patch(manifest: Manifest) -> Manifest:
+    """A strategic merge patch with nothing but the rule that the manifest has for the nodes of its pods."""
+    metadata = {field: manifest["metadata"][field] for field in ("name", "namespace") if field in manifest["metadata"]}
+    rule = {_RULE: {"nodeSelectorTerms": _terms(pod_spec(manifest) or {})}}
+    part: dict[str, Any] = {"affinity": {"nodeAffinity": rule}}
+    for field in reversed(_PATHS[manifest["kind"]]):
+        part = {field: part}
+    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata, **part}
+
+
 def stays_on_real_nodes(manifest: Manifest) -> bool:
     """Whether no pod of it can come to a virtual node; true for kinds that make none."""
     pod = pod_spec(manifest)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,26 +22,13 @@ from knavtool.kube.waiting import until
 from support import processes
 from support.chart_repository import REAL, definition, deployment, hook, write_chart
 from support.cli import SCRIPT
-from support.control_plane import LocalCluster
-from support.existing import Existing
-from support.releases import Host
+from support.existing import NODE, Existing
 
 pytestmark = pytest.mark.cluster
 
-NODE = "real-0"
 GROUP = "tests.knavtool.example"
 GADGETS = Resource(GROUP, "v1", "gadgets", "Gadget", namespaced=True)
 READY = deployment("controller", affinity=REAL)
-
-
-@pytest.fixture
-def existing(control_plane: LocalCluster, tmp_path: Path) -> Iterator[Existing]:
-    host = Host()
-    made = Existing(control_plane, tmp_path, host)
-    made.node(NODE)
-    yield made
-    made.clean()
-    host.close()
 
 
 def namespace(name: str) -> dict[str, Any]:

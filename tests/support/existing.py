@@ -32,6 +32,8 @@ from support.control_plane import LocalCluster
 from support.programs import program
 from support.releases import Host, Served
 
+NODE = "real-0"
+"""The real node of the cluster."""
 _NAMESPACES = frozenset({"gadget", "widget", "theirs", "knavtool"})
 """Those that tests use."""
 

@@ -11,7 +11,9 @@ import pytest
 from knavtool.kube.resource import NAMESPACES, PODS
 from knavtool.kube.waiting import until
 from support.control_plane import LocalCluster
+from support.existing import NODE, Existing
 from support.programs import program
+from support.releases import Host
 from support.run_cluster import RunCluster
 
 
@@ -53,6 +55,17 @@ def own(tmp_path: Path) -> Iterator[LocalCluster]:
     cluster.down()
     assert cluster.processes() == {}
     assert not cluster.files.directory.exists()
+
+
+@pytest.fixture
+def existing(control_plane: LocalCluster, tmp_path: Path) -> Iterator[Existing]:
+    """The shared control plane as a cluster of somebody else, with one real node."""
+    host = Host()
+    made = Existing(control_plane, tmp_path, host)
+    made.node(NODE)
+    yield made
+    made.clean()
+    host.close()
 
 
 @pytest.fixture

@@ -9,4 +9,4 @@ app = typer.Typer(
 )
 
 # Each module adds its command to `app`.
-from knavtool.cli.cluster import up, status, logs, down  # noqa: E402, F401, I001 - the order of --help
+from knavtool.cli.cluster import up, status, logs, down, render  # noqa: E402, F401, I001 - the order of --help

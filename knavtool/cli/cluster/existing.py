@@ -15,6 +15,8 @@ from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from knavtool.cluster.components.records import Component
     from knavtool.cluster.engines.existing.plan import Plan
     from knavtool.helm import Helm
@@ -111,18 +113,18 @@ async def _plan(target: options.Target, asked: Asked) -> tuple[Plan, Helm | None
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.charts import local_charts
+    from knavtool.cluster.components.credentials import require_credentials
     from knavtool.cluster.engines.existing.plan import make_plan
     from knavtool.cluster.engines.existing.prepare import Preparation
     from knavtool.kube.client import connect
 
-    components = _components(target, asked)
-    charts = local_charts(asked.charts)
-    if unknown := sorted(charts.keys() - {one.name for one in components if one.chart is not None}):
-        raise UsageError(f"--chart {unknown[0]}=...: {unknown[0]} is no wanted component with a chart")
+    components = wanted_components(target, asked.components, asked.without, prometheus=asked.prometheus)
+    charts = wanted_charts(asked.charts, components)
+    credentials = require_credentials(components, target.environment)
     async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
         with progress(target.settings) as steps:
             helm = await find_helm(target, steps) if any(one.chart is not None for one in components) else None
+            helm = helm and helm.hiding(credentials)
             preparation = Preparation(
                 toolchain=toolchain_from_environment(target.environment),
                 helm=helm,
@@ -130,22 +132,35 @@ async def _plan(target: options.Target, asked: Asked) -> tuple[Plan, Helm | None
                 options={"grafana"} if asked.grafana else (),
                 kube_version=client.server_version,
                 steps=steps,
+                credentials=credentials,
             )
             installations = [await preparation.component(one) for one in components]
             plan = await make_plan(client, installations, take_ownership=asked.take_ownership)
         return plan, helm, client.context or client.server
 
 
-def _components(target: options.Target, asked: Asked) -> tuple[Component, ...]:
+def wanted_components(
+    target: options.Target, with_: Sequence[str], without: Sequence[str], *, prometheus: bool
+) -> tuple[Component, ...]:
     """What is asked for, what every cluster has, and what these need."""
     from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
 
     catalogue = Catalogue.load(target.environment)
-    roles = ("nodes", "monitoring") if asked.prometheus else ("nodes",)
+    roles = ("nodes", "monitoring") if prometheus else ("nodes",)
     always = {one.name: "" for role in roles for one in catalogue.with_role(role) if one.in_cluster}
-    left_out = parse_wanted(asked.without, "--without")
-    wanted = {**always, **parse_wanted(asked.components)}
+    left_out = parse_wanted(without, "--without")
+    wanted = {**always, **parse_wanted(with_)}
     return catalogue.ordered({name: version for name, version in wanted.items() if name not in left_out})
+
+
+def wanted_charts(pairs: Sequence[str], components: Sequence[Component]) -> dict[str, Path]:
+    """The charts of `--chart NAME=PATH`; raises UsageError for one of a component that is not wanted or has none."""
+    from knavtool.cluster.charts import local_charts
+
+    charts = local_charts(pairs)
+    if unknown := sorted(charts.keys() - {one.name for one in components if one.chart is not None}):
+        raise UsageError(f"--chart {unknown[0]}=...: {unknown[0]} is no wanted component with a chart")
+    return charts
 
 
 def _require_consent(plan: Plan, context: str) -> None:

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 async def project_objects(component: Component, objects: Objects, toolchain: Toolchain, *, steps: Steps) -> ManifestSet:
     """The project's own objects, with the images that the record names; none of ours."""
+    files = await project_files(component, objects, toolchain, steps=steps)
+    parsed = await asyncio.to_thread(_parsed, files, toolchain.store.root / "parsed")
+    return with_images(parsed, objects.images)
+
+
+async def project_files(component: Component, objects: Objects, toolchain: Toolchain, *, steps: Steps) -> list[Path]:
+    """The files in which the project's own objects are, as they were fetched."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -36,9 +43,7 @@ async def project_objects(component: Component, objects: Objects, toolchain: Too
             ]
     except BaseExceptionGroup as errors:
         raise blamed(errors) from None
-    files = [file for task in tasks for file in task.result()]
-    parsed = await asyncio.to_thread(_parsed, files, toolchain.store.root / "parsed")
-    return with_images(parsed, objects.images)
+    return [file for task in tasks for file in task.result()]
 
 
 def with_overrides(

@@ -13,8 +13,11 @@ from knavtool.documents.values import NodeEntry, load_values
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
 from knavtool.helm import Helm
+from knavtool.nodes.desired import APPLIED, prepare
+from knavtool.nodes.desired import by_name as desired_nodes
+from knavtool.render.kustomize import MARK
 from knavtool.render.nodes import MANAGED_BY, NodeSet, render_nodes
-from knavtool.render.output import write_chart, write_kustomize, write_manifests
+from knavtool.render.output import write_chart, write_kustomize, write_manifests, write_tree
 from support import golden
 from support.programs import program
 
@@ -61,6 +64,16 @@ def test_a_kustomize_base_gives_the_same_objects(nodes: NodeSet, tmp_path: Path)
     assert by_name(load_rendered(built)) == by_name(nodes.manifests())
 
 
+def test_apply_sends_the_same_nodes_with_one_annotation_more(nodes: NodeSet) -> None:
+    sent = {name: desired.batch.manifest(name) for name, desired in desired_nodes(prepare(nodes))}
+    for item in nodes.manifests():
+        if item["kind"] == "Node":
+            same = sent.pop(item["metadata"]["name"])
+            del same["metadata"]["annotations"][APPLIED]
+            assert {**item, "metadata": {"annotations": {}, **item["metadata"]}} == same
+    assert sent == {}
+
+
 async def test_a_chart_gives_the_same_nodes_by_itself(helm: Helm, nodes: NodeSet, tmp_path: Path) -> None:
     write_chart(ENTRIES, tmp_path)
     golden.check("render/chart-values.yaml", (tmp_path / "values.yaml").read_text(encoding="utf-8"))
@@ -95,3 +108,42 @@ def test_a_place_that_cannot_be_written_is_a_usage_error(nodes: NodeSet, tmp_pat
     (tmp_path / "taken" / "nodes.yaml").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"nodes\.yaml: cannot be written"):
         write_manifests(nodes, tmp_path / "taken")
+
+
+def tree(*components: str) -> dict[str, str]:
+    return {"kustomization.yaml": MARK} | {
+        path: text
+        for name in components
+        for path, text in ((f"{name}/kustomization.yaml", MARK), (f"{name}/base/objects.yaml", name))
+    }
+
+
+def content(directory: Path) -> dict[str, str]:
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_a_tree_replaces_what_an_earlier_call_wrote_and_nothing_else(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "place"
+    write_tree(tree("kueue", "jobset"), directory)
+    assert content(directory) == tree("kueue", "jobset")
+    (directory / "overlays").mkdir()
+    (directory / "overlays" / "kustomization.yaml").write_text("resources: [../kueue]\n")
+    (directory / "kueue" / "old.yaml").write_text("")
+    write_tree(tree("kueue"), directory)
+    assert content(directory) == tree("kueue") | {"overlays/kustomization.yaml": "resources: [../kueue]\n"}
+
+
+@pytest.mark.parametrize("taken", ["kustomization.yaml", "kueue/kustomization.yaml", "kueue/notes"])
+def test_files_of_others_in_the_way_of_a_tree_are_kept(taken: str, tmp_path: Path) -> None:
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("resources: []\n")
+    with pytest.raises(UsageError, match="knavtool did not write it"):
+        write_tree(tree("jobset", "kueue"), tmp_path)
+    assert content(tmp_path) == {taken: "resources: []\n"}
+
+
+def test_a_tree_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) -> None:
+    write_tree(tree("kueue"), tmp_path)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_tree(tree("jobset") | {"kueue/" + "x" * 300: ""}, tmp_path)
+    assert content(tmp_path) == tree("kueue")

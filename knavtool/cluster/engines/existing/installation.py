@@ -37,13 +37,16 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A release of a chart, with the objects that Helm makes of it, hooks not included."""
+    """A release of a chart, with the objects that Helm makes of it, hooks not included.
+
+    Values and objects may have secrets of the user in them.
+    """
 
     name: str
     namespace: str
     chart: Path
-    values: Mapping[str, Any]
-    objects: ManifestSet
+    values: Mapping[str, Any] = field(repr=False)
+    objects: ManifestSet = field(repr=False)
 
     def digest(self) -> str:
         """Changes with the chart and the values: a release that was made of the same needs no Helm."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from knavtool import resources
 from knavtool.cluster import charts
+from knavtool.cluster.components.credentials import filled
 from knavtool.cluster.components.objects import project_objects, with_overrides
 from knavtool.cluster.engines.existing.installation import Installation, Release, programs_of
 from knavtool.documents.yaml import load_rendered
@@ -34,7 +35,8 @@ class Preparation:
     """What all components are prepared with.
 
     `local` are charts of the user by component, `options` the names of those that are asked for, `kube_version` is
-    the cluster's.
+    the cluster's. `credentials` are values of environment variables; in values files of charts, a variable without
+    one stays as it is written.
     """
 
     toolchain: Toolchain
@@ -43,6 +45,7 @@ class Preparation:
     options: Collection[str]
     kube_version: str
     steps: Steps
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     async def component(self, component: Component) -> Installation:
         """One component as it is to be in the cluster. Raises UsageError if it has no face for that."""
@@ -74,7 +77,7 @@ class Preparation:
         if chart is None:
             wanted = charts.Chart(repository=face.repository, name=face.name, version=face.version, digest=face.digest)
             chart = await charts.archive(wanted, self.toolchain, steps=self.steps)
-        values = _values(face, self.options)
+        values = filled(_values(face, self.options), component, self.credentials)
         text = await self.helm.template(
             chart, release=component.name, namespace=face.namespace, values=values, kube_version=self.kube_version
         )

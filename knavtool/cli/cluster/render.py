@@ -1,0 +1,110 @@
+"""`knavtool cluster render`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from knavtool.cli import options
+from knavtool.cli.cluster import app, existing
+from knavtool.cli.running import run_async
+
+
+@app.command("render")
+def render(
+    context: typer.Context,
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", envvar="KNAVTOOL_OUTPUT_DIR", help="Where to write the tree.")
+    ],
+    with_: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--with",
+            envvar="KNAVTOOL_WITH",
+            metavar="NAME[=VERSION],...",
+            help="Components of the catalogue to add: `knavtool components list` shows them.",
+        ),
+    ] = None,
+    without: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option("--without", envvar="KNAVTOOL_WITHOUT", metavar="NAME,...", help="Components to leave out."),
+    ] = None,
+    prometheus: Annotated[
+        bool,
+        typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="With kube-prometheus-stack."),
+    ] = True,
+    chart: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--chart",
+            envvar="KNAVTOOL_CHART",
+            metavar="NAME=PATH",
+            help="Read the chart of a component here, a directory or an archive, instead of in its repository.",
+        ),
+    ] = None,
+    grafana: Annotated[bool, typer.Option("--grafana", envvar="KNAVTOOL_GRAFANA", help="With Grafana.")] = False,
+    kube_version: Annotated[
+        str,
+        typer.Option(
+            "--kube-version",
+            envvar="KNAVTOOL_KUBE_VERSION",
+            metavar="VERSION",
+            help="The Kubernetes that charts are checked for; the newest that Helm knows if not given.",
+        ),
+    ] = "",
+) -> None:
+    """Write what `cluster up --engine existing` would install, for GitOps; no cluster is contacted.
+
+    Each component is a directory for Kustomize; for a chart, with its values file and where the chart is. The files of
+    an earlier call are replaced, and no other ones.
+    """
+    target = options.target(context, None, None)
+    run_async(
+        _render(
+            target,
+            output_dir,
+            with_ or [],
+            without or [],
+            prometheus=prometheus,
+            charts=chart or [],
+            grafana=grafana,
+            kube_version=kube_version,
+        )
+    )
+
+
+async def _render(
+    target: options.Target,
+    output_dir: Path,
+    with_: Sequence[str],
+    without: Sequence[str],
+    *,
+    prometheus: bool,
+    charts: Sequence[str],
+    grafana: bool,
+    kube_version: str,
+) -> None:
+    """fetch > render > write."""
+    from knavtool.cli.programs import helm as find_helm
+    from knavtool.cli.programs import toolchain_from_environment
+    from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.engines.existing.prepare import Preparation
+    from knavtool.cluster.engines.existing.tree import render_tree
+    from knavtool.render.output import write_tree
+
+    components = existing.wanted_components(target, with_, without, prometheus=prometheus)
+    local = existing.wanted_charts(charts, components)
+    with progress(target.settings) as steps:
+        preparation = Preparation(
+            toolchain=toolchain_from_environment(target.environment),
+            helm=await find_helm(target, steps) if any(one.chart is not None for one in components) else None,
+            local=local,
+            options={"grafana"} if grafana else (),
+            kube_version=kube_version,
+            steps=steps,
+        )
+        files = await render_tree(components, preparation)
+    write_tree(files, output_dir)
