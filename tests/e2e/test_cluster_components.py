@@ -202,6 +202,32 @@ def test_leaving_a_component_out_removes_all_of_it(lab: LocalCluster) -> None:
     works(lab, "back")
 
 
+def test_objects_with_finalizers_go_while_their_controller_runs(cluster: LocalCluster) -> None:
+    """A queue of Kueue stays until the controller has seen that nothing uses it any more."""
+    cluster.up("--with", "kueue")
+    group, finalizer = "kueue.x-k8s.io/v1beta1", "kueue.x-k8s.io/resource-in-use"
+
+    async def make(client: Client) -> None:
+        for kind, spec in (("ResourceFlavor", {}), ("ClusterQueue", {"namespaceSelector": {}})):
+            resource = await client.discover(group, kind)
+            await client.create(
+                resource, {"apiVersion": group, "kind": kind, "metadata": {"name": "made"}, "spec": spec}
+            )
+        await until(
+            client,
+            await client.discover(group, "ClusterQueue"),
+            lambda seen: finalizer in seen["", "made"]["metadata"].get("finalizers", ()) or None,
+            timeout=60,
+        )
+
+    cluster.ask(make)
+    cluster.up("--without", "kueue")
+    left = cluster.ask(lambda client: client.list(CUSTOM_RESOURCE_DEFINITIONS))
+    assert not [one["metadata"]["name"] for one in left if one["spec"]["group"] == "kueue.x-k8s.io"]
+    assert not [hook["name"] for hook in hooks(cluster) if hook["name"].endswith("workload.kb.io")]
+    assert "kueue" not in cluster.status()
+
+
 def test_a_second_up_changes_nothing(lab: LocalCluster) -> None:
     before = (lab.pids(), lab.keepers(), hooks(lab), lab.files.record.read_bytes())
     for options in ([], ["--with", "jobset"], ["--with", "jobset=0.11.0"]):
