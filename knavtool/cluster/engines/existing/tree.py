@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from knavtool.cluster.components.objects import project_files, project_objects
 from knavtool.documents.yaml import dump
-from knavtool.render.components import key
+from knavtool.render.components import key, read_text
 from knavtool.render.kustomize import KUSTOMIZATION, MARK, kustomization, overlay
 from knavtool.render.manifests import ManifestSet
 
@@ -67,7 +67,7 @@ async def _part(component: Component, preparation: Preparation) -> _Part:
     toolchain, steps = preparation.toolchain, preparation.steps
     theirs = await project_objects(component, face.objects, toolchain, steps=steps)
     fetched = await project_files(component, face.objects, toolchain, steps=steps)
-    base = dict(zip(_names(fetched), (file.read_text(encoding="utf-8") for file in fetched), strict=True))
+    base = dict(zip(_names(fetched), (read_text(file) for file in fetched), strict=True))
     return _Part(component, installation, overlay(base, theirs, face.objects.images, installation.objects))
 
 
