@@ -75,6 +75,7 @@ class Asked:
     without: Sequence[str]
     prometheus: bool
     charts: Sequence[str]
+    directories: Sequence[str]
     grafana: bool
     take_ownership: bool
     repair: bool
@@ -118,7 +119,9 @@ async def _plan(target: options.Target, asked: Asked) -> tuple[Plan, Helm | None
     from knavtool.cluster.engines.existing.prepare import Preparation
     from knavtool.kube.client import connect
 
-    components = wanted_components(target, asked.components, asked.without, prometheus=asked.prometheus)
+    components = wanted_components(
+        target, asked.components, asked.without, prometheus=asked.prometheus, directories=asked.directories
+    )
     charts = wanted_charts(asked.charts, components)
     credentials = require_credentials(components, target.environment)
     async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
@@ -140,12 +143,17 @@ async def _plan(target: options.Target, asked: Asked) -> tuple[Plan, Helm | None
 
 
 def wanted_components(
-    target: options.Target, with_: Sequence[str], without: Sequence[str], *, prometheus: bool
+    target: options.Target,
+    with_: Sequence[str],
+    without: Sequence[str],
+    *,
+    prometheus: bool,
+    directories: Sequence[str] = (),
 ) -> tuple[Component, ...]:
     """What is asked for, what every cluster has, and what these need."""
     from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
 
-    catalogue = Catalogue.load(target.environment)
+    catalogue = Catalogue.load(target.environment, directories=directories)
     roles = ("nodes", "monitoring") if prometheus else ("nodes",)
     always = {one.name: "" for role in roles for one in catalogue.with_role(role) if one.in_cluster}
     left_out = parse_wanted(without, "--without")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Optional, TypeAlias
 
 import typer
 
@@ -27,5 +27,14 @@ EngineChoice: TypeAlias = Annotated[
         "--engine",
         envvar="KNAVTOOL_ENGINE",
         help="Where the control plane comes from: processes of this machine, or a cluster that exists.",
+    ),
+]
+FilesFrom: TypeAlias = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--files-from",
+        envvar="KNAVTOOL_FILES_FROM",
+        metavar="NAME=DIR",
+        help="Read the manifests of a component in this checkout of its project; repeat it for more.",
     ),
 ]

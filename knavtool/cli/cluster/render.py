@@ -10,6 +10,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster.options import FilesFrom
 from knavtool.cli.running import run_async
 
 
@@ -45,6 +46,7 @@ def render(
             help="Read the chart of a component here, a directory or an archive, instead of in its repository.",
         ),
     ] = None,
+    files_from: FilesFrom = None,
     grafana: Annotated[bool, typer.Option("--grafana", envvar="KNAVTOOL_GRAFANA", help="With Grafana.")] = False,
     kube_version: Annotated[
         str,
@@ -70,6 +72,7 @@ def render(
             without or [],
             prometheus=prometheus,
             charts=chart or [],
+            directories=files_from or [],
             grafana=grafana,
             kube_version=kube_version,
         )
@@ -84,6 +87,7 @@ async def _render(
     *,
     prometheus: bool,
     charts: Sequence[str],
+    directories: Sequence[str],
     grafana: bool,
     kube_version: str,
 ) -> None:
@@ -95,7 +99,7 @@ async def _render(
     from knavtool.cluster.engines.existing.tree import render_tree
     from knavtool.render.output import write_tree
 
-    components = existing.wanted_components(target, with_, without, prometheus=prometheus)
+    components = existing.wanted_components(target, with_, without, prometheus=prometheus, directories=directories)
     local = existing.wanted_charts(charts, components)
     with progress(target.settings) as steps:
         preparation = Preparation(

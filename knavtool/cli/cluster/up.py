@@ -8,7 +8,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, FilesFrom, Name
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def up(
         bool,
         typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus beside it."),
     ] = True,
+    files_from: FilesFrom = None,
     feature_gates: Annotated[
         Optional[str],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -121,6 +122,7 @@ def up(
                 without=without or [],
                 prometheus=prometheus,
                 charts=chart or [],
+                directories=files_from or [],
                 grafana=grafana,
                 take_ownership=take_ownership,
                 repair=repair,
@@ -145,11 +147,19 @@ def up(
     )
     seconds = parse_duration(timeout or "2m")
     with files.locked():
-        run_async(_up(target, files, wanted, seconds, binaries=binary or [], dry_run=dry_run))
+        directories = files_from or []
+        run_async(_up(target, files, wanted, seconds, directories, binaries=binary or [], dry_run=dry_run))
 
 
 async def _up(
-    target: options.Target, files: ClusterFiles, wanted: Wanted, seconds: float, *, binaries: list[str], dry_run: bool
+    target: options.Target,
+    files: ClusterFiles,
+    wanted: Wanted,
+    seconds: float,
+    directories: list[str],
+    *,
+    binaries: list[str],
+    dry_run: bool,
 ) -> None:
     """plan > programs > control plane > stages, components > context."""
     from knavtool.cli.programs import toolchain_from_environment
@@ -158,7 +168,7 @@ async def _up(
     from knavtool.cluster.engines.local.plan import describe, make_plan
     from knavtool.cluster.engines.local.up import up as start
 
-    catalogue = Catalogue.load(target.environment)
+    catalogue = Catalogue.load(target.environment, directories=directories)
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +29,25 @@ def user_directory(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The records by name, read when they are asked for."""
+    """The records by name, read when they are asked for; `directories` stand for the modules of components."""
 
     files: Mapping[str, Path]
+    directories: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, environment: Mapping[str, str]) -> Catalogue:
-        """All records there are for this user; the file's name is the component's."""
+    def load(cls, environment: Mapping[str, str], *, directories: Iterable[str] = ()) -> Catalogue:
+        """All records there are for this user; the file's name is the component's.
+
+        `directories` are `NAME=DIR` from the command line.
+        """
         found = {}
         for directory in (SHIPPED, user_directory(environment)):
             found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
-        return cls(dict(sorted(found.items())))
+        catalogue = cls(dict(sorted(found.items())), _directories(directories))
+        for name in catalogue.directories:
+            if catalogue.component(name).source is None:
+                raise UsageError(f"--files-from {name}: nothing of this component comes from files of its project")
+        return catalogue
 
     def record(self, name: str, *, needed_by: str = "") -> Mapping[str, Any]:
         """A record as it is written; it fits the schema."""
@@ -52,7 +60,10 @@ class Catalogue:
 
     def component(self, name: str, version: str = "", *, needed_by: str = "") -> Component:
         """A component, at another version than its record's if one is given."""
-        return read(self.record(name, needed_by=needed_by), version)
+        one = read(self.record(name, needed_by=needed_by), version)
+        if one.source is None or name not in self.directories:
+            return one
+        return replace(one, source=replace(one.source, directory=self.directories[name]))
 
     def all(self) -> list[Component]:
         """All components in the order of their names."""
@@ -106,6 +117,17 @@ def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]
                 raise UsageError(f"{option} names {name} at two versions, {wanted[name]} and {version}")
             wanted[name] = version or wanted.get(name, "")
     return wanted
+
+
+def _directories(pairs: Iterable[str]) -> dict[str, Path]:
+    directories = {}
+    for text in pairs:
+        name, _, given = text.partition("=")
+        path = Path(given).expanduser().absolute()
+        if not (name and given and path.is_dir()):
+            raise UsageError(f"--files-from {text}: expected NAME=DIR, a component and a directory that exists")
+        directories[name] = path
+    return directories
 
 
 def _with_module(record: Mapping[str, Any], one: Component) -> Mapping[str, Any]:

@@ -60,6 +60,10 @@ def _sources(component: Component, objects: Objects) -> Iterator[Sources]:
         if asset is not None:
             yield Sources(asset=asset)
         return
+    if source.directory is not None:
+        paths = () if objects.kustomization is not None else tuple(file.path for file in objects.files)
+        yield Sources(directory=source.directory, kustomization=objects.kustomization, paths=paths)
+        return
     version = "v" + component.version.removeprefix("v")
     module = GoModule(path=source.module, version=version, sum=source.sum)
     if asset is not None or objects.kustomization is not None:

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The Go module of a project; `sum` is Go's for this version, `url` is where one file can be had."""
+    """The Go module of a project; `sum` is Go's for this version, `url` is where one file can be had.
+
+    A `directory` of the user stands for that of the module, and nothing else is looked at.
+    """
 
     module: str
     sum: str | None = None
     url: str | None = None
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
