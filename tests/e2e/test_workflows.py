@@ -34,17 +34,11 @@ WORKFLOWS = resources.data_directory() / "workflows"
 BENCHMARKS = WORKFLOWS / "benchmarks"
 ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
 TEMPLATES = sorted(WORKFLOWS.rglob("templates/*.yml"))
-# The clusters with components: those of each, and the directories and configurations of benchmarks that run there.
-LABS = {
-    "batch": ("kueue,jobset,mpi-operator,kuberay", ("kueue", "jobset", "mpi-operator", "kuberay")),
-    "volcano": ("volcano", ("volcano",)),
-    "plugins": ("coscheduling,capacity-scheduling,jobset", ("coscheduling", "capacity-scheduling")),
-    "native-gang": ("native-gang", ("native-gang",)),
+NATIVE_GANG = {
+    "--feature-gates": "GenericWorkload=true,TopologyAwareWorkloadScheduling=true,WorkloadWithJob=true",
+    "--runtime-config": "scheduling.k8s.io/v1beta1=true",
 }
-# Benchmarks are made small enough to be run on every scheduler.
-SMALL = {"ttl": "1s", "nodes": "40", "jobs": "40", "pods": "40"}
-# Nobody can run these here: their controllers cannot be built.
-ELSEWHERE = ("yunikorn", "kai")
+# Every other component comes with a controller, which these tests do not start.
 ON_KUBERNETES = sorted(file for name in ("k8s", "custom-resource", "dra") for file in WORKFLOWS.glob(f"{name}/*.yml"))
 # Nodes, jobs and pods of the benchmarks by what runs; the gangs fill the nodes nine times.
 LOADS = {
@@ -52,6 +46,7 @@ LOADS = {
     "benchmarks/scaling/run-many-jobs.yml": (700, 700, 700),
     "benchmarks/scaling/run-one-job.yml": (700, 1, 700),
 }
+ON_NATIVE_GANG = sorted(WORKFLOWS.glob("native-gang/*.yml"))
 
 
 def alone() -> list[Combination]:
@@ -158,71 +153,27 @@ def test_variables_make_a_benchmark_smaller(cli: Cli) -> None:
     assert done.stdout.count("pod-complete.stage.kwok.x-k8s.io/delay: 7s") == 3
 
 
-class Labs:
-    """Clusters with components, one at a time; the tests on one of them are a group, which one worker runs."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._current: LocalCluster | None = None
-
-    def cluster(self, name: str) -> LocalCluster:
-        """The cluster of a lab, started if it is not there."""
-        if self._current is None or self._current.name != name:
-            self.down()
-            (self._root / name).mkdir()
-            self._current = LocalCluster(root=self._root / name, name=name)
-            self._current.up("--with", LABS[name][0], "--timeout", "5m")
-        return self._current
-
-    def down(self) -> None:
-        if self._current is not None:
-            self._current.down()
-
-
 @pytest.fixture(scope="module")
-def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
-    made = Labs(tmp_path_factory.mktemp("labs"))
+def native_gang(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster that serves PodGroups; the tests on it belong to the group `native-gang`."""
+    cluster = LocalCluster(root=tmp_path_factory.mktemp("native-gang"), name="native-gang")
     try:
-        yield made
+        cluster.up(*itertools.chain(*NATIVE_GANG.items()))
+        yield cluster
     finally:
-        made.down()
+        cluster.down()
 
 
-def runs(cluster: LocalCluster, files: Combination, *options: str) -> None:
+def runs(cluster: LocalCluster, files: Combination) -> None:
     """Run workflows to their end, as a user does; nothing of it may stay."""
+    cluster.cli("run", argument(files), "--cleanup")
 
-    async def there(client: Client) -> list[str]:
+    async def left(client: Client) -> list[str]:
         kinds = (NODES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
         return [item["metadata"]["name"] for kind in kinds for item in await client.list(kind)]
 
-    before = cluster.ask(there)
-    cluster.cli("run", argument(files), "--cleanup", *options)
-    assert cluster.ask(there) == before
+    assert cluster.ask(left) == ["stages.kwok.x-k8s.io"]
     cluster.forget_leases()
-
-
-def in_labs() -> Iterator[Any]:
-    """Every workflow and every benchmark for the components of a lab."""
-    for lab, (_, names) in LABS.items():
-        single = [(file,) for name in names for file in sorted(WORKFLOWS.glob(f"{name}/*.yml"))]
-        benchmarks = [files for files in combined() if files[1].stem.removeprefix("config-") in names]
-        for files in (*single, *benchmarks):
-            mark = pytest.mark.xdist_group(f"lab-{lab}")
-            yield pytest.param(lab, files, small(files), id=f"{lab}-{called(files)}", marks=mark)
-
-
-def small(files: Combination) -> list[str]:
-    """The options that make a benchmark small; none for other workflows."""
-    if len(files) == 1:
-        return []
-    variables = {name for file in files for name in yaml.safe_load(file.read_text()).get("variables", ())}
-    return [word for name, value in SMALL.items() if name in variables for word in ("--set", f"{name}={value}")]
-
-
-def test_every_workflow_runs_somewhere() -> None:
-    run = {files for case in in_labs() for files in case.values[1]} | {*ON_KUBERNETES}
-    left = {file for file in ALL if file not in run and file.parent.name not in ELSEWHERE}
-    assert {file.stem.removeprefix("config-") for file in left} <= {*ELSEWHERE, "k8s", "nodes"}
 
 
 @pytest.mark.cluster
@@ -238,6 +189,14 @@ def test_workers_find_the_nodes_near_their_data(control_plane: LocalCluster, cli
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(("lab", "files", "options"), list(in_labs()))
-def test_with_components(labs: Labs, cli: Cli, lab: str, files: Combination, options: list[str]) -> None:
-    runs(labs.cluster(lab), files, *options)
+@pytest.mark.xdist_group("native-gang")
+@pytest.mark.parametrize(
+    "files",
+    [
+        *((file,) for file in ON_NATIVE_GANG),
+        *(files for files in combined("network-topology") if files[1].stem == "config-native-gang"),
+    ],
+    ids=called,
+)
+def test_on_native_gangs(native_gang: LocalCluster, cli: Cli, files: Combination) -> None:
+    runs(native_gang, files)
