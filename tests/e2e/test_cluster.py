@@ -32,6 +32,7 @@ in_monitored = pytest.mark.xdist_group("monitored")
 ALL = {*CONTROL_PLANE, "kwok", "prometheus"}
 STAGE_NAMES = {
     "node-initialize",
+    "node-not-ready",
     "node-heartbeat-with-lease",
     "pod-ready",
     "pod-complete",

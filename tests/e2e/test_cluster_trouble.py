@@ -261,15 +261,15 @@ def test_an_interrupted_up_leaves_nothing(own: LocalCluster, moment: str, number
 def test_after_an_up_that_was_killed(own: LocalCluster, moment: str) -> None:
     code, said = _at(own, MOMENTS[moment], signal.SIGKILL)
     assert code == -signal.SIGKILL, said
-    # When KWOK starts, all the rest is done.
-    own.cli("cluster", "status", "--name", own.name, check=None if moment == "KWOK starts" else 4)
+    done = own.cli("cluster", "status", "--name", own.name, check=4)
+    assert re.search("there is no cluster own|the last `knavtool cluster up` of cluster own has not", done.stderr)
     own.up()
     rows = own.status()
     assert rows.keys() == {*CONTROL_PLANE, "kwok"}
     assert {row["state"] for row in rows.values()} == {"healthy"}
     assert own.pids().keys() == rows.keys()
     assert {*own.pids().values(), *own.keepers().values()} == own.processes().keys()
-    assert len(_versions(own)) == 7
+    assert len(_versions(own)) == 8
 
 
 def test_down_after_an_up_that_was_killed(own: LocalCluster) -> None:

@@ -28,7 +28,7 @@ def status(
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """List the processes of a cluster and whether they work; exit code 4 if one does not.
+    """List the processes of a cluster and whether they work; exit code 4 if one does not or `up` has not ended.
 
     With `--engine existing`, the components that `cluster up` installed in the cluster of a context.
     """
@@ -45,8 +45,10 @@ def status(
 
 async def _status(files: ClusterFiles, environment: Mapping[str, str], output: options.Output) -> bool:
     from knavtool.cluster.components.catalogue import Catalogue
+    from knavtool.cluster.engines.local.status import require_finished
     from knavtool.cluster.engines.local.status import status as look
 
     rows = await look(files, Catalogue.load(environment))
     print_rows(rows, output)
+    require_finished(files)
     return all(row.state == "healthy" for row in rows)

@@ -12,6 +12,7 @@ from knavtool.cluster.engines.local.readiness import control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.health import healthy, origin
 from knavtool.cluster.supervision import kept
+from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
     from knavtool.cluster.components.catalogue import Catalogue
@@ -74,6 +75,17 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
             )
         )
     return rows
+
+
+def require_finished(files: ClusterFiles) -> None:
+    """Raise EngineError if the last `up` has not come to its end, whatever runs."""
+    known = record.load(files)
+    if known is not None and (known.unfinished or not known.created):
+        missing = f": {', '.join(known.unfinished)}" if known.unfinished else ""
+        raise EngineError(
+            f"the last `knavtool cluster up` of cluster {files.name} has not come to its end{missing}",
+            hint=f"`knavtool cluster up --name {files.name}` does what is left",
+        )
 
 
 async def _no() -> bool:

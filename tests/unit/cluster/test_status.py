@@ -1,0 +1,85 @@
+"""What `cluster status` says of each process."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from knavtool.cluster import processes, record
+from knavtool.cluster.components.catalogue import Catalogue
+from knavtool.cluster.components.hosted import port_uses
+from knavtool.cluster.engines.local import kwokctl, status
+from knavtool.cluster.engines.local.settings import PROCESSES
+from knavtool.cluster.layout import ClusterFiles
+from knavtool.cluster.record import Record
+from knavtool.cluster.supervision import kept
+from knavtool.cluster.supervision.kept import Exit, State
+from knavtool.errors import EngineError
+
+CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})
+COMPONENTS = CATALOGUE.ordered({"kwok": "", "jobset": "v0.10.0", "volcano": "", "device-classes": ""})
+HOSTED = [process.name for one in COMPONENTS for process in one.processes]
+
+
+@pytest.fixture
+def known(files: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """A cluster of which only jobset runs, and that does not answer; it is this very process."""
+    uses = [*kwokctl.choose_ports(None), *port_uses(COMPONENTS)]
+    made = Record(
+        ports={use: 40000 + number for number, use in enumerate(uses)},
+        versions={"etcd": "3.6.0"},
+        components={one.name: one.version for one in COMPONENTS},
+        created=True,
+    )
+    record.save(files, made)
+    kept_ = {
+        "jobset": State(child=os.getpid(), keeper=1, since=0.0, restarts=3, last_exit=Exit(code=-9, at=0.0)),
+        "kwok": State(child=None, keeper=None, since=0.0, restarts=0, last_exit=Exit(code=1, at=0.0)),
+    }
+
+    async def deaf(url: str, *, within: float) -> bool:
+        assert url.startswith("http://127.0.0.1:")
+        return False
+
+    monkeypatch.setattr(processes, "running", lambda _: {"jobset": os.getpid()})
+    monkeypatch.setattr(kept, "states", lambda _: kept_)
+    monkeypatch.setattr(status, "healthy", deaf)
+    return made
+
+
+async def test_every_process_is_a_row(files: ClusterFiles, known: Record) -> None:
+    rows = {row.component: row for row in await status.status(files, CATALOGUE)}
+    assert list(rows) == [*PROCESSES, *HOSTED]
+    assert rows["etcd"].version == "3.6.0"
+    assert rows["jobset"].version == "v0.10.0"
+    assert len({row.version for name, row in rows.items() if name.startswith("volcano-")}) == 1
+    for name, row in rows.items():
+        assert row.endpoint.rpartition(":")[2].isdigit()
+        assert row.log == str(files.log(name))
+        assert row.state == ("unhealthy" if name == "jobset" else "dead")
+    jobset, kwok, etcd = rows["jobset"], rows["kwok"], rows["etcd"]
+    assert (jobset.pid, jobset.restarts, jobset.last_exit) == (os.getpid(), 3, "signal 9 (Killed)")
+    assert jobset.memory is not None
+    assert jobset.memory > 0
+    assert (kwok.pid, kwok.memory, kwok.restarts, kwok.last_exit) == (None, None, 0, "exit code 1")
+    # Nobody keeps the control plane.
+    assert (etcd.pid, etcd.memory, etcd.restarts, etcd.last_exit) == (None, None, 0, "")
+
+
+async def test_there_is_no_cluster(files: ClusterFiles) -> None:
+    with pytest.raises(EngineError, match="there is no cluster test"):
+        await status.status(files, CATALOGUE)
+    status.require_finished(files)
+
+
+def test_an_up_that_did_not_come_to_its_end(files: ClusterFiles, known: Record) -> None:
+    status.require_finished(files)
+    record.save(files, replace(known, unfinished={"jobset": "v0.10.0", "device-classes": "v1.0.0"}))
+    with pytest.raises(EngineError, match=r"has not come to its end: jobset, device-classes$") as raised:
+        status.require_finished(files)
+    assert "knavtool cluster up --name test" in raised.value.hint
+    record.save(files, replace(known, created=False))
+    with pytest.raises(EngineError, match=r"has not come to its end$"):
+        status.require_finished(files)
