@@ -389,3 +389,56 @@ def _target(cluster: LocalCluster, name: str) -> str:
         if health.get(name, "unknown") == "up" or time.monotonic() > deadline:
             return str(health.get(name))
         time.sleep(0.2)
+
+
+RUN = """\
+name: hurt
+description: A JobSet is submitted after its controller was killed
+tasks:
+- id: namespace
+  type: Configure
+  params:
+    timeout: 1m
+    namespaces: [{name: hurt, op: create}]
+- id: meanwhile
+  type: Sleep
+  params: {timeout: 3s}
+- id: register
+  type: RegisterObj
+  params: {template: jobset.yml, nameFormat: hurt, podNameFormat: hurt-.*, podCount: 2}
+- id: submit
+  type: SubmitObj
+  params: {refTaskId: register, count: 1}
+- id: jobs
+  type: CheckObj
+  params:
+    refTaskId: submit
+    state: {status: {replicatedJobsStatus: [{name: workers, active: 2}]}}
+    timeout: 1m
+"""
+
+
+def test_a_run_goes_on_without_its_controller_and_says_so(lab: LocalCluster, tmp_path: Path) -> None:
+    template = jobset("{{._NAME_}}")
+    template["metadata"]["namespace"] = "hurt"
+    (tmp_path / "jobset.yml").write_text(json.dumps(template))
+    (tmp_path / "hurt.yml").write_text(RUN)
+    killed = lab.pids()["jobset"]
+
+    async def follow(client: Client) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(str(SCRIPT), "run", str(tmp_path / "hurt.yml"), "--cleanup"),
+            env={**os.environ, **lab.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        await until(client, NAMESPACES, lambda seen: ("", "hurt") in seen or None, timeout=60)
+        kill(killed)
+        said = (await process.communicate())[1].decode()
+        assert process.returncode == 0, said
+        return said
+
+    said = lab.ask(follow)
+    assert f"warning: jobset (process {killed}) has ended" in said
+    assert "warning: jobset was started again once; it had ended with signal 9 (Killed)" in said

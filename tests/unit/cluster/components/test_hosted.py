@@ -83,6 +83,8 @@ async def test_a_process_gets_its_files_arguments_and_environment(
         f"--kube={files.kubeconfig}",
         f"{files.pki} {files.targets}",
     ]
+    # It has its environment when it has loaded its program.
+    assert processes.running(files) == {"made": number}
     given = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
     assert {b"OWN=port 7", b"GIVEN=g"} <= set(given)
     await hosted.stop(files, ["made"])
