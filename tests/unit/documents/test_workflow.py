@@ -13,6 +13,7 @@ from knavtool import resources
 from knavtool.documents.values import NodeEntry, parse_entries
 from knavtool.documents.workflow import TASK_TYPES, TaskDocument, WorkflowDocument, load_workflows
 from knavtool.errors import ExitCode, InvalidDocument
+from knavtool.workflow.templates import find_template
 
 ALL = """\
 name: everything
@@ -466,7 +467,7 @@ def test_shipped_workflows_are_valid(file: Path) -> None:
     assert workflow.description
     for given in workflow.tasks:
         if given.type == "RegisterObj":
-            assert (file.parent / given.params["template"]).is_file()
+            assert find_template(given.params["template"], file, [])[0] is not None
 
 
 def test_workflows_are_shipped() -> None:
