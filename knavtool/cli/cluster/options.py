@@ -29,6 +29,15 @@ EngineChoice: TypeAlias = Annotated[
         help="Where the control plane comes from: processes of this machine, or a cluster that exists.",
     ),
 ]
+With: TypeAlias = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--with",
+        envvar="KNAVTOOL_WITH",
+        metavar="NAME[=VERSION],...",
+        help="Components of the catalogue to add: `knavtool components list` shows them.",
+    ),
+]
 FilesFrom: TypeAlias = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads this at run time
     typer.Option(

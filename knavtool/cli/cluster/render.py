@@ -10,7 +10,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import FilesFrom
+from knavtool.cli.cluster.options import FilesFrom, With
 from knavtool.cli.running import run_async
 
 
@@ -20,15 +20,7 @@ def render(
     output_dir: Annotated[
         Path, typer.Option("--output-dir", envvar="KNAVTOOL_OUTPUT_DIR", help="Where to write the tree.")
     ],
-    with_: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Option(
-            "--with",
-            envvar="KNAVTOOL_WITH",
-            metavar="NAME[=VERSION],...",
-            help="Components of the catalogue to add: `knavtool components list` shows them.",
-        ),
-    ] = None,
+    with_: With = None,
     without: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
         typer.Option("--without", envvar="KNAVTOOL_WITHOUT", metavar="NAME,...", help="Components to leave out."),
@@ -37,17 +29,9 @@ def render(
         bool,
         typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="With kube-prometheus-stack."),
     ] = True,
-    chart: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Option(
-            "--chart",
-            envvar="KNAVTOOL_CHART",
-            metavar="NAME=PATH",
-            help="Read the chart of a component here, a directory or an archive, instead of in its repository.",
-        ),
-    ] = None,
+    chart: existing.Charts = None,
     files_from: FilesFrom = None,
-    grafana: Annotated[bool, typer.Option("--grafana", envvar="KNAVTOOL_GRAFANA", help="With Grafana.")] = False,
+    grafana: existing.Grafana = False,
     kube_version: Annotated[
         str,
         typer.Option(

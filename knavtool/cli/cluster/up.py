@@ -8,7 +8,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, FilesFrom, Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, FilesFrom, Name, With
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -21,15 +21,7 @@ def up(
     context: typer.Context,
     name: Name = DEFAULT_NAME,
     engine: EngineChoice = Engine.LOCAL,
-    with_: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Option(
-            "--with",
-            envvar="KNAVTOOL_WITH",
-            metavar="NAME[=VERSION],...",
-            help="Components of the catalogue to add: `knavtool components list` shows them.",
-        ),
-    ] = None,
+    with_: With = None,
     without: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
         typer.Option(
