@@ -1,11 +1,11 @@
-"""The workflows that ship: each of them plans and renders, and those that need nothing but Kubernetes run."""
+"""The workflows that ship: each of them plans and renders. test_schedulers.py runs them."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -14,68 +14,19 @@ import pytest
 import yaml
 
 from knavtool import resources
-from knavtool.kube.client import Client
-from knavtool.kube.resource import (
-    CUSTOM_RESOURCE_DEFINITIONS,
-    DEVICE_CLASSES,
-    JOBS,
-    NODES,
-    PODS,
-    RESOURCE_SLICES,
-)
 from knavtool.workflow.templates import find_template
-from support.control_plane import LocalCluster
 from support.programs import program
+from support.shipped import ALL, BENCHMARKS, WORKFLOWS, Combination, alone, argument, called, combined
 
 Cli = Callable[..., CompletedProcess[str]]
-Combination = tuple[Path, ...]
 
-WORKFLOWS = resources.data_directory() / "workflows"
-BENCHMARKS = WORKFLOWS / "benchmarks"
-ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
 TEMPLATES = sorted(WORKFLOWS.rglob("templates/*.yml"))
-NATIVE_GANG = {
-    "--feature-gates": "GenericWorkload=true,TopologyAwareWorkloadScheduling=true,WorkloadWithJob=true",
-    "--runtime-config": "scheduling.k8s.io/v1beta1=true",
-}
-# Every other component comes with a controller, which these tests do not start.
-ON_KUBERNETES = sorted(file for name in ("k8s", "custom-resource", "dra") for file in WORKFLOWS.glob(f"{name}/*.yml"))
 # Nodes, jobs and pods of the benchmarks by what runs; the gangs fill the nodes nine times.
 LOADS = {
     "benchmarks/gang-scheduling/run-test.yml": (32, 53, 9 * 32),
     "benchmarks/scaling/run-many-jobs.yml": (700, 700, 700),
     "benchmarks/scaling/run-one-job.yml": (700, 1, 700),
 }
-ON_NATIVE_GANG = sorted(WORKFLOWS.glob("native-gang/*.yml"))
-
-
-def alone() -> list[Combination]:
-    """Workflows that need no other file."""
-    return [(file,) for file in ALL if BENCHMARKS not in file.parents]
-
-
-def combined(benchmark: str = "*") -> list[Combination]:
-    """The nodes of a benchmark, one configuration, one run."""
-    found: list[Combination] = []
-    for directory in sorted(BENCHMARKS.glob(benchmark)):
-        nodes = directory / "config-nodes.yml"
-        configurations = [file for file in sorted(directory.glob("config-*.yml")) if file != nodes]
-        found += itertools.product([nodes], configurations, sorted(directory.glob("run-*.yml")))
-    return found
-
-
-def argument(files: Combination) -> str:
-    """The files as a user names them, with braces."""
-    if len(files) == 1:
-        return str(files[0])
-    return f"{files[0].parent}/{{{','.join(file.stem for file in files)}}}.yml"
-
-
-def called(given: object) -> str | None:
-    """The name of a test case."""
-    if isinstance(given, tuple):
-        return argument(given).removeprefix(f"{WORKFLOWS}/")
-    return str(given.relative_to(WORKFLOWS)) if isinstance(given, Path) else None
 
 
 def manifests(text: str) -> list[dict[str, Any]]:
@@ -151,52 +102,3 @@ def test_variables_make_a_benchmark_smaller(cli: Cli) -> None:
     kinds = Counter(item["kind"] for item in manifests(done.stdout))
     assert kinds == {"Node": 4, "Job": 3}
     assert done.stdout.count("pod-complete.stage.kwok.x-k8s.io/delay: 7s") == 3
-
-
-@pytest.fixture(scope="module")
-def native_gang(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """A cluster that serves PodGroups; the tests on it belong to the group `native-gang`."""
-    cluster = LocalCluster(root=tmp_path_factory.mktemp("native-gang"), name="native-gang")
-    try:
-        cluster.up(*itertools.chain(*NATIVE_GANG.items()))
-        yield cluster
-    finally:
-        cluster.down()
-
-
-def runs(cluster: LocalCluster, files: Combination) -> None:
-    """Run workflows to their end, as a user does; nothing of it may stay."""
-    cluster.cli("run", argument(files), "--cleanup")
-
-    async def left(client: Client) -> list[str]:
-        kinds = (NODES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
-        return [item["metadata"]["name"] for kind in kinds for item in await client.list(kind)]
-
-    assert cluster.ask(left) == ["stages.kwok.x-k8s.io"]
-    cluster.forget_leases()
-
-
-@pytest.mark.cluster
-@pytest.mark.parametrize("files", [(file,) for file in ON_KUBERNETES], ids=called)
-def test_on_kubernetes(control_plane: LocalCluster, cli: Cli, files: Combination) -> None:
-    runs(control_plane, files)
-
-
-@pytest.mark.cluster
-def test_workers_find_the_nodes_near_their_data(control_plane: LocalCluster, cli: Cli) -> None:
-    (files,) = (files for files in combined("network-topology") if files[1].stem == "config-k8s")
-    runs(control_plane, files)
-
-
-@pytest.mark.cluster
-@pytest.mark.xdist_group("native-gang")
-@pytest.mark.parametrize(
-    "files",
-    [
-        *((file,) for file in ON_NATIVE_GANG),
-        *(files for files in combined("network-topology") if files[1].stem == "config-native-gang"),
-    ],
-    ids=called,
-)
-def test_on_native_gangs(native_gang: LocalCluster, cli: Cli, files: Combination) -> None:
-    runs(native_gang, files)

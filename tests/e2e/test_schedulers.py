@@ -1,0 +1,115 @@
+"""The workflows and benchmarks that ship, against the real controllers they are written for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from support.control_plane import LocalCluster
+from support.programs import program
+from support.shipped import BENCHMARKS, Combination, alone, called, combined, run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """A cluster: what `cluster up` adds to Kubernetes, and the directories and configurations that need it."""
+
+    components: Sequence[str] = ()
+    directories: Sequence[str]
+    configurations: Sequence[str]
+
+    def runs(self) -> Iterator[Combination]:
+        """All that runs on it."""
+        yield from alone(*self.directories)
+        for configuration in self.configurations:
+            yield from combined(configuration=configuration)
+
+
+KUBERNETES = Lab(directories=["k8s", "custom-resource", "dra"], configurations=["k8s"])
+LABS = {
+    "native-gang": Lab(components=["native-gang"], directories=["native-gang"], configurations=["native-gang"]),
+    "queues": Lab(
+        components=["jobset", "mpi-operator", "kuberay", "kueue"],
+        directories=["jobset", "mpi-operator", "kuberay", "kueue"],
+        configurations=["jobset", "kueue"],
+    ),
+    "coscheduling": Lab(
+        components=["jobset", "coscheduling", "capacity-scheduling"],
+        directories=["coscheduling", "capacity-scheduling"],
+        configurations=["coscheduling"],
+    ),
+    "volcano": Lab(components=["volcano"], directories=["volcano"], configurations=["volcano"]),
+}
+# Schedulers that are not built from source here: test_workflows.py plans and renders what they run.
+ELSEWHERE = {"kai", "yunikorn"}
+# The gangs are as many and as large as ever, but their pods end soon; 50 nodes are enough to see that it works.
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "gang-scheduling/run-test.yml": {"ttl": "1s", "timeout": "5m"},
+    "scaling/run-many-jobs.yml": {"nodes": 50, "jobs": 50, "ttl": "1s", "timeout": "5m"},
+    "scaling/run-one-job.yml": {"nodes": 50, "pods": 50, "ttl": "1s", "timeout": "5m"},
+}
+
+
+def cases() -> list[Any]:
+    """Each lab with each of its runs; those of one lab stay on one worker."""
+    return [
+        pytest.param(name, files, marks=pytest.mark.xdist_group(f"lab-{name}"))
+        for name, lab in LABS.items()
+        for files in lab.runs()
+    ]
+
+
+@pytest.fixture(scope="module")
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], LocalCluster]]:
+    """The cluster of a lab, by its name. One is there at a time: what runs on it follows one another."""
+    running: list[LocalCluster] = []
+
+    def cluster(name: str) -> LocalCluster:
+        if not running or running[0].name != name:
+            if running:
+                running.pop().down()
+            running.append(LocalCluster(root=tmp_path_factory.mktemp(name), name=name))
+            running[0].up("--with", ",".join(LABS[name].components))
+        return running[0]
+
+    yield cluster
+    if running:
+        running[0].down()
+
+
+@pytest.fixture(autouse=True)
+def _helm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's Helm, which the cache of a user who is new does not have."""
+    monkeypatch.setenv("KNAVTOOL_HELM_BINARY", str(program("helm")))
+
+
+def settings(files: Combination) -> Mapping[str, object]:
+    """The values of variables with which a test runs these files."""
+    return SETTINGS.get(f"{files[-1].parent.name}/{files[-1].name}", {})
+
+
+def test_every_workflow_runs_somewhere() -> None:
+    runs = [*KUBERNETES.runs(), *(files for lab in LABS.values() for files in lab.runs())]
+    assert sorted(runs) == sorted(files for files in [*alone(), *combined()] if not ELSEWHERE & _needs(files))
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("files", list(KUBERNETES.runs()), ids=called)
+def test_on_kubernetes(control_plane: LocalCluster, files: Combination) -> None:
+    run(control_plane, files, **settings(files))
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(("name", "files"), cases(), ids=called)
+def test_with_components(labs: Callable[[str], LocalCluster], name: str, files: Combination) -> None:
+    run(labs(name), files, **settings(files))
+
+
+def _needs(files: Combination) -> set[str]:
+    """What a run names: the directory of its file, or the configuration of a benchmark."""
+    if BENCHMARKS in files[0].parents:
+        return {file.stem.removeprefix("config-") for file in files}
+    return {files[0].parent.name}

@@ -1,0 +1,74 @@
+"""The workflows that ship with the project, and how tests run them."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from knavtool import resources
+from knavtool.kube.client import Client
+from knavtool.kube.resource import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    DEVICE_CLASSES,
+    JOBS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    RESOURCE_SLICES,
+)
+from support.control_plane import LocalCluster
+
+Combination = tuple[Path, ...]
+
+WORKFLOWS = resources.data_directory() / "workflows"
+BENCHMARKS = WORKFLOWS / "benchmarks"
+ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
+_KINDS = (NODES, NAMESPACES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
+
+
+def alone(*directories: str) -> list[Combination]:
+    """Workflows that need no other file, of these directories or of all."""
+    files = [file for file in ALL if BENCHMARKS not in file.parents]
+    return [(file,) for file in files if not directories or file.parent.name in directories]
+
+
+def combined(benchmark: str = "*", configuration: str = "*", run: str = "*") -> list[Combination]:
+    """The nodes of a benchmark, one configuration, one run."""
+    found: list[Combination] = []
+    for directory in sorted(BENCHMARKS.glob(benchmark)):
+        nodes = directory / "config-nodes.yml"
+        configurations = [file for file in sorted(directory.glob(f"config-{configuration}.yml")) if file != nodes]
+        found += itertools.product([nodes], configurations, sorted(directory.glob(f"run-{run}.yml")))
+    return found
+
+
+def argument(files: Combination) -> str:
+    """The files as a user names them, with braces."""
+    if len(files) == 1:
+        return str(files[0])
+    return f"{files[0].parent}/{{{','.join(file.stem for file in files)}}}.yml"
+
+
+def called(given: object) -> str | None:
+    """The name of a test case."""
+    if isinstance(given, tuple):
+        return argument(given).removeprefix(f"{WORKFLOWS}/")
+    return str(given.relative_to(WORKFLOWS)) if isinstance(given, Path) else None
+
+
+def run(cluster: LocalCluster, files: Combination, **settings: object) -> None:
+    """Run workflows to their end, as a user does; nothing of it may stay."""
+    before = _there(cluster)
+    chosen = itertools.chain(*(("--set", f"{name}={value}") for name, value in settings.items()))
+    cluster.cli("run", argument(files), "--cleanup", *chosen, timeout=400)
+    assert _there(cluster) == before
+    cluster.forget_leases()
+
+
+def _there(cluster: LocalCluster) -> list[str]:
+    """The objects of the cluster that workflows could leave behind."""
+
+    async def ask(client: Client) -> list[str]:
+        return [f"{kind.kind} {item['metadata']['name']}" for kind in _KINDS for item in await client.list(kind)]
+
+    return sorted(cluster.ask(ask))
