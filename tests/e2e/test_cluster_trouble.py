@@ -57,7 +57,7 @@ def test_up_repairs_a_process_that_was_killed(whole: LocalCluster, name: str) ->
         after = whole.pids()
         assert after.pop(name) != before.pop(name)
         assert after == before
-        assert {row["state"] for row in whole.status().values()} == {"healthy"}
+        whole.until_healthy()
         assert whole.ask(lambda client: client.get(NODES, node))["metadata"]["name"] == node
         assert _versions(whole) == stages
     finally:

@@ -84,6 +84,12 @@ class LocalCluster:
         said = self.cli("cluster", "status", "--name", self.name, "-o", "json", **more).stdout
         return {row["component"]: row for row in json.loads(said)}
 
+    def until_healthy(self) -> None:
+        """Wait until every process works; an API server has moments of doubt after its etcd was away."""
+        deadline = time.monotonic() + 60
+        while any(row["state"] != "healthy" for row in self.status(check=None).values()):
+            assert time.monotonic() < deadline, self.status(check=None)
+
     def pids(self) -> dict[str, int]:
         """The numbers in the pid files, by process."""
         return {file.stem: int(file.read_text()) for file in self.files.directory.glob("pids/*.pid")}

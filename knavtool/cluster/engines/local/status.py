@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.cluster.layout import ClusterFiles
 
-_WITHIN = 2.0
+_WITHIN = 5.0
 _MIB = 1 << 20
 
 
