@@ -27,7 +27,7 @@ def show(
 ) -> None:
     """Print the record of a component, the file that holds it, and the engines that can have the component."""
     from knavtool.cluster.components.catalogue import Catalogue
-    from knavtool.cluster.components.records import read
+    from knavtool.cluster.components.reading import read
 
     catalogue = Catalogue.load(os.environ)
     record = catalogue.record(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knavtool.cluster.components.records import Component, read
+from knavtool.cluster.components.reading import read
 from knavtool.cluster.layout import xdg_directory
 from knavtool.cluster.toolchain.pins import read_programs
 from knavtool.errors import InvalidDocument, UsageError
@@ -16,6 +16,7 @@ from knavtool.errors import InvalidDocument, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from knavtool.cluster.components.records import Component
     from knavtool.cluster.toolchain.pins import Program
 
 _VERSION = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?")

@@ -15,7 +15,8 @@ from knavtool import resources
 from knavtool.cluster.components.catalogue import SHIPPED, Catalogue
 from knavtool.cluster.components.checks import contradictions
 from knavtool.cluster.components.hosted import Host, port_uses
-from knavtool.cluster.components.records import Component, SourceFile, read
+from knavtool.cluster.components.reading import read
+from knavtool.cluster.components.records import Component, SourceFile
 from knavtool.cluster.layout import ClusterFiles
 from knavtool.cluster.supervision import kept
 from knavtool.cluster.toolchain.pins import GoModule, load_pins
