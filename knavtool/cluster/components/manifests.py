@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.render.manifests import Manifest, ManifestSet
 
 _SERVED_WITHIN = 30.0
-_GONE_WITHIN = 60.0
+_GONE_WITHIN = 100.0
 DEFINITION = "CustomResourceDefinition"
 
 
