@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,6 +134,7 @@ async def _carry_out(planned: Plan, world: World) -> bool:
         helm=helm,
         connect=connect,
         prometheus=prometheus,
+        attend=lambda _server, _steps: nullcontext(),
         steps=Steps(listen, clock=asyncio.get_running_loop().time),
         cleanup=True,
         cleanup_timeout=300,

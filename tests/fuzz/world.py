@@ -80,6 +80,7 @@ class World(Memory):
         self.running: asyncio.Task[Any] | None = None
         self.unknown: list[str] = []
         self.requests, self.retries, self.qps = 0, 0, 0.0
+        self.server = "https://127.0.0.1:6443"
         self._writes = 0
 
     async def furnish(self) -> None:

@@ -61,7 +61,8 @@ def run(cluster: LocalCluster, files: Combination, **settings: object) -> None:
     before = _there(cluster)
     chosen = itertools.chain(*(("--set", f"{name}={value}") for name, value in settings.items()))
     cluster.cli("run", argument(files), "--cleanup", *chosen, timeout=400)
-    assert _there(cluster) == before
+    # What a test before left terminating may have gone meanwhile.
+    assert [one for one in _there(cluster) if one not in before] == []
     cluster.forget_leases()
 
 
