@@ -77,17 +77,19 @@ def belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
 def _belongs(number: int, files: ClusterFiles) -> bool | None:
     """Whether this process is alive and carries the cluster's mark; None for the moment in which it loads its program.
 
-    It has no environment then. One that has ended has none any more, and one of the kernel's own never has.
+    It has no environment then, and the kernel knows no end of one. A process that has ended has none any more, one of
+    the kernel's own never has, and others were started without.
     """
     try:
         environment = (_PROC / str(number) / "environ").read_bytes()
         if environment:
             return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
-        # After the name, which may hold anything: the state, and six places on the flags.
-        columns = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        # After the name, which may hold anything, the fields of proc(5) from the third on.
+        fields = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return False
-    return False if columns[0] in "ZX" or int(columns[6]) & _KERNEL_THREAD else None
+    state, flags, end_of_environment = fields[0], int(fields[6]), int(fields[48])
+    return False if state in "ZX" or flags & _KERNEL_THREAD or end_of_environment else None
 
 
 def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *, environment: Mapping[str, str]) -> int:

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,16 +96,45 @@ async def test_strays_are_found_without_a_pid_file(cluster: ClusterFiles) -> Non
 async def test_a_process_that_loads_its_program_is_found(
     cluster: ClusterFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For that moment it has no environment; here the first two looks come that early."""
+    """For that moment it has no environment, nor an end of one; here the first two looks come that early."""
     number = start(cluster, "a")
-    read, early = Path.read_bytes, [b""] * 2
+    read, read_stat, early = Path.read_bytes, Path.read_text, [b""] * 2
+    looked: list[str] = []
 
     def read_bytes(path: Path) -> bytes:
         return early.pop() if early and path == Path(f"/proc/{number}/environ") else read(path)
 
+    def read_text(path: Path, **given: Any) -> str:
+        text = read_stat(path, **given)
+        if path != Path(f"/proc/{number}/stat"):
+            return text
+        looked.append(text)
+        # The fields before the last one of proc(5), which is the exit code.
+        return " ".join([*text.split()[:-2], "0", "0"])
+
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(Path, "read_text", read_text)
     assert processes.everything(cluster) == {number}
     assert early == []
+    assert len(looked) == 2
+
+
+async def test_nobody_waits_for_a_process_without_an_environment(
+    cluster: ClusterFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = start(cluster, "a")
+    with subprocess.Popen([str(SLEEP), "60"], env={}) as bare:
+        try:
+            while not Path(f"/proc/{bare.pid}/cmdline").read_bytes().startswith(str(SLEEP).encode()):
+                await asyncio.sleep(0.001)
+
+            def sleep(_: float) -> None:
+                raise AssertionError("waited")
+
+            monkeypatch.setattr(time, "sleep", sleep)
+            assert processes.belonging({number, bare.pid}, cluster) == {number}
+        finally:
+            bare.kill()
 
 
 def _command(number: int) -> str:
