@@ -123,18 +123,24 @@ async def test_nobody_waits_for_a_process_without_an_environment(
     cluster: ClusterFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = start(cluster, "a")
-    with subprocess.Popen([str(SLEEP), "60"], env={}) as bare:
+
+    def sleep(_: float) -> None:
+        raise AssertionError("waited")
+
+    with _without_environment() as bare:
         try:
-            while not Path(f"/proc/{bare.pid}/cmdline").read_bytes().startswith(str(SLEEP).encode()):
-                await asyncio.sleep(0.001)
-
-            def sleep(_: float) -> None:
-                raise AssertionError("waited")
-
             monkeypatch.setattr(time, "sleep", sleep)
             assert processes.belonging({number, bare.pid}, cluster) == {number}
         finally:
             bare.kill()
+
+
+def _without_environment() -> subprocess.Popen[bytes]:
+    """A process that was started without an environment, once it has loaded its program."""
+    process = subprocess.Popen([str(SLEEP), "60"], env={})
+    while not Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(str(SLEEP).encode()):
+        time.sleep(0.001)
+    return process
 
 
 def _command(number: int) -> str:
