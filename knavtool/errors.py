@@ -144,6 +144,19 @@ class NotFound(ClusterError):
     """The object or the kind does not exist (404)."""
 
 
+class NotServed(NotFound):
+    """The cluster does not serve a kind; `served_as` has the API versions in which it does serve one of that name."""
+
+    def __init__(self, message: str, *, served_as: Sequence[str] = (), hint: str = "") -> None:
+        if served_as:
+            message += f"; it serves {' and '.join(served_as)}"
+            hint = "correct apiVersion"
+        super().__init__(
+            message, status=404, hint=hint or "install the component that brings it, or correct apiVersion"
+        )
+        self.served_as = tuple(served_as)
+
+
 class AlreadyExists(ClusterError):
     """An object of that name exists (409, reason AlreadyExists)."""
 

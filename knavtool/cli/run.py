@@ -180,6 +180,7 @@ async def _execute(
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
     from knavtool.cluster.attendance import attend
+    from knavtool.cluster.components.advice import Advice
     from knavtool.cluster.prometheus import find_prometheus
     from knavtool.workflow.execution import carry_out
 
@@ -194,6 +195,7 @@ async def _execute(
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
             attend=partial(attend, target.environment),
+            advise=partial(Advice, target.environment),
         )
 
 

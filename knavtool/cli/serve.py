@@ -126,6 +126,7 @@ async def _serve(
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cluster.attendance import attend
+    from knavtool.cluster.components.advice import Advice
     from knavtool.cluster.prometheus import find_prometheus
     from knavtool.documents.duration import parse_duration
     from knavtool.report.facts import Facts
@@ -147,6 +148,7 @@ async def _serve(
             cleanup_timeout=parse_duration(options.cleanup_timeout),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
             attend=partial(attend, target.environment),
+            advise=partial(Advice, target.environment),
         )
 
     logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", said, server)

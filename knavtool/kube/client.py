@@ -17,8 +17,10 @@ from knavtool.errors import (
     Conflict,
     Expired,
     NotFound,
+    NotServed,
 )
 from knavtool.kube import access as accesses
+from knavtool.kube.discovery import ServedKinds, served_kinds
 from knavtool.kube.gateway import FIELD_MANAGER
 from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import WELL_KNOWN, Manifest, Manifests, Resource
@@ -160,26 +162,44 @@ class Client:
         known = self._resources.get((api_version, kind))
         if known is not None:
             return known
-        group, _, version = api_version.rpartition("/")
-        path = f"/apis/{api_version}" if group else f"/api/{api_version}"
-        request = f"find kind {kind} of {api_version}"
+        group = api_version.rpartition("/")[0]
         try:
-            answer = await self._transport.request("GET", path, request)
+            await self._read_kinds(api_version)
         except NotFound as error:
-            raise NotFound(
-                f"the cluster does not serve {api_version} (wanted for kind {kind})",
-                status=404,
-                hint="install the component that defines it, or correct apiVersion",
-            ) from error
-        for item in answer.get("resources", ()):
-            if "/" not in item["name"]:
-                found = Resource(group, version, item["name"], item["kind"], namespaced=item["namespaced"])
-                self._resources[api_version, found.kind] = found
+            message = f"the cluster does not serve {api_version} (wanted for kind {kind})"
+            raise NotServed(message, served_as=await self._served_as(group, kind)) from error
         try:
             return self._resources[api_version, kind]
         except KeyError:
             kinds = sorted(name for served, name in self._resources if served == api_version)
-            raise NotFound(f"{api_version} has no kind {kind}; it has {', '.join(kinds)}", status=404) from None
+            message = f"{api_version} has no kind {kind}; it has {', '.join(kinds)}"
+            raise NotServed(message, served_as=await self._served_as(group, kind)) from None
+
+    async def _read_kinds(self, api_version: str) -> None:
+        """Remember the kinds of an API version; raises NotFound if it is not served."""
+        group, _, version = api_version.rpartition("/")
+        path = f"/apis/{api_version}" if group else f"/api/{api_version}"
+        answer = await self._transport.request("GET", path, f"find the kinds of {api_version}")
+        for item in answer.get("resources", ()):
+            if "/" not in item["name"]:
+                found = Resource(group, version, item["name"], item["kind"], namespaced=item["namespaced"])
+                self._resources[api_version, found.kind] = found
+
+    async def _served_as(self, group: str, kind: str) -> list[str]:
+        """The API versions of a group that have the kind."""
+        if not group:
+            return []
+        try:
+            answer = await self._transport.request("GET", f"/apis/{group}", f"find the versions of {group}")
+        except NotFound:
+            return []
+        versions = [str(version["groupVersion"]) for version in answer.get("versions") or ()]
+        for version in versions:
+            await self._read_kinds(version)
+        return [version for version in versions if (version, kind) in self._resources]
+
+    async def kinds(self) -> ServedKinds:
+        return await served_kinds(self._transport)
 
     async def may(self, verb: str, resource: Resource, *, subresource: str = "", namespace: str | None = None) -> bool:
         attributes = {
@@ -285,6 +305,15 @@ class Client:
             if not _written_by_us(found) or _older(found, time.monotonic() - began, self._transport.date):
                 raise
             return found
+
+    async def dry_run_create(self, resource: Resource, body: Manifest, *, namespace: str | None = None) -> Manifest:
+        return await self._transport.request(
+            "POST",
+            resource.path(namespace),
+            f"create {resource} as a dry run",
+            body=orjson.dumps(body),
+            query={"fieldManager": FIELD_MANAGER, "dryRun": "All"},
+        )
 
     async def apply(
         self,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from knavtool.errors import ClusterError
+    from knavtool.kube.discovery import ServedKinds
     from knavtool.kube.resource import Manifest, Manifests, Resource
 
 FIELD_MANAGER = "knavtool"
@@ -52,7 +53,10 @@ class Gateway(Protocol):
         """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
 
     async def discover(self, api_version: str, kind: str) -> Resource:
-        """The served resource of exactly this version and kind; raises NotFound if it is not served."""
+        """The served resource of exactly this version and kind; raises NotServed."""
+
+    async def kinds(self) -> ServedKinds:
+        """All kinds that the server serves, each in the version that it prefers."""
 
     async def may(self, verb: str, resource: Resource, *, subresource: str = "", namespace: str | None = None) -> bool:
         """Whether the server lets this account do that; `*` as verb, group or plural asks for all of them."""
@@ -84,6 +88,9 @@ class Gateway(Protocol):
 
     async def create(self, resource: Resource, body: Manifest | bytes, *, namespace: str | None = None) -> Manifest:
         """POST; `body` may be encoded JSON. Raises AlreadyExists."""
+
+    async def dry_run_create(self, resource: Resource, body: Manifest, *, namespace: str | None = None) -> Manifest:
+        """The object as the server would create it, after defaults and admission; nothing is stored."""
 
     async def apply(
         self,

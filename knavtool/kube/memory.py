@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from knavtool.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
+from knavtool.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound, NotServed
+from knavtool.kube.discovery import ServedKind, ServedKinds
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
 from knavtool.kube.resource import PODS, WELL_KNOWN, Manifest, Manifests, Resource
 from knavtool.kube.selectors import matches_fields, matches_labels
@@ -28,7 +29,8 @@ _WITHOUT_STATUS = {
 class Memory:
     """`gateway.Gateway` on dicts; `calls` lists (verb, kind, name) of every request that would be sent.
 
-    `allows` answers questions about access, given verb, resource as `jobs.batch/status`, and namespace.
+    `allows` answers questions about access, given verb, resource as `jobs.batch/status`, and namespace; `admit` is what
+    admission makes of an object in a dry run.
     """
 
     def __init__(self, extra: Iterable[Resource] = ()) -> None:
@@ -36,6 +38,7 @@ class Memory:
         self.trouble: ClusterError | None = None
         self.refuse: dict[tuple[str, str], ClusterError] = {}
         self.allows: Callable[[str, str, str | None], bool] = lambda *_: True
+        self.admit: Callable[[Manifest], Manifest] = lambda manifest: manifest
         self._served = {**WELL_KNOWN, **{(resource.api_version, resource.kind): resource for resource in extra}}
         self._objects: dict[Resource, dict[Key, Manifest]] = {}
         self._version = 0
@@ -45,7 +48,24 @@ class Memory:
         try:
             return self._served[api_version, kind]
         except KeyError:
-            raise NotFound(f"the cluster does not serve {api_version} {kind}", status=404) from None
+            group = api_version.rpartition("/")[0]
+            served = [version for version, name in self._served if name == kind and version.rpartition("/")[0] == group]
+            raise NotServed(
+                f"the cluster does not serve {api_version} {kind}", served_as=served if group else ()
+            ) from None
+
+    async def kinds(self) -> ServedKinds:
+        verbs = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
+        return ServedKinds(
+            tuple(
+                ServedKind(
+                    resource=resource,
+                    verbs=verbs,
+                    subresources=frozenset(() if resource.kind in _WITHOUT_STATUS else ("status",)),
+                )
+                for resource in self._served.values()
+            )
+        )
 
     async def may(self, verb: str, resource: Resource, *, subresource: str = "", namespace: str | None = None) -> bool:
         self._call("may", resource, verb)
@@ -103,6 +123,10 @@ class Memory:
             manifest["status"] = {"phase": "Pending"} if resource is PODS else {}
         self._store(resource, key, manifest, Change.ADDED)
         return copy.deepcopy({"metadata": manifest["metadata"]})
+
+    async def dry_run_create(self, resource: Resource, body: Manifest, *, namespace: str | None = None) -> Manifest:
+        self._call("dry run", resource, namespace or "")
+        return self.admit(copy.deepcopy(body))
 
     async def apply(
         self,

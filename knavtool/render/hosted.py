@@ -10,7 +10,10 @@ from knavtool.errors import RenderError
 from knavtool.render.manifests import Manifest, ManifestSet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping, Sequence
+
+    Kept = Mapping[str, Sequence[Mapping[str, str]]]
+    """Match conditions by the name of a webhook."""
 
 _KEPT = {"CustomResourceDefinition", "DeviceClass", "Namespace", "PriorityClass"}
 _WEBHOOKS = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
@@ -57,13 +60,11 @@ class HostedObjects:
     webhooks: ManifestSet
 
 
-def render_hosted(
-    manifests: ManifestSet, *, server: WebhookServer | None, keep: Collection[str] | None = None
-) -> HostedObjects:
+def render_hosted(manifests: ManifestSet, *, server: WebhookServer | None, keep: Kept | None = None) -> HostedObjects:
     """Take what a cluster needs for a process, with webhooks and conversions that lead to `server`.
 
-    Of the webhooks those named in `keep` are taken, or all. Raises RenderError for an object of a kind of which nobody
-    has decided what becomes of it.
+    Of the webhooks those named in `keep` are taken, with the match conditions it adds, or all. Raises RenderError for
+    an object of a kind of which nobody has decided what becomes of it.
     """
     objects, webhooks = [], []
     for manifest in manifests:
@@ -82,10 +83,12 @@ def render_hosted(
     return HostedObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
 
 
-def _kept_webhooks(manifest: Manifest, server: WebhookServer | None, keep: Collection[str] | None) -> Manifest | None:
+def _kept_webhooks(manifest: Manifest, server: WebhookServer | None, keep: Kept | None) -> Manifest | None:
     chosen = [copy.deepcopy(hook) for hook in manifest["webhooks"] if keep is None or hook["name"] in keep]
     for hook in chosen:
         hook["clientConfig"] = _leading_to(hook["clientConfig"], server, manifest)
+        if keep is not None and (conditions := keep[hook["name"]]):
+            hook["matchConditions"] = [*hook.get("matchConditions", ()), *map(dict, conditions)]
     return {**manifest, "webhooks": chosen} if chosen else None
 
 

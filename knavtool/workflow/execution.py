@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from knavtool.cluster.components.advice import Advice
     from knavtool.events import Steps
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
@@ -30,6 +31,7 @@ async def carry_out(
     connect: Callable[[], AbstractAsyncContextManager[Client]],
     prometheus: Callable[[Client], AbstractAsyncContextManager[Prometheus]],
     attend: Callable[[str, Steps], AbstractAsyncContextManager[None]],
+    advise: Callable[[str], Advice] | None = None,
     steps: Steps,
     cleanup: bool,
     cleanup_timeout: float,
@@ -38,7 +40,8 @@ async def carry_out(
     """render > connect > preflight > execute; True if every check passed, KnavError as `runner.execute` raises it.
 
     `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter. `attend` warns, by
-    the URL of the API server, of processes of the cluster that end during the run.
+    the URL of the API server, of processes of the cluster that end during the run; `advise`, by the same, knows which
+    components could be installed.
     """
     plan.warn(steps)
     tasks = [planned.task for planned in plan.tasks()]
@@ -46,7 +49,9 @@ async def carry_out(
         raise InvalidDocument(wrong)
     rendered = await rendering.render(plan, helm)
     async with connect() as gateway, attend(gateway.server, steps), AsyncExitStack() as stack:
-        await preflight(gateway, rendered, cleanup=cleanup)
+        advice = advise(gateway.server) if advise is not None else None
+        for warning in await preflight(gateway, rendered, cleanup=cleanup, advice=advice):
+            steps.note(warning, warning=True)
         asked = None
         if metrics := metric_tasks(tasks):
             asked = await stack.enter_async_context(prometheus(gateway))

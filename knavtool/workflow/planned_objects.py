@@ -36,6 +36,10 @@ class PlannedObjects:
         """What a task submits, or those of it that come from some documents of the template."""
         return (item for blocks in self._instances[order] for item in blocks[block])
 
+    def first_items(self, order: int) -> Iterator[Item]:
+        """One object for each document of the template of a task: the others differ in names and parameters only."""
+        return (item for blocks in self._instances[order][:1] for item in blocks)
+
     def names(self, order: int) -> Iterator[Name]:
         """The objects of a SubmitObj, or of that to which another task refers; without those of unknown kinds."""
         document = self.tasks[order].document

@@ -209,12 +209,15 @@ def phase_of(pod: Manifest) -> str:
 
 def why(pod: Manifest) -> str:
     """What keeps a pod from running, or ended it: the scheduler's words, or those of its containers."""
-    status = pod.get("status", {})
+    status, spec = pod.get("status", {}), pod.get("spec", {})
+    if gates := ", ".join(gate["name"] for gate in spec.get("schedulingGates") or ()):
+        # The API server's own words for it name no gate.
+        return f"held back by its scheduling gates: {gates}"
     for condition in status.get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return _joined(condition)
-    if status.get("phase") == "Pending" and not pod.get("spec", {}).get("nodeName"):
-        return "no scheduler has looked at it" + _scheduler(pod)
+    if status.get("phase") == "Pending" and not spec.get("nodeName"):
+        return f"no scheduler has looked at it (schedulerName {spec.get('schedulerName', 'default-scheduler')})"
     for name in ("initContainerStatuses", "containerStatuses"):
         for container in status.get(name, ()):
             state = container.get("state", {})
@@ -224,12 +227,6 @@ def why(pod: Manifest) -> str:
             if "waiting" in state and (text := _joined(state["waiting"])):
                 return f"container {container['name']} waits: {text}"
     return _joined(status)
-
-
-def _scheduler(pod: Manifest) -> str:
-    name = pod.get("spec", {}).get("schedulerName", "default-scheduler")
-    gates = ", ".join(gate["name"] for gate in pod.get("spec", {}).get("schedulingGates", ()))
-    return f" (scheduling gates: {gates})" if gates else f" (schedulerName {name})"
 
 
 def _joined(given: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What is asked of the API server before the first task runs: are the kinds served, may we, are the names free.
 
-Everything that would stop the run halfway is told at once, with the place of the task. Nothing is written.
+Everything that would stop the run halfway is told at once, with the place of the task, and so is a queue label that
+nothing acts on. Nothing is written.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.errors import AlreadyExists, ClusterError, Forbidden, NotFound
+from knavtool.errors import AlreadyExists, ClusterError, Forbidden, NotFound, NotServed
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
 from knavtool.kube.rights import refused, sentence
 from knavtool.workflow.permissions import needed
 from knavtool.workflow.planned_objects import PlannedObjects
+from knavtool.workflow.queueing import unheeded_labels
 from knavtool.workflow.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from knavtool.cluster.components.advice import Advice
     from knavtool.documents.workflow import TaskDocument
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
@@ -29,65 +32,73 @@ if TYPE_CHECKING:
 _ASKED_ONE_BY_ONE = 5
 """Up to so many names of a kind in a namespace cost less as single questions than as a list of all."""
 _SHOWN = 3
-_STATUS: dict[type[ClusterError], int] = {NotFound: 404, Forbidden: 403, AlreadyExists: 409}
+_STATUS: dict[type[ClusterError], int] = {NotServed: 404, Forbidden: 403, AlreadyExists: 409}
 _HINTS: dict[type[ClusterError], str] = {
-    NotFound: "install the component that defines the kind, or correct apiVersion",
     Forbidden: "the role of the chart `knavtool` has the rights that workflows need; an administrator can grant them",
     AlreadyExists: "delete what exists, or set canExist: true if it may be used as it is",
 }
 
 
-async def preflight(gateway: Gateway, rendered: RenderedPlan, *, cleanup: bool = False) -> None:
+async def preflight(
+    gateway: Gateway, rendered: RenderedPlan, *, cleanup: bool = False, advice: Advice | None = None
+) -> list[str]:
     """Raises one ClusterError with everything that would stop the run; `cleanup` asks for its rights too.
 
-    Kinds that the plan itself defines are not asked for. What the server does not tell is no fault: the run will show.
+    Returns warnings about what would go on, but not as it reads. Kinds that the plan itself defines are not asked for.
+    What the server does not tell is no fault: the run will show. `advice` says what to install.
     """
     run = PlannedObjects(rendered)
-    found = await _unserved(gateway, run)
+    found = await _unserved(gateway, run, advice)
     found += await _missing_rights(gateway, run, cleanup=cleanup)
     found += await _taken_names(gateway, run)
     if not found:
-        return
+        return await unheeded_labels(gateway, run, advice.queue_labels()) if advice is not None else []
     found.sort(key=lambda finding: finding.order)
     causes = list(dict.fromkeys(finding.cause for finding in found))
     lines = dict.fromkeys(f"{finding.place}: {finding.message}" for finding in found)
     error = causes[0] if len(causes) == 1 else ClusterError
-    hint = "; ".join(_HINTS[cause] for cause in causes)
-    raise error("\n".join([*lines, "nothing was changed"]), status=_STATUS[causes[0]], hint=hint)
+    message = "\n".join([*lines, "nothing was changed"])
+    hint = "; ".join(dict.fromkeys(finding.hint or _HINTS[finding.cause] for finding in found))
+    if error is NotServed:
+        raise NotServed(message, hint=hint)
+    raise error(message, status=_STATUS[causes[0]], hint=hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Finding:
-    """One thing that would stop the run; `order` is that of the tasks."""
+    """One thing that would stop the run; `order` is that of the tasks, `hint` what to try if not the usual."""
 
     order: int
     place: str
     message: str
     cause: type[ClusterError]
+    hint: str = ""
 
 
-def _finding(run: PlannedObjects, order: int, message: str, cause: type[ClusterError]) -> _Finding:
+def _finding(run: PlannedObjects, order: int, message: str, cause: type[ClusterError], hint: str = "") -> _Finding:
     """Something about the task of that number."""
     document = run.tasks[order].document
-    return _Finding(order=order, place=f"{document.where()}: {document.id}", message=message, cause=cause)
+    return _Finding(order=order, place=f"{document.where()}: {document.id}", message=message, cause=cause, hint=hint)
 
 
-async def _unserved(gateway: Gateway, run: PlannedObjects) -> list[_Finding]:
+async def _unserved(gateway: Gateway, run: PlannedObjects, advice: Advice | None) -> list[_Finding]:
     """Find the kinds; returns those that the server does not know, at each task that submits them."""
 
     async def discover(kind: tuple[str, str]) -> None:
         run.kinds[kind] = await gateway.discover(*kind)
 
-    unknown: dict[tuple[str, str], str] = {}
+    unknown: dict[tuple[str, str], tuple[str, str]] = {}
     for kind, error in await for_each(sorted(run.wanted_kinds), discover):
-        if not isinstance(error, NotFound):
+        if not isinstance(error, NotServed):
             raise error
-        unknown[kind] = error.message
+        install = advice.to_install(*kind) if advice is not None and not error.served_as else ""
+        unknown[kind] = error.message, f"{install} brings it" if install else error.hint
     return [
-        _finding(run, order, unknown[kind], NotFound)
+        _finding(run, order, message, NotServed, hint)
         for order in range(len(run.tasks))
         for kind in dict.fromkeys((item.api_version, item.kind) for item in run.items(order))
         if kind in unknown
+        for message, hint in [unknown[kind]]
     ]
 
 

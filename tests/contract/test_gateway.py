@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, NotFound
+from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, NotFound, NotServed
 from knavtool.kube.client import connect
 from knavtool.kube.gateway import Change, Gateway
 from knavtool.kube.memory import Memory
@@ -226,6 +226,33 @@ async def test_discover(gateway: Gateway) -> None:
     assert await gateway.discover("scheduling.k8s.io/v1", "PriorityClass") == PRIORITY_CLASSES
     with pytest.raises(NotFound, match=r"example\.com/v1"):
         await gateway.discover("example.com/v1", "Nothing")
+
+
+async def test_all_kinds_are_told_with_what_can_be_done(gateway: Gateway) -> None:
+    served = await gateway.kinds()
+    known = {one.resource: one for one in served.kinds}
+    assert served.missing == ()
+    assert len(known) == len(served.kinds)
+    assert {JOBS, CONFIG_MAPS, NODES, PRIORITY_CLASSES} <= known.keys()
+    assert {"get", "list", "watch", "create", "delete"} <= known[JOBS].verbs
+    assert ["status" in known[one].subresources for one in (JOBS, NODES, CONFIG_MAPS)] == [True, True, False]
+
+
+async def test_a_kind_of_another_version_is_named(gateway: Gateway) -> None:
+    with pytest.raises(NotServed, match=r"it serves scheduling\.k8s\.io/v1$") as caught:
+        await gateway.discover("scheduling.k8s.io/v1alpha9", "PriorityClass")
+    assert caught.value.served_as == ("scheduling.k8s.io/v1",)
+    with pytest.raises(NotServed) as caught:
+        await gateway.discover("scheduling.k8s.io/v1alpha9", "Nothing")
+    assert caught.value.served_as == ()
+
+
+async def test_a_dry_run_stores_nothing(gateway: Gateway, namespace: str) -> None:
+    body = config_map("", {"k": "v"}, labels={"a": "b"})
+    body["metadata"] = {"generateName": "dry-", "labels": {"a": "b"}}
+    answer = await gateway.dry_run_create(CONFIG_MAPS, body, namespace=namespace)
+    assert (answer["data"], answer["metadata"]["labels"]) == ({"k": "v"}, {"a": "b"})
+    assert await gateway.list(CONFIG_MAPS, namespace=namespace, label_selector="a=b") == []
 
 
 async def test_watch_lists_then_syncs_then_follows(gateway: Gateway, namespace: str) -> None:

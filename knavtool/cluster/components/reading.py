@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from knavtool.cluster.components.records import (
+    Brought,
     Certificates,
     ChartFace,
     Component,
@@ -15,6 +16,7 @@ from knavtool.cluster.components.records import (
     ManifestFace,
     Objects,
     ProcessFace,
+    QueueLabel,
     Release,
     Source,
     SourceFile,
@@ -45,6 +47,10 @@ def read(record: Mapping[str, Any], version: str = "") -> Component:
         role=record.get("role", ""),
         needs=tuple(record.get("needs", ())),
         after=tuple(record.get("after", ())),
+        brings=tuple(
+            Brought(group=one["group"], kinds=tuple(one.get("kinds", ()))) for one in record.get("brings", ())
+        ),
+        queue_label=QueueLabel(**record["queueLabel"]) if "queueLabel" in record else None,
         credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
         source=_source(record["source"], text, own=own) if "source" in record else None,
         programs=record.get("programs", {}),
@@ -127,7 +133,7 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects, *, own: boo
         webhooks=webhooks
         and Webhooks(
             port=webhooks["port"],
-            keep=tuple(webhooks["keep"]) if "keep" in webhooks else None,
+            keep=dict(_kept(one) for one in webhooks["keep"]) if "keep" in webhooks else None,
             first=webhooks.get("first", False),
         ),
         certificates=certificates
@@ -138,6 +144,11 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects, *, own: boo
         ),
         processes=tuple(_hosted(one) for one in face["processes"]),
     )
+
+
+def _kept(webhook: str | Mapping[str, Any]) -> tuple[str, tuple[Mapping[str, str], ...]]:
+    """The name of a webhook and the conditions that are added to it."""
+    return (webhook, ()) if isinstance(webhook, str) else (webhook["name"], tuple(webhook["matchConditions"]))
 
 
 def _hosted(process: Mapping[str, Any]) -> Hosted:

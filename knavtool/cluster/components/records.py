@@ -95,10 +95,13 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
-    """`port` is PROCESS/PORT; without `keep` all are installed, `first` means before the process starts."""
+    """`port` is PROCESS/PORT; without `keep` all are installed, `first` means before the process starts.
+
+    `keep` has the match conditions that are added, by the name of the webhook.
+    """
 
     port: str
-    keep: tuple[str, ...] | None = None
+    keep: Mapping[str, tuple[Mapping[str, str], ...]] | None = None
     first: bool = False
 
 
@@ -146,6 +149,27 @@ class ProcessFace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """Kinds of an API group; all of it without `kinds`."""
+
+    group: str
+    kinds: tuple[str, ...] = ()
+
+    def has(self, group: str, kind: str) -> bool:
+        """Whether this is one of them."""
+        return group == self.group and (not self.kinds or kind in self.kinds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLabel:
+    """The label that puts an object in a queue; `marks` are JSON pointers by kind to what a queued object then has."""
+
+    name: str
+    marks: Mapping[str, str]
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """An environment variable that the user must set."""
 
@@ -164,6 +188,8 @@ class Component:
     role: str = ""
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    brings: tuple[Brought, ...] = ()
+    queue_label: QueueLabel | None = None
     credentials: tuple[Credential, ...] = ()
     source: Source | None = None
     programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -101,10 +101,19 @@ def test_only_chosen_webhooks_are_kept() -> None:
     manifests = ManifestSet(
         (hooks("MutatingWebhookConfiguration", "a.io", "b.io"), hooks("ValidatingWebhookConfiguration", "c.io"))
     )
-    made = render_hosted(manifests, server=SERVER, keep=["b.io"])
+    made = render_hosted(manifests, server=SERVER, keep={"b.io": ()})
     assert [[hook["name"] for hook in one["webhooks"]] for one in made.webhooks] == [["b.io"]]
     # Nobody has to serve what is not kept.
-    assert len(render_hosted(manifests, server=None, keep=[]).webhooks) == 0
+    assert len(render_hosted(manifests, server=None, keep={}).webhooks) == 0
+
+
+def test_a_chosen_webhook_can_be_asked_less_often() -> None:
+    first, second = {"name": "first", "expression": "true"}, {"name": "second", "expression": "has(object.spec)"}
+    given = hooks("MutatingWebhookConfiguration", "a.io", "b.io")
+    given["webhooks"][0]["matchConditions"] = [first]
+    (made,) = render_hosted(ManifestSet((given,)), server=SERVER, keep={"a.io": (second,), "b.io": ()}).webhooks
+    assert [hook.get("matchConditions") for hook in made["webhooks"]] == [[first, second], None]
+    assert given["webhooks"][0]["matchConditions"] == [first]
 
 
 def test_conversions_lead_to_the_server() -> None:

@@ -205,3 +205,13 @@ async def test_missing_pods_are_counted(cluster: _Cluster) -> None:
         "0 of 2 pods are Running after 0.01 s (no pods)",
         "  2 of 2 pods do not exist",
     ]
+
+
+async def test_gates_that_hold_a_pod_back_are_named(cluster: _Cluster) -> None:
+    (job,) = await cluster.submitted("a")
+    said = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "non-empty gates"}
+    held = pod("a-0", job, phase="Pending", conditions=[said])
+    held["spec"] = {"schedulingGates": [{"name": "example.com/data-ready"}, {"name": "example.com/quota"}]}
+    await cluster.add(held)
+    outcome = await cluster.check(status="Running")
+    assert "Pending: held back by its scheduling gates: example.com/data-ready, example.com/quota" in outcome.message

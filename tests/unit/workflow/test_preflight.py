@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, NotFound
+from knavtool.cluster.components.advice import Advice
+from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, NotFound, NotServed
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.preflight import preflight
 from knavtool.workflow.rendering import RenderedPlan
-from knavtool.workflow.task import Rendering
+from knavtool.workflow.task import Item, Rendering
 from support.workflows import JOB, item, jobs, planned, register, rendered, submit, task
 
 CHECK = task("CheckPod", "check", refTaskId="job", status="Running", nodeLabels={"a": "b"})
@@ -64,6 +66,103 @@ async def test_every_kind_that_is_not_served_is_named(tmp_path: Path) -> None:
     assert isinstance(error, NotFound)
     assert lines(error) == ["job: the cluster does not serve a.io/v1 A", "job: the cluster does not serve b.io/v1 B"]
     assert "install the component" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "command"),
+    [
+        ("kueue.x-k8s.io/v1beta1", "LocalQueue", "`knavtool cluster up --engine existing --with kueue` brings it"),
+        (
+            "scheduling.k8s.io/v1beta1",
+            "PodGroup",
+            "`knavtool cluster up --engine existing --with native-gang` brings it",
+        ),
+        ("scheduling.x-k8s.io/v1alpha1", "PodGroup", "`knavtool cluster up --engine existing --with coscheduling`"),
+        ("example.com/v1", "Thing", "install the component that brings it"),
+        # The kind is there, so no component is missing.
+        ("scheduling.k8s.io/v1alpha9", "PriorityClass", "correct apiVersion"),
+    ],
+)
+async def test_a_kind_that_is_not_served_names_what_brings_it(
+    tmp_path: Path, api_version: str, kind: str, command: str
+) -> None:
+    given = workflow(tmp_path, submit(), job=Rendering(instances=((item(api_version, kind, "a"),),)))
+    error = await said(Memory(), given, advice=Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1"))
+    assert isinstance(error, NotServed)
+    assert error.hint.startswith(command)
+
+
+def gated(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What Kueue makes of a pod that is queued."""
+    manifest["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}]
+    return manifest
+
+
+def queued(kind: str, name: str, namespace: str | None = None, **spec: Any) -> Item:
+    body = orjson.loads(item(*kind.rsplit("/", 1), name, namespace, spec=spec).body)
+    body["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "q"}
+    return Item(
+        api_version=body["apiVersion"], kind=body["kind"], namespace=namespace, name=name, body=orjson.dumps(body)
+    )
+
+
+async def test_a_queue_label_that_nothing_acts_on_is_told(tmp_path: Path) -> None:
+    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    pods = Rendering(instances=((queued("v1/Pod", "a"), queued("batch/v1/Job", "b")), (queued("v1/Pod", "c"),)))
+    given = workflow(tmp_path, submit(), job=pods)
+    gateway = Memory()
+    warnings = await preflight(gateway, given, advice=advice)
+    assert [warning.partition(": job: ")[2].partition(",")[0] for warning in warnings] == [
+        "Pod a has the label kueue.x-k8s.io/queue-name",
+        "Job b has the label kueue.x-k8s.io/queue-name",
+    ]
+    assert all("wf.yml:" in warning and "add Kueue" in warning for warning in warnings)
+    # One question per kind, whatever the number of objects.
+    assert [call for call in gateway.calls if call[0] == "dry run"] == [
+        ("dry run", "Pod", "default"),
+        ("dry run", "Job", "default"),
+    ]
+
+
+async def test_a_queue_label_that_holds_the_object_is_not_told(tmp_path: Path) -> None:
+    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    gateway = Memory()
+    gateway.admit = gated
+    # A Job that is suspended already tells nothing, a ConfigMap has no queue, and a pod without the label no need.
+    other = (queued("batch/v1/Job", "b", suspend=True), queued("v1/ConfigMap", "c"), item("v1", "Pod", "d", spec={}))
+    given = workflow(tmp_path, submit(), job=Rendering(instances=((queued("v1/Pod", "a"), *other),)))
+    assert await preflight(gateway, given, advice=advice) == []
+    assert sum(call[0] == "dry run" for call in gateway.calls) == 1
+
+
+async def test_a_refused_dry_run_tells_nothing(tmp_path: Path) -> None:
+    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    gateway = Memory()
+
+    def refuse(manifest: dict[str, Any]) -> dict[str, Any]:
+        raise Forbidden("no dry runs", status=403)
+
+    gateway.admit = refuse
+    given = workflow(tmp_path, submit(), job=Rendering(instances=((queued("v1/Pod", "a"),),)))
+    assert await preflight(gateway, given, advice=advice) == []
+
+
+async def test_a_namespace_of_the_plan_is_not_waited_for(tmp_path: Path) -> None:
+    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    gateway = Memory()
+
+    def admit(manifest: dict[str, Any]) -> dict[str, Any]:
+        if gateway.calls[-1][2] == "new":
+            raise NotFound("no namespace new", status=404)
+        return gated(manifest)
+
+    gateway.admit = admit
+    given = workflow(tmp_path, submit(), job=Rendering(instances=((queued("v1/Pod", "a", "new"),),)))
+    assert await preflight(gateway, given, advice=advice) == []
+    assert [call for call in gateway.calls if call[0] == "dry run"] == [
+        ("dry run", "Pod", "new"),
+        ("dry run", "Pod", "default"),
+    ]
 
 
 async def test_an_administrator_is_asked_about_once(tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""All kinds that an API server serves: one request for most servers, one per group version for older ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from knavtool.errors import ClusterError
+from knavtool.kube.concurrency import for_each
+from knavtool.kube.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from knavtool.kube.resource import Manifest
+    from knavtool.kube.transport import Transport
+
+_LIST = "g=apidiscovery.k8s.io;as=APIGroupDiscoveryList"
+_AGGREGATED = f"application/json;v=v2;{_LIST},application/json;v=v2beta1;{_LIST},application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedKind:
+    """One kind in one version, with what can be done with its objects."""
+
+    resource: Resource
+    verbs: frozenset[str] = frozenset()
+    subresources: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ServedKinds:
+    """Each kind in the version that the server prefers; `missing` names group versions of which it did not tell any."""
+
+    kinds: tuple[ServedKind, ...]
+    missing: tuple[str, ...] = ()
+
+
+async def served_kinds(transport: Transport) -> ServedKinds:
+    """Ask for all kinds; a group version that cannot be read, as of an aggregated server that is down, is `missing`."""
+    found = _Found()
+    for path in ("/api", "/apis"):
+        answer = await transport.request("GET", path, "find all kinds", headers={"Accept": _AGGREGATED})
+        if answer.get("kind") == "APIGroupDiscoveryList":
+            found.take_aggregated(answer)
+            continue
+        versions = list(_versions(answer))
+        answers: dict[str, Manifest] = {}
+
+        async def read(version: str, answers: dict[str, Manifest] = answers) -> None:
+            place = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            answers[version] = await transport.request("GET", place, f"find the kinds of {version}", patience=0)
+
+        for version, error in await for_each(versions, read):
+            if not isinstance(error, ClusterError):
+                raise error
+            found.missing.append(version)
+        for version in versions:
+            if version in answers:
+                found.take_classic(version, answers[version])
+    return ServedKinds(tuple(found.kinds.values()), tuple(found.missing))
+
+
+@dataclass(slots=True)
+class _Found:
+    """Kinds by group and plural; the first version that comes is the preferred one."""
+
+    kinds: dict[tuple[str, str], ServedKind] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def take_aggregated(self, answer: Manifest) -> None:
+        for group in answer.get("items") or ():
+            name = (group.get("metadata") or {}).get("name", "")
+            for version in group.get("versions") or ():
+                if version.get("freshness") == "Stale":
+                    self.missing.append(f"{name}/{version['version']}".lstrip("/"))
+                for one in version.get("resources") or ():
+                    resource = Resource(
+                        name,
+                        version["version"],
+                        one["resource"],
+                        (one.get("responseKind") or {}).get("kind", ""),
+                        namespaced=one["scope"] == "Namespaced",
+                    )
+                    below = [sub["subresource"] for sub in one.get("subresources") or ()]
+                    self._add(resource, one.get("verbs") or (), below)
+
+    def take_classic(self, version: str, answer: Manifest) -> None:
+        group, _, number = version.rpartition("/")
+        items = answer.get("resources") or ()
+        below: dict[str, list[str]] = {}
+        for one in items:
+            plural, _, subresource = one["name"].partition("/")
+            if subresource:
+                below.setdefault(plural, []).append(subresource)
+        for one in items:
+            if "/" not in one["name"]:
+                resource = Resource(group, number, one["name"], one["kind"], namespaced=one["namespaced"])
+                self._add(resource, one.get("verbs") or (), below.get(one["name"], ()))
+
+    def _add(self, resource: Resource, verbs: Iterable[str], subresources: Iterable[str]) -> None:
+        one = ServedKind(resource=resource, verbs=frozenset(verbs), subresources=frozenset(subresources))
+        self.kinds.setdefault((resource.group, resource.plural), one)
+
+
+def _versions(answer: Manifest) -> Iterator[str]:
+    """The group versions of a server without aggregated discovery, the preferred one of each group first."""
+    yield from answer.get("versions") or ()
+    for group in answer.get("groups") or ():
+        preferred = (group.get("preferredVersion") or {}).get("groupVersion")
+        versions = [version["groupVersion"] for version in group.get("versions") or ()]
+        yield from sorted(versions, key=lambda version: version != preferred)
