@@ -18,6 +18,7 @@ A message says what happened and where; `hint` says what to try.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a file system that has no room, or none for this user."""
 
 
 class ExitCode(IntEnum):
@@ -183,3 +188,17 @@ def blamed(error: BaseException) -> BaseException:
         return error
     inner = [blamed(one) for one in error.exceptions]
     return next((one for one in inner if isinstance(one, KnavError)), inner[0])
+
+
+def why_not(error: OSError, *, denied: str, elsewhere: str = "") -> str:
+    """What to try after a file could not be written: `denied` if that is not allowed, otherwise by the real cause.
+
+    `elsewhere` is for causes of which nothing more is known, for example a damaged disk.
+    """
+    if error.errno in DISK_FULL:
+        return "free some space"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return denied
+    if error.errno == errno.ENOENT:
+        return "something removed the directory meanwhile; run the command again"
+    return elsewhere

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.cluster.whole import write_whole
+from knavtool.atomic import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -77,17 +77,17 @@ def serving_pair(
         key = authority.load(secret)
         if key is None:
             key = authority.generate()
-            write_whole(secret, authority.pkcs1(key))
+            atomic_write(secret, authority.pkcs1(key))
     pair = Pair(files.directory / "components" / name / "certs")
     pair.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     wanted = authority.Names(server=frozenset({"localhost", *dns_names}), authority=frozenset(authority_names))
     if authority.names(pair, key) != wanted:
         made = authority.sign(key, f"{files.context} webhooks", wanted)
-        write_whole(pair.authority, made.authority)
-        write_whole(pair.certificate, made.certificate)
-        write_whole(pair.key, made.key)
+        atomic_write(pair.authority, made.authority)
+        atomic_write(pair.certificate, made.certificate)
+        atomic_write(pair.key, made.key)
     if authority_key:
-        write_whole(pair.authority_key, authority.pkcs1(key))
+        atomic_write(pair.authority_key, authority.pkcs1(key))
     else:
         pair.authority_key.unlink(missing_ok=True)
     return pair

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from knavtool.cluster.whole import write_whole
-from knavtool.errors import DocumentError, EngineError
+from knavtool.atomic import atomic_write
+from knavtool.errors import DocumentError, EngineError, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,11 +121,11 @@ def _changed(file: Path) -> Iterator[dict[str, Any]]:
         with _locked(real.with_name(f"{real.name}.lock")):
             content = read(real)
             yield content
-            write_whole(real, yaml.safe_dump(content, sort_keys=False))
+            atomic_write(real, yaml.safe_dump(content, sort_keys=False))
     except OSError as error:
-        raise EngineError(
-            f"cannot write {error.filename or file}: {error.strerror}", hint="name another kubeconfig with --kubeconfig"
-        ) from error
+        another = "name another kubeconfig with --kubeconfig"
+        hint = why_not(error, denied=another, elsewhere=another)
+        raise EngineError(f"cannot write {error.filename or file}: {error.strerror}", hint=hint) from error
 
 
 @contextlib.contextmanager

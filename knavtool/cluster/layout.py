@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.errors import EngineError, UsageError
+from knavtool.errors import EngineError, UsageError, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +98,8 @@ class ClusterFiles:
             file = (locks / self.name).open("a+b")
         except OSError as error:
             message = f"cannot write {error.filename or locks}: {error.strerror}"
-            raise EngineError(message, hint="choose another place with XDG_DATA_HOME") from error
+            another = "choose another place with XDG_DATA_HOME"
+            raise EngineError(message, hint=why_not(error, denied=another, elsewhere=another)) from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knavtool.atomic import atomic_write
 from knavtool.errors import EngineError, ProcessDied, blamed
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *,
     process.returncode = 0
     pid = files.pid(name)
     pid.parent.mkdir(parents=True, exist_ok=True)
-    pid.write_text(str(process.pid))
+    atomic_write(pid, str(process.pid))
     return process.pid
 
 

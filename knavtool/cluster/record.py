@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from knavtool.cluster.whole import write_whole
+from knavtool.atomic import atomic_write
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def load(files: ClusterFiles) -> Record | None:
 
 def save(files: ClusterFiles, record: Record) -> None:
     """Write the record, whole or not at all."""
-    write_whole(files.record, json.dumps(asdict(record), indent=2))
+    atomic_write(files.record, json.dumps(asdict(record), indent=2))
 
 
 def _read(content: dict[str, Any]) -> Record:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool import resources
+from knavtool.atomic import FOR_PEOPLE, atomic_write, replacing
 from knavtool.documents.yaml import dump
-from knavtool.errors import UsageError
+from knavtool.errors import UsageError, why_not
 from knavtool.render.kustomize import KUSTOMIZATION, MARK, kustomization
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from knavtool.documents.values import NodeEntry
     from knavtool.render.nodes import NodeSet
 
 _NODES = "nodes.yaml"
-_NEW = ".knavtool.new"
 
 
 def write_manifests(nodes: NodeSet, directory: Path) -> Path:
     """Write all nodes and what belongs to them to `directory/nodes.yaml`."""
     path = directory / _NODES
-    with _writing(directory), path.open("w", encoding="utf-8") as file:
-        file.writelines(nodes.yaml())
+    with _writing(directory), replacing(path, mode=FOR_PEOPLE) as file:
+        file.writelines(text.encode() for text in nodes.yaml())
     return path
 
 
@@ -35,7 +36,7 @@ def write_kustomize(nodes: NodeSet, directory: Path) -> None:
     write_manifests(nodes, directory)
     with _writing(directory):
         text = kustomization([_NODES] if len(nodes) else [])
-        (directory / KUSTOMIZATION).write_text(text, encoding="utf-8")
+        atomic_write(directory / KUSTOMIZATION, text, mode=FOR_PEOPLE)
 
 
 def write_chart(entries: Sequence[NodeEntry], directory: Path) -> None:
@@ -48,7 +49,7 @@ def write_chart(entries: Sequence[NodeEntry], directory: Path) -> None:
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("values-example.yaml", "values.yaml"),
         )
-        (directory / "values.yaml").write_text(values, encoding="utf-8")
+        atomic_write(directory / "values.yaml", values, mode=FOR_PEOPLE)
 
 
 def write_tree(files: Mapping[str, str], directory: Path) -> None:
@@ -58,7 +59,6 @@ def write_tree(files: Mapping[str, str], directory: Path) -> None:
     no files for them any more, removed; everything else stays. Raises UsageError if something else is in the way.
     """
     tops = {path.partition("/")[0]: "/" in path for path in files}
-    new = directory / _NEW
     with _writing(directory):
         known = _is_ours(directory)
         for name, is_directory in tops.items():
@@ -68,7 +68,7 @@ def write_tree(files: Mapping[str, str], directory: Path) -> None:
                     f"{place} is there, and knavtool did not write it; nothing was changed",
                     hint="choose another --output-dir, or move it away",
                 )
-        shutil.rmtree(new, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix=".knavtool-", dir=directory))
         try:
             for path, text in files.items():
                 (new / path).parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,5 @@ def _writing(directory: Path) -> Iterator[None]:
     except shutil.Error as error:
         raise UsageError(f"{directory}: cannot be written: {error.args[0][0][2]}") from None
     except OSError as error:
-        raise UsageError(
-            f"{error.filename or directory}: cannot be written: {error.strerror}", hint="choose another --output-dir"
-        ) from None
+        hint = why_not(error, denied="choose another --output-dir", elsewhere="choose another --output-dir")
+        raise UsageError(f"{error.filename or directory}: cannot be written: {error.strerror}", hint=hint) from None

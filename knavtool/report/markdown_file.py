@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from knavtool import __version__
-from knavtool.errors import DocumentError
 from knavtool.events import Result
 from knavtool.report import closing, files, summary, table, text
 from knavtool.report.facts import Facts
@@ -53,11 +52,11 @@ def write(path: Path, record: Record, *, facts: Facts | None = None) -> None:
 
 def append(path: Path, record: Record, *, facts: Facts | None = None) -> None:
     """Add the summary to a file that others write to as well. Raises DocumentError."""
-    try:
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write("\n" + document(record, facts=facts))
-    except OSError as error:
-        raise DocumentError(f"cannot add the summary to {path}: {error.strerror or error}") from error
+    with (
+        files.told(f"cannot add the summary to {path}"),
+        path.open("a", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        file.write("\n" + document(record, facts=facts))
 
 
 def _table(counted: summary.Summary) -> Iterator[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.errors import DocumentError
 from knavtool.report import json_file, junit_file, markdown_file
+from knavtool.report.files import told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +30,10 @@ class ReportFiles:
 
     def check(self) -> None:
         """Raise DocumentError if a report could not be written: a run of an hour would have to be done again."""
-        files = [file.parent for file in (self.json, self.junit, self.markdown, self.step_summary) if file is not None]
-        for directory in sorted({*files, *([self.directory] if self.directory is not None else [])}):
-            check_directory(directory)
+        for file in filter(None, (self.json, self.junit, self.markdown, self.step_summary)):
+            check_file(file)
+        if self.directory is not None:
+            check_directory(self.directory)
 
     def write(self, record: Record, *, epoch: float, facts: Facts | None = None) -> list[Path]:
         """Write all of them; returns the files. Raises DocumentError."""
@@ -60,15 +64,22 @@ def write_reports(directory: Path, record: Record, *, epoch: float, facts: Facts
     return paths
 
 
+def check_file(path: Path) -> None:
+    """Find out before a run whether a report can be written there after it; a device or a pipe is left alone."""
+    if path.exists() and not path.is_file():
+        with told(f"cannot write the report {path}"):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return
+    check_directory(path.parent)
+
+
 def check_directory(directory: Path) -> None:
-    """Find out before a run whether its report can be written after it."""
-    try:
+    """Find out before a run whether reports can be written to a directory after it; nothing is left in it."""
+    with told(f"cannot write reports to {directory}"):
         directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / ".knavtool"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise DocumentError(
-            f"cannot write reports to {directory}: {error.strerror or error}",
-            hint="--report names a directory that you may write to",
-        ) from error
+        # A name that nobody has: whatever lies there may be the user's.
+        with tempfile.TemporaryFile(dir=directory):
+            pass

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from knavtool import resources
+from knavtool.atomic import atomic_write
 from knavtool.cluster import certificates
 from knavtool.cluster.ports import LOOPBACK
 from knavtool.cluster.supervision import kept
-from knavtool.cluster.whole import write_whole
 from knavtool.render.components import fill, read_text
 from knavtool.render.hosted import WebhookServer
 
@@ -76,7 +76,7 @@ class Host:
         values = self._values(process)
         for name, template in process.files.items():
             source = resources.override(template)
-            write_whole(self.directory / name, fill(read_text(source), values, str(source)))
+            atomic_write(self.directory / name, fill(read_text(source), values, str(source)))
         args = [fill(arg, values, process.name) for arg in process.args]
         own = {key: fill(value, values, process.name) for key, value in process.environment.items()}
         if process.metrics:
@@ -129,7 +129,7 @@ def write_targets(files: ClusterFiles, metrics: Mapping[str, str]) -> None:
     for name, url in metrics.items():
         parts = urlsplit(url)
         labels = {"component": name, "__scheme__": parts.scheme, "__metrics_path__": parts.path}
-        write_whole(files.targets / f"{name}.json", json.dumps([{"targets": [parts.netloc], "labels": labels}]))
+        atomic_write(files.targets / f"{name}.json", json.dumps([{"targets": [parts.netloc], "labels": labels}]))
 
 
 def _removal(kubectl: Path, files: ClusterFiles, kind: Kind) -> list[str]:

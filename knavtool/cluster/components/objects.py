@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from knavtool import resources
+from knavtool.atomic import atomic_write
 from knavtool.cluster.toolchain.pins import GoModule
 from knavtool.cluster.toolchain.sources import Asset, Sources
 from knavtool.cluster.toolchain.store import writing
-from knavtool.cluster.whole import write_whole
 from knavtool.errors import blamed
 from knavtool.render.components import overridden, render_component, with_images
 from knavtool.render.manifests import ManifestSet
@@ -76,6 +76,8 @@ def _sources(component: Component, objects: Objects) -> Iterator[Sources]:
 
 def _parsed(files: list[Path], cache: Path) -> ManifestSet:
     """The objects of files; definitions of kinds are megabytes of YAML, which take seconds to read."""
+    if not files:
+        return ManifestSet()
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
@@ -86,5 +88,5 @@ def _parsed(files: list[Path], cache: Path) -> ManifestSet:
     rendered = render_component(files)
     with writing(kept):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, orjson.dumps(list(rendered)).decode())
+        atomic_write(kept, orjson.dumps(list(rendered)))
     return rendered

@@ -149,13 +149,19 @@ def _told(code: int | None) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    """Write a file whole; neither a full disk nor a directory that is gone may end the process."""
+    """Write a file whole; neither a full disk nor a directory that is gone may end the process.
+
+    Not by `atomic_write`, which is outside the standard library and needs more of it. This process writes one file at
+    a time, so its number is enough for a name of its own beside that of an earlier keeper which still ends.
+    """
+    new = f"{path}.{os.getpid()}.new"
     try:
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
+        with open(new, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(f"{path}.new", path)
+        os.replace(new, path)
     except OSError as error:
         _log(f"cannot write {path}: {error.strerror}")
+        _remove(new)
 
 
 def _remove(path: str) -> None:

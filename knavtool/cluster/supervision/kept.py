@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knavtool.atomic import atomic_write
 from knavtool.cluster import processes
-from knavtool.cluster.whole import write_whole
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ async def start(
         "state_file": str(_state_file(files, name)),
         **asdict(timing or Timing()),
     }
-    write_whole(files.keeper(name) / "spec.json", json.dumps(spec, indent=2))
+    atomic_write(files.keeper(name) / "spec.json", json.dumps(spec, indent=2))
     return await _start_keeper(files, name, environment)
 
 

@@ -8,7 +8,6 @@ Beside a finished file there may be its lock, a `.part` (an unfinished download)
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -16,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from knavtool.atomic import beside, left_beside
 from knavtool.cluster.toolchain.threads import Leave, in_thread
-from knavtool.errors import EngineError
+from knavtool.errors import DISK_FULL, EngineError, why_not
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from knavtool.cluster.toolchain.pins import GoModule, Program
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_ELSEWHERE = "choose another cache directory with XDG_CACHE_HOME"
 
 
 class DiskFull(EngineError):
@@ -108,10 +108,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise disk_full(path) from error
         message = f"cannot write {error.filename or path}: {error.strerror or error}"
-        hint = "check the permissions, or choose another cache directory with XDG_CACHE_HOME"
+        hint = why_not(error, denied=f"check the permissions, or {_ELSEWHERE}", elsewhere=_ELSEWHERE)
         raise EngineError(message, hint=hint) from error
 
 
@@ -123,11 +123,15 @@ def disk_full(path: Path) -> DiskFull:
 
 @contextlib.contextmanager
 def whole(target: Path, *, mode: int) -> Iterator[Path]:
-    """A temporary file beside `target` that takes its place, with `mode`, if the block succeeds and vanishes if not."""
-    temporary = target.parent / f".{target.name}.new"
+    """A path beside `target`: what the block puts there takes its place, with `mode`, or vanishes if the block fails.
+
+    The caller holds the lock of `target`, so what a killed process left there belongs to nobody.
+    """
+    temporary = beside(target)
+    with writing(target):
+        for stale in left_beside(target):
+            stale.unlink(missing_ok=True)
     try:
-        with writing(target):
-            temporary.unlink(missing_ok=True)
         yield temporary
         with writing(target):
             temporary.chmod(mode)

@@ -147,3 +147,11 @@ def test_a_tree_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) 
     with pytest.raises(UsageError, match="cannot be written"):
         write_tree(tree("jobset") | {"kueue/" + "x" * 300: ""}, tmp_path)
     assert content(tmp_path) == tree("kueue")
+
+
+def test_a_tree_leaves_the_names_of_others_alone(tmp_path: Path) -> None:
+    (tmp_path / ".knavtool.new").mkdir()
+    (tmp_path / ".knavtool.new" / "notes").write_text("mine")
+    write_tree(tree("kueue"), tmp_path)
+    write_tree(tree("kueue"), tmp_path)
+    assert content(tmp_path) == tree("kueue") | {".knavtool.new/notes": "mine"}

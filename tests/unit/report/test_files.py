@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import junitparser
 import pytest
@@ -13,12 +15,10 @@ from knavtool import __version__, resources
 from knavtool.errors import DocumentError
 from knavtool.events import Result, StepId, StepStarted
 from knavtool.report import json_file, junit_file
+from knavtool.report.files import told
 from knavtool.report.recorder import Recorder
-from knavtool.report.write import check_directory, write_reports
+from knavtool.report.write import ReportFiles, check_directory, write_reports
 from support.runs import EPOCH, MISMATCH, Clock, record_run, stepping
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -147,3 +147,43 @@ def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> Non
 def test_checking_a_directory_leaves_nothing_in_it(tmp_path: Path) -> None:
     check_directory(tmp_path / "new" / "report")
     assert list((tmp_path / "new" / "report").iterdir()) == []
+
+
+def test_checking_a_directory_touches_nothing_of_the_user(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    mine = [place / name for name in (".knavtool", ".report.json.new", "report.json")]
+    for file in mine:
+        file.write_text("mine")
+    ReportFiles(directory=place, json=place / "report.json").check()
+    assert sorted(place.iterdir()) == sorted(mine)
+    assert {file.read_text() for file in mine} == {"mine"}
+
+
+def test_a_report_may_go_to_a_device_or_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    files = ReportFiles(json=pipe, junit=Path(os.devnull))
+    files.check()
+    # Open for reading and writing, so that the writer need not wait for a reader; a report is smaller than a pipe.
+    with os.fdopen(os.open(pipe, os.O_RDWR), "rb", buffering=0) as reader:
+        assert files.write(record_run().record, epoch=0.0) == [pipe, Path(os.devnull)]
+        assert json.loads(reader.read(1 << 16))["result"] == "failed"
+    assert pipe.is_fifo()
+    assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.EACCES, "name a place that you may write to"),
+        (errno.ENOSPC, "free some space"),
+        (errno.ENOENT, "something removed the directory meanwhile; run the command again"),
+        (errno.EIO, ""),
+    ],
+)
+def test_the_hint_is_about_the_real_cause(number: int, hint: str) -> None:
+    with pytest.raises(DocumentError) as raised, told("cannot write the report x"):
+        raise OSError(number, os.strerror(number))
+    assert raised.value.message == f"cannot write the report x: {os.strerror(number)}"
+    assert raised.value.hint == hint

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from knavtool.atomic import atomic_write
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.ports import LOOPBACK, free_ports
 from knavtool.cluster.processes import marked, tail
-from knavtool.cluster.whole import write_whole
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
@@ -113,16 +113,16 @@ def write_tokens(files: ClusterFiles) -> Path:
     Processes of the control plane know Prometheus by its certificate, but controllers ask the API server about a token.
     """
     token = secrets.token_urlsafe(32)
-    write_whole(files.metrics_token, token)
+    atomic_write(files.metrics_token, token)
     tokens = files.directory / "tokens.csv"
-    write_whole(tokens, f"{token},knavtool-metrics,knavtool-metrics,system:monitoring\n")
+    atomic_write(tokens, f"{token},knavtool-metrics,knavtool-metrics,system:monitoring\n")
     return tokens
 
 
 async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment: Mapping[str, str]) -> None:
     """Create the cluster's directory and start its processes; returns when the API server answers."""
     source = files.directory / "kwokctl.yaml"
-    source.write_text(config, encoding="utf-8")
+    atomic_write(source, config)
     # It would add a context of its own to a kubeconfig; ours is written with care, later.
     args = ["create", "cluster", "--config", str(source), "--kubeconfig", ""]
     await _run(kwokctl, files, args, environment=environment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,31 @@ async def test_files_are_parsed_once(given: Given, tmp_path: Path, monkeypatch: 
     for kept in (given.store.root / "parsed").iterdir():
         kept.write_text("[")
     assert names(await fetched(given, wanted)) == ["other"]
+
+
+async def test_tasks_that_parse_the_same_files_at_once_do_not_meet(
+    given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, both = objects.render_component, threading.Barrier(2)
+
+    def parse_together(files: Sequence[Path]) -> ManifestSet:
+        found = parse(files)
+        both.wait()
+        return found
+
+    monkeypatch.setattr(objects, "render_component", parse_together)
+    write(tmp_path / "a.yaml", "one")
+    wanted = Objects(files=(SourceFile(path="a.yaml"),))
+    for _ in range(20):
+        found = await asyncio.gather(fetched(given, wanted), fetched(given, wanted))
+        assert [names(one) for one in found] == [["one"], ["one"]]
+        (kept,) = (given.store.root / "parsed").iterdir()
+        kept.unlink()
+
+
+async def test_nothing_is_kept_of_a_component_without_files(given: Given) -> None:
+    assert len(await fetched(given, Objects(), made(source=None))) == 0
+    assert not (given.store.root / "parsed").exists()
 
 
 async def test_a_file_that_cannot_be_had_or_read_is_one_error(given: Given, tmp_path: Path) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import queue
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.toolchain.store import locked
+from knavtool.cluster.toolchain.store import locked, writing
+from knavtool.errors import EngineError
 from support.releases import PUBLISHED, TOOL, Bench, Host, tool
 
 INSTALL = """
@@ -104,3 +107,17 @@ async def test_cancel_while_waiting_gives_the_lock_up(bench: Bench) -> None:
     # The thread that was left behind takes the lock for a moment and frees it.
     async with asyncio.timeout(60), locked(target, waiting=lambda: None):
         pass
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.EACCES, "check the permissions, or choose another cache directory with XDG_CACHE_HOME"),
+        (errno.ENOENT, "something removed the directory meanwhile; run the command again"),
+        (errno.EIO, "choose another cache directory with XDG_CACHE_HOME"),
+    ],
+)
+def test_a_refusal_of_the_file_system_is_told_with_its_own_remedy(number: int, hint: str) -> None:
+    with pytest.raises(EngineError) as raised, writing(Path("/cache/file")):
+        raise OSError(number, os.strerror(number), "/cache/file")
+    assert (raised.value.message, raised.value.hint) == (f"cannot write /cache/file: {os.strerror(number)}", hint)
