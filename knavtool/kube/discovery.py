@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from knavtool.errors import ClusterError
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import Resource
 
@@ -51,10 +50,7 @@ async def served_kinds(transport: Transport) -> ServedKinds:
             place = f"/apis/{version}" if "/" in version else f"/api/{version}"
             answers[version] = await transport.request("GET", place, f"find the kinds of {version}", patience=0)
 
-        for version, error in await for_each(versions, read):
-            if not isinstance(error, ClusterError):
-                raise error
-            found.missing.append(version)
+        found.missing += [version for version, _ in await for_each(versions, read)]
         for version in versions:
             if version in answers:
                 found.take_classic(version, answers[version])
@@ -74,6 +70,7 @@ class _Found:
             for version in group.get("versions") or ():
                 if version.get("freshness") == "Stale":
                     self.missing.append(f"{name}/{version['version']}".lstrip("/"))
+                    continue
                 for one in version.get("resources") or ():
                     resource = Resource(
                         name,

@@ -1,4 +1,4 @@
-"""The last events of objects and pods that are not as they should be: what the cluster itself said about them.
+"""What the cluster itself says about objects and pods that are not as they should be, and about what these own.
 
 Reading them never fails a run and never holds it up: what cannot be read, or not in time, becomes a note.
 """
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import ClusterError
 from knavtool.kube.resource import EVENTS
+from knavtool.workflow.conditions import Held, Owned, read_held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
+    from knavtool.workflow.conditions import ConditionGroup
     from knavtool.workflow.task import Submitted
 
 EVENTS_PER_OBJECT = 3
@@ -69,20 +71,25 @@ class EventGroup:
 class LastEvents:
     """The newest groups first; `note` says why there may be more than are here."""
 
+    conditions: tuple[ConditionGroup, ...] = ()
     groups: tuple[EventGroup, ...] = ()
     note: str = ""
 
     def lines(self) -> list[str]:
         """Lines to put below the message of a failed check; none if there is nothing to tell."""
-        shown = [f"  {group}" for group in self.groups[:_GROUPS_SHOWN]]
-        if len(self.groups) > _GROUPS_SHOWN:
-            shown.append(f"  and {len(self.groups) - _GROUPS_SHOWN} more")
-        head = ["last events:"] if shown else []
-        return [*head, *shown, *([self.note] if self.note else [])]
+        shown = [*_section("conditions:", self.conditions), *_section("last events:", self.groups)]
+        return [*shown, *([self.note] if self.note else [])]
 
     def data(self) -> list[dict[str, object]]:
         """For machines; warnings about their completeness are in the message."""
         return [group.data() for group in self.groups[:100]]
+
+
+def _section(title: str, groups: Sequence[object]) -> list[str]:
+    shown = [f"  {group}" for group in groups[:_GROUPS_SHOWN]]
+    if len(groups) > _GROUPS_SHOWN:
+        shown.append(f"  and {len(groups) - _GROUPS_SHOWN} more")
+    return [title, *shown] if shown else []
 
 
 async def last_events(
@@ -93,14 +100,34 @@ async def last_events(
     timeout: float = 2.0,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> LastEvents:
-    """What was last said about objects, their pods and what owns these; `timeout` in seconds is for all of it.
+    """What was last said about objects, their pods, what owns these and what they own.
 
-    One list per namespace, with a field selector where it is about one object. Equal events of several objects are one
-    group. Ages are by this machine's clock. Never raises ClusterError.
+    Conditions are those of the objects and of what they and the pods own, at any depth. Of events one list per
+    namespace, with a field selector where it is about one object. Equal ones of several objects are one group. Ages are
+    by this machine's clock. `timeout` in seconds is for the conditions, and once more for the events. Never raises
+    ClusterError.
     """
+    objects, pods = list(objects), list(pods)
     wanted = _wanted(objects, pods)
+    held = Held()
     found: _Found = {}
     note = ""
+    try:
+        async with asyncio.timeout(timeout):
+            uids = [item.uid for item in objects] + [pod["metadata"].get("uid", "") for pod in pods]
+            places = {item.namespace for item in objects} | {pod["metadata"].get("namespace") for pod in pods}
+            single = [
+                Owned(resource=item.resource, namespace="", name=item.name, uid=item.uid)
+                for item in objects
+                if item.namespace is None
+            ]
+            await read_held(gateway, held, uids, sorted(place for place in places if place), single)
+    except TimeoutError:
+        note = f"not all objects that belong to these were looked at within {timeout:g} s"
+    except ClusterError as error:
+        note = f"what belongs to these cannot be read: {error.message}"
+    for owned in held.owned:
+        wanted.setdefault(owned.namespace, _Involved()).add(owned.resource.kind, owned.name, owned.uid)
     try:
         async with asyncio.timeout(timeout):
             for namespace, involved in wanted.items():
@@ -110,7 +137,7 @@ async def last_events(
     except ClusterError as error:
         note = f"events cannot be read: {error.message}"
     newest = [one for seen in found.values() for one in seen]
-    return LastEvents(groups=tuple(_grouped(newest, now())), note=note)
+    return LastEvents(conditions=tuple(held.groups()), groups=tuple(_grouped(newest, now())), note=note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
