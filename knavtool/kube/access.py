@@ -2,59 +2,72 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from knavtool.errors import ClusterError, DocumentError, UsageError
-from knavtool.kube.credentials import Credentials, from_file, from_plugin
+from knavtool.kube import tls
+from knavtool.kube.credentials import Credentials, expiry, file_token
+from knavtool.kube.kubeconfig import choose
+from knavtool.kube.users import act_as, content, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    import ssl
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from knavtool.kube.kubeconfig import Kubeconfig
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 """Where a pod finds its token; the certificate of the API server's authority, `ca.crt`, is beside it."""
 
 
-async def _no_other(refused: Mapping[str, str]) -> None:
-    """Nothing to renew."""
+async def _no_other(refused: Mapping[str, str]) -> bool:  # noqa: ARG001 - nothing to renew
+    return False
+
+
+def _no_tls() -> None:
+    """Connections are not encrypted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How to reach an API server.
 
-    `headers` gives the authentication headers of the next request. `renew` is told those that the server refused; if
-    there are others, `headers` gives them from then on.
-    `certificate` is the client certificate's file, named in error messages about expiry.
+    `headers` gives the authentication headers of the next request. `renew` is told those that the server refused, and
+    says whether there are others; then `headers` gives them from then on. `tls` gives the settings of the next
+    connection, and `certificate` the client certificate in PEM, for error messages about its expiry.
     `server_name` is what the server's certificate must be for, if that is not its address.
-    `context` is its name in the kubeconfig, empty inside a cluster.
+    `as_headers` say as whom the user acts. `context` is its name in the kubeconfig, empty inside a cluster.
     """
 
     server: str
-    tls: ssl.SSLContext | None
     headers: Callable[[], Awaitable[Mapping[str, str]]]
-    renew: Callable[[Mapping[str, str]], Awaitable[None]] = _no_other
-    certificate: Path | None = None
+    renew: Callable[[Mapping[str, str]], Awaitable[bool]] = _no_other
+    tls: Callable[[], ssl.SSLContext | None] = _no_tls
+    certificate: Callable[[], bytes] = bytes
     proxy: str | None = None
     server_name: str | None = None
+    as_headers: tuple[tuple[str, str], ...] = ()
     context: str = ""
 
 
-def kubeconfig_argument(kubeconfig: Path | None, environment: Mapping[str, str]) -> str | None:
-    """The kubeconfig to use in kubectl's order: the option, $KUBECONFIG (a list of files), ~/.kube/config.
+def kubeconfig_files(kubeconfig: Path | None, environment: Mapping[str, str]) -> tuple[Path, ...] | None:
+    """The kubeconfigs to read in kubectl's order: the option, $KUBECONFIG (a list of files), ~/.kube/config.
 
     None means that there is none and the process runs inside a pod. Raises UsageError if nothing is found.
     """
     if kubeconfig is not None:
         if not kubeconfig.is_file():
             raise UsageError(f"no kubeconfig at {kubeconfig}", hint="check --kubeconfig")
-        return str(kubeconfig)
+        return (kubeconfig,)
     listed = [item for item in environment.get("KUBECONFIG", "").split(":") if item]
-    present = [item for item in listed if Path(item).is_file()]
+    present = tuple(Path(item) for item in listed if Path(item).is_file())
     if present:
-        return ":".join(present)
+        return present
     if listed:
         raise UsageError(
             f"no kubeconfig at {':'.join(listed)} ($KUBECONFIG)",
@@ -62,7 +75,7 @@ def kubeconfig_argument(kubeconfig: Path | None, environment: Mapping[str, str])
         )
     default = Path(environment.get("HOME", "/")) / ".kube" / "config"
     if default.is_file():
-        return str(default)
+        return (default,)
     if SERVICE_ACCOUNT_TOKEN.is_file():
         return None
     raise UsageError(
@@ -71,96 +84,115 @@ def kubeconfig_argument(kubeconfig: Path | None, environment: Mapping[str, str])
     )
 
 
-async def load(kubeconfig: str | None, context: str | None) -> Access:
-    """Read the kubeconfig (or the pod's service account) into an Access."""
-    from kubernetes.aio import client, config
-    from kubernetes.aio.config import ConfigException
-    from kubernetes.aio.config.incluster_config import InClusterConfigLoader
-    from yaml import YAMLError
+async def load(files: Sequence[Path] | None, context: str | None) -> Access:
+    """Make an Access of the kubeconfigs, or of the pod's service account; raises DocumentError or ClusterError."""
+    if files is None:
+        return _in_pod()
+    return await access_of(choose(files, context))
 
-    configuration = client.Configuration()
-    where = kubeconfig or f"the service account in {SERVICE_ACCOUNT_TOKEN.parent}"
-    loader: Any = None
-    try:
-        if kubeconfig is None:
-            InClusterConfigLoader(
-                token_filename=SERVICE_ACCOUNT_TOKEN, cert_filename=SERVICE_ACCOUNT_TOKEN.with_name("ca.crt")
-            ).load_and_set(configuration)
-        else:
-            loader = await config.load_kube_config(
-                kubeconfig, context=context, client_configuration=configuration, persist_config=False
-            )
-    except ConfigException as error:
-        hint = (
-            "`kubectl config get-contexts` lists contexts" if kubeconfig else "Kubernetes gives a pod what is missing"
-        )
-        raise DocumentError(f"{where}: {str(error).strip()}", hint=hint) from error
-    except YAMLError as error:
-        raise DocumentError(f"{where}: not YAML: {error}") from error
-    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
-        raise DocumentError(f"{where}: not a usable kubeconfig: {error}") from error
-    credentials = await _credentials(configuration, loader)
+
+async def access_of(config: Kubeconfig) -> Access:
+    """Make an Access of one context; asks its credential plugin if it has one."""
+    cluster = config.cluster
+    server = _server(config)
+    proxy = _proxy(config)
+    authority = content(config, cluster, "certificate-authority")
+    verify = not cluster.get("insecure-skip-tls-verify")
+    settings = partial(tls.settings, authority, verify=verify) if server.startswith("https:") else None
+    first, ask = await identity(config, authority)
+    credentials = Credentials(first, ask, tls=settings)
     return Access(
-        server=configuration.host.rstrip("/"),
-        tls=_tls(configuration) if configuration.host.startswith("https") else None,
+        server=server,
         headers=credentials.headers,
         renew=credentials.renew,
-        certificate=Path(configuration.cert_file) if configuration.cert_file else None,
-        proxy=configuration.proxy,
-        server_name=configuration.tls_server_name,
-        context=str(loader.current_context["name"]) if loader is not None else "",
+        tls=credentials.tls,
+        certificate=credentials.certificate,
+        proxy=proxy,
+        server_name=str(cluster.get("tls-server-name") or "") or None,
+        as_headers=act_as(config),
+        context=config.context,
     )
 
 
-async def _credentials(configuration: Any, loader: Any) -> Credentials:
-    """Where the token comes from; `loader` is None in a pod."""
-    if loader is None:
-        return from_file(SERVICE_ACCOUNT_TOKEN)
-    token = configuration.api_key.get("BearerToken", "")
-    user: Any = loader._user  # noqa: SLF001 - the loader does not say where a token came from
-    if not user:
-        return Credentials((token, None))
-    if "tokenFile" in user:
-        return from_file(Path(loader._get_base_path(user.path), user["tokenFile"]))  # noqa: SLF001 - see above
-    if "exec" in user and not configuration.cert_file:
-        # The loader goes on without a token when the plugin fails; asked again, the plugin tells why.
-        return await from_plugin(user["exec"], token, str(getattr(loader, "exec_plugin_expiry", "")))
-    return Credentials((token, None))
+def _in_pod() -> Access:
+    from kubernetes.aio.client import Configuration
+    from kubernetes.aio.config import ConfigException
+    from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
-
-def _tls(configuration: object) -> ssl.SSLContext:
-    """The same context that the generated client would build."""
-    from kubernetes.aio.client.rest import RESTClientObject
-
+    configuration = Configuration()
+    where = f"the service account in {SERVICE_ACCOUNT_TOKEN.parent}"
+    authority = SERVICE_ACCOUNT_TOKEN.with_name("ca.crt")
     try:
-        context = RESTClientObject(configuration).ssl_context
-    except (OSError, ssl.SSLError) as error:
-        raise ClusterError(f"the certificates of the kubeconfig cannot be used: {error}") from error
-    if not isinstance(context, ssl.SSLContext):
-        raise ClusterError("the kubeconfig gives no TLS settings")
-    return context
+        InClusterConfigLoader(token_filename=SERVICE_ACCOUNT_TOKEN, cert_filename=authority).load_and_set(configuration)
+        settings = partial(tls.settings, authority.read_bytes())
+        credentials = Credentials(*file_token(SERVICE_ACCOUNT_TOKEN), tls=settings)
+    except (ConfigException, OSError, ValueError) as error:
+        hint = "Kubernetes gives a pod what is missing"
+        raise DocumentError(f"{where}: {str(error).strip()}", hint=hint) from error
+    return Access(
+        server=configuration.host.rstrip("/"),
+        headers=credentials.headers,
+        renew=credentials.renew,
+        tls=credentials.tls,
+    )
 
 
-def credentials_hint(certificate: Path | None) -> str:
+def _server(config: Kubeconfig) -> str:
+    server = str(config.cluster.get("server") or "").rstrip("/")
+    if server and "://" not in server:
+        # As client-go completes it.
+        secure = any(config.cluster.get(f"certificate-authority{end}") for end in ("", "-data"))
+        server = f"{'https' if secure else 'http'}://{server}"
+    parts = urlsplit(server)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise DocumentError(
+            f"{config.where}: the cluster of the context {config.context!r} has no usable server: {server or 'none'}",
+            hint="expected a URL like https://127.0.0.1:6443",
+        )
+    return server
+
+
+def _proxy(config: Kubeconfig) -> str | None:
+    proxy = str(config.cluster.get("proxy-url") or "")
+    if not proxy:
+        return None
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        kind = "SOCKS proxies are" if proxy.startswith("socks") else "this kind of proxy is"
+        raise ClusterError(
+            f"{config.where}: the context {config.context!r} has the proxy-url {shown_proxy(proxy)}: "
+            f"{kind} not supported",
+            hint="name an http or https proxy; through SSH, forward the API server's port with `ssh -L` instead of -D, "
+            "and set tls-server-name to its former address",
+        )
+    return proxy
+
+
+def shown_proxy(proxy: str) -> str:
+    """The address of a proxy without user and password."""
+    scheme, mark, rest = proxy.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+
+def credentials_hint(certificate: bytes) -> str:
     """What to say when the server does not accept the credentials."""
-    if certificate is None:
+    if not certificate:
         return "the token may have expired; log in to the cluster again"
     return expiry_hint(certificate) or (
         "the server does not know the authority that signed the client certificate; is this the right cluster?"
     )
 
 
-def expiry_hint(certificate: Path | None) -> str:
+def expiry_hint(certificate: bytes) -> str:
     """When the client certificate expired; empty if it is valid or there is none."""
-    if certificate is None:
+    if not certificate:
         return ""
-    from datetime import UTC, datetime
-
-    from cryptography import x509
-
-    try:
-        expires = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    except (OSError, ValueError):
+    expires = expiry(certificate)
+    if expires is None:
         return "check the user's credentials in the kubeconfig"
     if expires >= datetime.now(UTC):
         return ""

@@ -61,7 +61,7 @@ async def connect(
     `environment` is consulted for $KUBECONFIG and $HOME when `kubeconfig` is None.
     `limit` gives the rate limit for a server's URL. `patience` is how many seconds a failing request is retried.
     """
-    access = await accesses.load(accesses.kubeconfig_argument(kubeconfig, environment or {}), context)
+    access = await accesses.load(accesses.kubeconfig_files(kubeconfig, environment or {}), context)
     async with open_client(access, limit=limit(access.server), patience=patience) as client:
         await client.version()
         yield client
@@ -76,14 +76,13 @@ async def open_client(
 
     connector = aiohttp.TCPConnector(
         limit=0,
-        ssl=access.tls if access.tls is not None else False,
         # Otherwise a TLS connection that is given up, as that of a watch, stays open until the server says farewell.
         enable_cleanup_closed=sys.version_info < _PYTHON_CLOSES_TLS,
     )
     async with aiohttp.ClientSession(
         connector=connector,
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
-        headers={"User-Agent": FIELD_MANAGER},
+        headers=[("User-Agent", FIELD_MANAGER), *access.as_headers],
         auto_decompress=False,
     ) as session:
         # aiohttp would repeat lost GETs and DELETEs by itself, unseen; whether a DELETE was lost matters to its answer.

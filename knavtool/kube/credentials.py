@@ -1,62 +1,107 @@
-"""Tokens that change while a command runs: read again from their file, asked again from their plugin."""
+"""Who we are to a server, while a command runs: tokens are read again from their file, plugins are asked again."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from knavtool.errors import Unauthorized
+from knavtool.kube.tls import Certificate
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-Token: TypeAlias = tuple[str, float | None]
-"""The value of the authorization header, and for how many seconds it is good; None: until the server refuses it."""
+    from knavtool.kube.plugin import Plugin
+
 _READ_EVERY = 60.0
 """Seconds; how often client-go looks into a token file, which is replaced long before its token expires."""
-_HEADER = "authorization"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The value of the authorization header, empty without a token, and the client certificate.
+
+    `seconds` says for how long they are good; None: until the server refuses them.
+    """
+
+    authorization: str = field(default="", repr=False)
+    certificate: Certificate = field(default_factory=Certificate)
+    seconds: float | None = None
 
 
 class Credentials:
-    """The authentication headers of one user.
+    """The identity of one user: the headers of its requests, and the TLS settings of its connections.
 
-    `first` is the token to begin with. `ask` gives a newer one; without it the token stays what it is.
+    `first` is the identity to begin with. `ask` gives a newer one; without it the first one stays. `tls` makes settings
+    for a client certificate; without it connections are not encrypted.
     """
 
-    def __init__(self, first: Token, ask: Callable[[], Awaitable[Token]] | None = None) -> None:
+    def __init__(
+        self,
+        first: Identity,
+        ask: Callable[[], Awaitable[Identity]] | None = None,
+        *,
+        tls: Callable[[Certificate], ssl.SSLContext] | None = None,
+    ) -> None:
         self._ask = ask
+        self._tls = tls
         self._asking = asyncio.Lock()
-        self._take(first)
+        self._headers = _headers(first)
+        self._certificate = first.certificate
+        self._settings = tls(first.certificate) if tls is not None else None
+        self._be_good_for(first.seconds)
 
     async def headers(self) -> Mapping[str, str]:
-        """The headers of the next request, with a new token if the time of the present one is over."""
+        """The headers of the next request, with a new identity if the time of the present one is over.
+
+        The object is another one if the identity is.
+        """
         if self._good_until is not None and asyncio.get_running_loop().time() >= self._good_until:
-            await self._replace(self._token)
-        return {_HEADER: self._token} if self._token else {}
+            await self.renew(self._headers)
+        return self._headers
 
-    async def renew(self, refused: Mapping[str, str]) -> None:
-        """The server did not accept these headers; many requests that were sent with them ask once."""
-        await self._replace(refused.get(_HEADER, ""))
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """The server did not accept a request with these headers; True if there is another identity now.
 
-    async def _replace(self, old: str) -> None:
+        Many requests that were sent with one identity ask once.
+        """
         if self._ask is None:
-            return
+            return False
         async with self._asking:
-            if self._token == old:
+            if self._headers is refused:
                 self._take(await self._ask())
+        return self._headers is not refused
 
-    def _take(self, token: Token) -> None:
-        self._token, seconds = token
+    def tls(self) -> ssl.SSLContext | None:
+        """The settings of the next connection; other ones after the client certificate was renewed."""
+        return self._settings
+
+    def certificate(self) -> bytes:
+        """The client certificate in PEM, empty if there is none."""
+        return self._certificate.chain
+
+    def _take(self, new: Identity) -> None:
+        self._be_good_for(new.seconds)
+        headers = _headers(new)
+        if new.certificate != self._certificate:
+            self._certificate = new.certificate
+            self._settings = self._tls(new.certificate) if self._tls is not None else None
+            self._headers = headers
+        elif headers != self._headers:
+            self._headers = headers
+
+    def _be_good_for(self, seconds: float | None) -> None:
         self._good_until = None if seconds is None else asyncio.get_running_loop().time() + seconds
 
 
-def from_file(path: Path) -> Credentials:
-    """The token of a file that somebody keeps up to date; raises OSError if it cannot be read now."""
+def file_token(path: Path) -> tuple[Identity, Callable[[], Awaitable[Identity]]]:
+    """The token of a file that somebody keeps up to date, and how to read it again; raises OSError, ValueError."""
     last = path.read_text(encoding="utf-8").strip()
 
-    async def read() -> Token:
+    async def read() -> Identity:
         nonlocal last
         try:
             found = path.read_text(encoding="utf-8").strip()
@@ -64,41 +109,51 @@ def from_file(path: Path) -> Credentials:
             found = ""
         # A file that is just being replaced may be empty or away; if it stays so, the server's refusal tells.
         last = found or last
-        return _bearer(last), _READ_EVERY
+        return Identity(authorization=bearer(last), seconds=_READ_EVERY)
 
-    return Credentials((_bearer(last), _READ_EVERY), read)
-
-
-async def from_plugin(settings: Any, token: str, expires: str) -> Credentials:
-    """The token of a credential plugin; `settings` is the entry `exec` of the kubeconfig's user.
-
-    `token` is the header's value that the plugin gave already, empty if it gave none, and `expires` when it ends, empty
-    if it has not said so.
-    """
-
-    async def ask() -> Token:
-        return await _ask_plugin(settings)
-
-    return Credentials((token, _seconds_until(expires)) if token else await ask(), ask)
+    return Identity(authorization=bearer(last), seconds=_READ_EVERY), read
 
 
-async def _ask_plugin(settings: Any) -> Token:
-    from kubernetes.aio.config import ConfigException
-    from kubernetes.aio.config.exec_provider import ExecProvider
+async def plugin_identity(plugin: Plugin, *, interactive: bool = False) -> Identity:
+    """What a credential plugin gives now; raises Unauthorized."""
+    status = await plugin.ask(interactive=interactive)
+    chain, key = (str(status.get(name) or "").encode() for name in ("clientCertificateData", "clientKeyData"))
+    certificate = Certificate(chain=chain, key=key) if chain and key else Certificate()
+    ends = [_seconds_until(str(status.get("expirationTimestamp") or "")), _certificate_seconds(certificate)]
+    return Identity(
+        authorization=bearer(str(status.get("token") or "")),
+        certificate=certificate,
+        seconds=min((end for end in ends if end is not None), default=None),
+    )
 
-    command = settings["command"]
-    try:
-        status = await ExecProvider(settings).run()
-    except (ConfigException, OSError) as error:
-        hint = str(settings.safe_get("installHint") or "") or "run it by hand, or log in to the cluster again"
-        raise Unauthorized(f"the credential plugin {command} gives no credentials: {error}", hint=hint) from error
-    return _bearer(str(status.get("token", ""))), _seconds_until(str(status.get("expirationTimestamp") or ""))
 
-
-def _bearer(token: str) -> str:
+def bearer(token: str) -> str:
     """The header's value; empty without a token."""
     return f"Bearer {token}" if token else ""
 
 
+def expiry(certificate: bytes) -> datetime | None:
+    """When a certificate in PEM ends; None if it cannot be read."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+    except ValueError:
+        return None
+
+
+def _headers(identity: Identity) -> Mapping[str, str]:
+    return {"authorization": identity.authorization} if identity.authorization else {}
+
+
+def _certificate_seconds(certificate: Certificate) -> float | None:
+    end = expiry(certificate.chain) if certificate.chain else None
+    return None if end is None else (end - datetime.now(UTC)).total_seconds()
+
+
 def _seconds_until(moment: str) -> float | None:
-    return (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds() if moment else None
+    try:
+        end = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    return (end - datetime.now(UTC)).total_seconds() if end.tzinfo is not None else None

@@ -105,7 +105,7 @@ async def open_prometheus(url: str) -> AsyncIterator[Prometheus]:
         return given
 
     tls = ssl.create_default_context() if parts.scheme == "https" else None
-    async with open_client(Access(server=place, tls=tls, headers=headers)) as client:
+    async with open_client(Access(server=place, tls=lambda: tls, headers=headers)) as client:
         yield Prometheus(client.transport, place=place)
 
 

@@ -13,6 +13,7 @@ import orjson
 
 from knavtool.errors import ClusterError, Unreachable
 from knavtool.kube import access as accesses
+from knavtool.kube.failures import CONNECTED_WITHIN, no_answer
 from knavtool.kube.refusals import refusal
 
 if TYPE_CHECKING:
@@ -34,16 +35,6 @@ sends bookmarks about once a minute."""
 _UNAUTHORIZED = 401
 _REFUSED_WHILE_STARTING = frozenset({401, 403})
 _SERVER_ERROR = 500
-
-_NOT_RUNNING = "is the cluster running? `knavtool cluster status` tells, `knavtool cluster up` starts one"
-_UNKNOWN_AUTHORITY = "the kubeconfig's certificate-authority does not belong to this server"
-_OTHER_ADDRESS = "the certificate is for other addresses; use one of them, or tls-server-name in the kubeconfig"
-_CERTIFICATE_HINTS = {
-    10: "the server's certificate has expired and has to be renewed; also check the clock of this machine",
-    62: _OTHER_ADDRESS,
-    64: _OTHER_ADDRESS,
-}
-"""By OpenSSL's code: expired, and certificates for other names and other IP addresses."""
 
 
 class Transport:
@@ -80,9 +71,10 @@ class Transport:
             async with self._session.get(
                 _url(self.server, path, tuple((query or {}).items())),
                 headers=dict(credentials),
+                ssl=self._access.tls() or True,
                 proxy=self._access.proxy,
                 server_hostname=self._access.server_name,
-                timeout=_timeout(_SILENCE_WITHIN),
+                timeout=_timeout(_SILENCE_WITHIN, proxied=self._access.proxy is not None),
             ) as response:
                 if response.status >= 400:
                     raise await self._refused_stream(response.status, await response.read(), purpose, credentials)
@@ -90,7 +82,7 @@ class Transport:
                 yield _lines(response.content)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             self.retries += 1
-            raise self._failed(self._failure(error, purpose)) from error
+            raise self._failed(no_answer(error, purpose, self._access)) from error
 
     async def _refused_stream(
         self, status: int, answer: bytes, purpose: str, credentials: Mapping[str, str]
@@ -129,7 +121,7 @@ class Transport:
             try:
                 status, wait, answer = await self._send(method, url, body, {**credentials, **(headers or {})})
             except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-                failure, wait = self._failure(error, purpose), 0.0
+                failure, wait = no_answer(error, purpose, self._access), 0.0
                 lost = not isinstance(error, aiohttp.ClientConnectorError)
                 if not isinstance(failure, Unreachable):
                     raise failure from error
@@ -162,9 +154,10 @@ class Transport:
             url,
             data=body,
             headers={"Content-Type": "application/json", "Accept": "application/json", **headers},
+            ssl=self._access.tls() or True,
             proxy=self._access.proxy,
             server_hostname=self._access.server_name,
-            timeout=_timeout(_ANSWER_WITHIN),
+            timeout=_timeout(_ANSWER_WITHIN, proxied=self._access.proxy is not None),
         ) as response:
             self.date = response.headers.get("Date", "")
             return response.status, _seconds(response.headers.get("Retry-After")), await response.read()
@@ -182,10 +175,8 @@ class Transport:
         A server that has just started lets nobody in whom it has not read about yet; only when it says that it is
         ready, its next refusal counts.
         """
-        if status == _UNAUTHORIZED:
-            await self._access.renew(credentials)
-            if await self._access.headers() != credentials:
-                return True
+        if status == _UNAUTHORIZED and await self._access.renew(credentials):
+            return True
         if status not in _REFUSED_WHILE_STARTING or not self._shaken:
             return False
         self._shaken = not await self._ready()
@@ -202,35 +193,18 @@ class Transport:
         return status < 400
 
     def _refusal(self, status: int, answer: bytes, purpose: str) -> ClusterError:
-        hint = accesses.credentials_hint(self._access.certificate) if status == _UNAUTHORIZED else ""
+        hint = accesses.credentials_hint(self._access.certificate()) if status == _UNAUTHORIZED else ""
         return refusal(status, answer, purpose, hint=hint)
-
-    def _failure(self, error: BaseException, purpose: str) -> ClusterError:
-        """What a request without an answer means: Unreachable, unless trying again would not help."""
-        import aiohttp
-
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            reason = error.certificate_error
-            said = getattr(reason, "verify_message", "") or _text(reason)
-            hint = _CERTIFICATE_HINTS.get(getattr(reason, "verify_code", 0), _UNKNOWN_AUTHORITY)
-            return ClusterError(f"{purpose}: the certificate of {self.server} is not trusted: {said}", hint=hint)
-        if isinstance(error, aiohttp.ClientConnectorSSLError):
-            return ClusterError(
-                f"{purpose}: TLS with {self.server} failed: {_text(error.os_error)}",
-                hint=accesses.expiry_hint(self._access.certificate)
-                or "does the server speak https at that port? `kubectl config view` shows the address",
-            )
-        # A server that does not like the client's certificate may just close the connection.
-        hint = accesses.expiry_hint(self._access.certificate) or _NOT_RUNNING
-        return Unreachable(f"{purpose}: {self.server} does not answer: {_text(error)}", hint=hint)
 
 
 @cache
-def _timeout(silence: float) -> aiohttp.ClientTimeout:
+def _timeout(silence: float, *, proxied: bool) -> aiohttp.ClientTimeout:
     """How long to wait for a connection, and for more of an answer."""
     import aiohttp
 
-    return aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
+    # A proxy may take the connection and never say whether it could make the next one.
+    whole = CONNECTED_WITHIN * 2 if proxied else None
+    return aiohttp.ClientTimeout(total=None, connect=whole, sock_connect=CONNECTED_WITHIN, sock_read=silence)
 
 
 @lru_cache(maxsize=4096)
@@ -255,10 +229,6 @@ def _decoded(answer: bytes) -> Manifest:
 
 def _seconds(header: str | None) -> float:
     return float(header) if header and header.isdigit() else 0.0
-
-
-def _text(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the server received."""
+    """What the server received; `client` is the common name of the client's certificate, empty without one."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    client: str = ""
 
     @property
     def json(self) -> Any:
@@ -83,7 +84,7 @@ class ApiServer:
 
     def access(self, **more: Any) -> Access:
         """How to reach the server; without authentication unless `headers` is given."""
-        return Access(**{"server": self.url, "tls": None, "headers": no_headers, **more})
+        return Access(**{"server": self.url, "headers": no_headers, **more})
 
     def on(self, method: str, path: str, *replies: Reply) -> None:
         """Script the replies to requests; a watch of a path has the method "WATCH"."""
@@ -108,6 +109,7 @@ class ApiServer:
                 query=dict(request.query),
                 headers={name.lower(): value for name, value in request.headers.items()},
                 body=body,
+                client=_client(request),
             )
         )
         if isinstance(reply, Drop):
@@ -202,6 +204,12 @@ def item(name: str, version: str = "1", *, uid: str = "", namespace: str = "", *
 def event(kind: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """One line of a watch."""
     return {"type": kind, "object": manifest}
+
+
+def _client(request: web.BaseRequest) -> str:
+    certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
+    subject = (certificate or {}).get("subject", ())
+    return next((value for part in subject for key, value in part if key == "commonName"), "")
 
 
 def _abort(request: web.BaseRequest) -> None:

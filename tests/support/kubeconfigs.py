@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,14 @@ def write(
     token_file: Path | None = None,
     server_name: str = "",
     command: str = "",
+    cluster_more: Mapping[str, Any] | None = None,
+    user_more: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a kubeconfig with one context of that name; the client's certificate is embedded, as kubectl does it.
 
-    `command` is a credential plugin.
+    `command` is a credential plugin. `cluster_more` and `user_more` are fields of the entries besides.
     """
-    cluster: dict[str, Any] = {"server": server}
+    cluster: dict[str, Any] = {"server": server, **(cluster_more or {})}
     if authority is not None:
         cluster["certificate-authority"] = str(authority)
     if server_name:
@@ -41,6 +44,7 @@ def write(
         user["client-key-data"] = base64.b64encode(client.key.read_bytes()).decode()
     if command:
         user["exec"] = {"apiVersion": "client.authentication.k8s.io/v1", "command": command}
+    user |= user_more or {}
     config = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -89,7 +89,7 @@ async def test_an_object_does_not_count_when_only_the_connection_was_refused(dea
 
         clock.while_asleep = start
         host, port = deaf.getsockname()
-        async with open_client(Access(server=f"http://{host}:{port}", tls=None, headers=no_headers)) as client:
+        async with open_client(Access(server=f"http://{host}:{port}", headers=no_headers)) as client:
             with pytest.raises(AlreadyExists):
                 await client.create(NODES, BODY)
 

@@ -89,7 +89,7 @@ async def test_a_refusal_is_final(
 
 
 async def test_nothing_listens(clock: Clock, refused_port: int) -> None:
-    access = Access(server=f"http://127.0.0.1:{refused_port}", tls=None, headers=no_headers)
+    access = Access(server=f"http://127.0.0.1:{refused_port}", headers=no_headers)
     async with open_client(access, patience=1) as client:
         with pytest.raises(Unreachable, match=f"get nodes a: http://127.0.0.1:{refused_port} does not answer") as told:
             await client.get(NODES, "a")
@@ -98,7 +98,7 @@ async def test_nothing_listens(clock: Clock, refused_port: int) -> None:
 
 
 async def test_a_wrong_address_is_told_at_once(clock: Clock, refused_port: int) -> None:
-    access = Access(server=f"http://127.0.0.1:{refused_port}", tls=None, headers=no_headers)
+    access = Access(server=f"http://127.0.0.1:{refused_port}", headers=no_headers)
     async with open_client(access) as client:
         with pytest.raises(Unreachable, match="reach the API server"):
             await client.version()
@@ -159,9 +159,10 @@ class Renewable:
     async def headers(self) -> dict[str, str]:
         return {"authorization": self._tokens[0]}
 
-    async def renew(self, refused: Mapping[str, str]) -> None:
+    async def renew(self, refused: Mapping[str, str]) -> bool:
         if refused == await self.headers() and len(self._tokens) > 1:
             self._tokens.pop(0)
+        return refused != await self.headers()
 
 
 async def test_a_token_that_is_refused_is_renewed(server: ApiServer, clock: Clock) -> None:

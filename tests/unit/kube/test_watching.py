@@ -246,9 +246,10 @@ async def test_a_refused_token_is_renewed_for_a_watch(server: ApiServer, clock: 
     async def headers() -> dict[str, str]:
         return {"authorization": tokens[0]}
 
-    async def renew(refused: Mapping[str, str]) -> None:
+    async def renew(refused: Mapping[str, str]) -> bool:
         if refused == await headers() and len(tokens) > 1:
             tokens.pop(0)
+        return refused != await headers()
 
     script(server, lists=[page()], watches=[refuse(401, "Unauthorized"), END])
     async with open_client(server.access(headers=headers, renew=renew)) as client:
