@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LEADING = frozenset({"KUBECONFIG", "KUBERNETES_MASTER"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """One revision of a release; `status` is Helm's word for it, `chart` is NAME-VERSION, `message` what Helm noted."""
@@ -41,7 +44,8 @@ class Revision:
 class Helm:
     """Runs one Helm binary against one cluster (templates need none).
 
-    `environment` is added to this process's own. `secrets` have their names instead in what Helm says.
+    `environment` is added to this process's own, of which Helm's settings do not count. `secrets` have their names
+    instead in what Helm says.
     """
 
     def __init__(
@@ -201,9 +205,18 @@ class Helm:
             kubeconfig=self._kubeconfig if cluster else None,
             kubecontext=self._context if cluster else None,
         )
-        command.environment = {**os.environ, **self._environment}
+        command.environment = {**_without_settings(os.environ), **self._environment}
         command.secrets = self._secrets
         return command
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what would lead Helm elsewhere than its arguments say.
+
+    `HELM_*` names another cluster (`HELM_KUBECONTEXT`), other credentials, another store of releases (`HELM_DRIVER`),
+    plugins, repositories: nothing that a chart in a file needs. Proxies and authorities of the machine stay.
+    """
+    return {name: value for name, value in environment.items() if not (name.startswith("HELM_") or name in _LEADING)}
 
 
 def _duration(seconds: float) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from knavtool.kube.gateway import WatchEvent
+    from knavtool.kube.kubeconfig import Kubeconfig
 
 _CLOCK_TOLERANCE = 2.0
 _PYTHON_CLOSES_TLS = (3, 12, 8)
@@ -63,6 +64,14 @@ async def connect(
     """
     access = await accesses.load(accesses.kubeconfig_files(kubeconfig, environment or {}), context)
     async with open_client(access, limit=limit(access.server), patience=patience) as client:
+        await client.version()
+        yield client
+
+
+@asynccontextmanager
+async def connect_to(config: Kubeconfig) -> AsyncIterator[Client]:
+    """Open a client for the cluster of a context that was chosen before; otherwise as `connect`."""
+    async with open_client(await accesses.access_of(config)) as client:
         await client.version()
         yield client
 

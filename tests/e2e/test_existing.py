@@ -145,7 +145,7 @@ def pending(existing: Existing, *args: str) -> subprocess.Popen[bytes]:
 
 def helms(existing: Existing) -> list[int]:
     """The processes of Helm that work for the cluster."""
-    found = processes.carrying("KUBECONFIG", str(existing.plane.kubeconfig))
+    found = processes.carrying("XDG_CONFIG_HOME", str(existing.directory / "config"))
     return [number for number, command in found.items() if "helm" in command.split()[0]]
 
 
@@ -242,7 +242,7 @@ def test_a_definition_of_another_version_stops_everything(existing: Existing) ->
 def test_a_cluster_with_real_nodes_needs_consent_the_first_time(existing: Existing) -> None:
     existing.manifest("widget", *widget())
     done = existing.cli("up", "--no-prometheus", "--with", "widget", check=2)
-    assert f"context {existing.plane.context} has 1 real nodes" in done.stderr
+    assert f"context {existing.plane.context} ({existing.plane.server}) has 1 real nodes" in done.stderr
     assert "knavtool" not in existing.names(NAMESPACES)
     existing.up("--with", "widget")
     existing.cli("up", "--no-prometheus", "--with", "widget")

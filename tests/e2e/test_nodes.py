@@ -247,8 +247,12 @@ def test_a_node_of_somebody_else_stops_an_apply(nodes: Nodes, labels: dict[str, 
     assert "app.kubernetes.io/managed-by" not in found.get("labels", {})
 
 
-def test_a_release_is_installed_once(nodes: Nodes) -> None:
-    done = nodes.apply(EXAMPLE, "--helm")
+def test_a_release_is_installed_once(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    astray = {"HELM_KUBECONTEXT": "nowhere", "HELM_KUBEAPISERVER": "http://127.0.0.1:9", "HELM_DRIVER": "configmap"}
+    with monkeypatch.context() as patch:
+        for name, value in astray.items():
+            patch.setenv(name, value)
+        done = nodes.apply(EXAMPLE, "--helm")
     assert done.stdout == "6 created, 0 changed, 0 unchanged, 0 removed\n"
     found = nodes.found()
     assert sorted(found) == EXAMPLE_NODES

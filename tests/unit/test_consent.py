@@ -6,9 +6,12 @@ import io
 
 import pytest
 
-from knavtool.cli.cluster.existing import _require_consent
+from knavtool.cli.cluster.existing import require_consent
+from knavtool.cli.connection import Place
+from knavtool.cli.options import Globals, Target
 from knavtool.cluster.engines.existing.plan import Plan
 from knavtool.errors import UsageError
+from knavtool.kube.kubeconfig import Kubeconfig
 
 
 class Terminal(io.StringIO):
@@ -16,6 +19,11 @@ class Terminal(io.StringIO):
         return True
 
 
+HERE = Target(settings=Globals(), kubeconfig=None, context=None, environment={})
+PLACE = Place(
+    config=Kubeconfig(where="config", context="production", cluster={"server": "https://10.0.0.1:6443"}, user={}),
+    target=HERE,
+)
 PLAN = Plan(found=(), records={}, real_nodes=3)
 
 
@@ -23,17 +31,18 @@ def test_the_name_of_the_context_is_asked_for(monkeypatch: pytest.MonkeyPatch) -
     asked = Terminal()
     monkeypatch.setattr("sys.stderr", asked)
     monkeypatch.setattr("sys.stdin", Terminal("production\n"))
-    _require_consent(PLAN, "production")
-    assert "context production has 3 real nodes" in asked.getvalue()
+    require_consent(PLACE, "has 3 real nodes", "install components")
+    assert "context production (https://10.0.0.1:6443) has 3 real nodes" in asked.getvalue()
+    assert "To install components there" in asked.getvalue()
     monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
     with pytest.raises(UsageError, match="not the name of the context"):
-        _require_consent(PLAN, "production")
+        require_consent(PLACE, "has 3 real nodes", "install components")
 
 
 def test_without_a_terminal_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("production\n"))
     with pytest.raises(UsageError, match="nothing was changed") as caught:
-        _require_consent(PLAN, "production")
+        require_consent(PLACE, "has 3 real nodes", "install components")
     assert "--yes" in caught.value.hint
 
 

@@ -57,6 +57,23 @@ async def test_the_cluster_is_named_except_for_templates(tmp_path: Path) -> None
     assert "--kube" not in template
 
 
+async def test_its_environment_leads_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HELM_KUBECONTEXT", "HELM_KUBEAPISERVER", "HELM_KUBETOKEN", "HELM_DRIVER", "HELM_NAMESPACE"):
+        monkeypatch.setenv(name, "other")
+    monkeypatch.setenv("KUBECONFIG", "/other")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    helm = Helm(script(tmp_path, f"env > {tmp_path}/environment; echo []"), kubeconfig=tmp_path / "k", context="c")
+    for asked in (helm, helm.marked({"HELM_DRIVER": "configmap"})):
+        await asked.history("r", namespace="n")
+        said = dict(line.partition("=")[::2] for line in (tmp_path / "environment").read_text().splitlines())
+        assert "KUBECONFIG" not in said
+        assert said["HTTPS_PROXY"] == "http://127.0.0.1:9"
+        settings = {name: value for name, value in said.items() if name.startswith("HELM_")}
+        assert settings == ({} if asked is helm else {"HELM_DRIVER": "configmap"})
+    await helm.template(CHART)
+    assert "HELM_" not in (tmp_path / "environment").read_text()
+
+
 @pytest.mark.parametrize("trap", ["", "trap '' TERM;"])
 async def test_a_cancel_ends_helm_and_its_children(tmp_path: Path, trap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("knavtool.helm.command._GRACE_SECONDS", 0.2)

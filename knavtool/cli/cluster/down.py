@@ -8,7 +8,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name, require_engine
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
@@ -21,17 +21,20 @@ def down(
     name: Name = DEFAULT_NAME,
     engine: EngineChoice = Engine.LOCAL,
     timeout: existing.DownTimeout = "5m",
+    yes: existing.DownYes = False,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
     """End every process of a cluster and remove it; the context that was current before becomes current again.
 
-    With `--engine existing`, remove what `cluster up` installed in the cluster of a context, and nothing else.
+    With `--engine existing`, remove what `cluster up` installed in the cluster of a context, and nothing else. At a
+    terminal, the name of the context is asked for if the cluster has real nodes.
     """
     from knavtool.cluster.layout import cluster_files
 
+    require_engine(context, engine, local=("name",), existing=("timeout", "kube_context"))
     if engine is Engine.EXISTING:
-        existing.down(options.target(context, kubeconfig, kube_context), timeout)
+        existing.down(options.target(context, kubeconfig, kube_context), timeout, yes=yes)
         return
     target = options.target(context, kubeconfig, None)
     files = cluster_files(name, target.environment)

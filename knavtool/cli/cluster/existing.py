@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Optional, TypeAlias
 
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.connection import Place, chosen_for_helm
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
@@ -17,6 +18,7 @@ from knavtool.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.cluster.components.records import Component
     from knavtool.cluster.engines.existing.plan import Plan
     from knavtool.helm import Helm
@@ -57,6 +59,9 @@ Yes: TypeAlias = Annotated[
         help="With --engine existing: do not ask about a cluster that has real nodes.",
     ),
 ]
+DownYes: TypeAlias = Annotated[
+    bool, typer.Option("--yes", "-y", envvar="KNAVTOOL_YES", help="Do not ask before the removal.")
+]
 DownTimeout: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -85,23 +90,32 @@ class Asked:
 
 
 def up(target: options.Target, asked: Asked) -> None:
-    """Look, ask if need be, then install."""
-    plan, helm, context = run_async(_plan(target, asked))
-    if asked.dry_run:
-        from knavtool.cluster.engines.existing.plan import describe
+    """Look, ask if need be, then install: all of it in the one cluster that the kubeconfig named at the start."""
+    with chosen_for_helm(target) as place:
+        plan, helm = run_async(_plan(place, asked))
+        if asked.dry_run:
+            from knavtool.cluster.engines.existing.plan import describe
 
-        print("\n".join(describe(plan)))
-        return
-    if plan.needs_consent and not asked.yes:
-        _require_consent(plan, context)
-    run_async(_up(target, asked, plan, helm))
+            print("\n".join(describe(plan)))
+            return
+        if plan.needs_consent and not asked.yes:
+            require_consent(
+                place, f"has {plan.real_nodes} real nodes and nothing of knavtool yet", "install components"
+            )
+        run_async(_up(place, asked, plan, helm))
 
 
-def down(target: options.Target, timeout: str) -> None:
-    """Remove what `up` installed, and tell what was kept."""
+def down(target: options.Target, timeout: str, *, yes: bool) -> None:
+    """Remove what `up` installed, and tell what was kept; ask before if somebody sits at a terminal."""
     from knavtool.documents.duration import parse_duration
 
-    run_async(_down(target, None, parse_duration(timeout)))
+    seconds = parse_duration(timeout)
+    with chosen_for_helm(target) as place:
+        if not yes and _somebody_is_there():
+            names, nodes = run_async(_look(place))
+            if names and nodes:
+                require_consent(place, f"has {nodes} real nodes", f"remove {', '.join(names)}")
+        run_async(_down(place, None, seconds))
 
 
 def status(target: options.Target, output: options.Output) -> bool:
@@ -109,23 +123,25 @@ def status(target: options.Target, output: options.Output) -> bool:
     return run_async(_status(target, output))
 
 
-async def _plan(target: options.Target, asked: Asked) -> tuple[Plan, Helm | None, str]:
-    """Fetch and render what is wanted, and look at the cluster; the helm if one is needed, and the context's name."""
+async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
+    """Fetch and render what is wanted, and look at the cluster; the helm if one is needed."""
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
     from knavtool.cluster.components.credentials import require_credentials
     from knavtool.cluster.engines.existing.plan import make_plan
     from knavtool.cluster.engines.existing.prepare import Preparation
-    from knavtool.kube.client import connect
 
-    components = wanted_components(
-        target, asked.components, asked.without, prometheus=asked.prometheus, directories=asked.directories
-    )
+    target = place.target
+    catalogue = Catalogue.load(target.environment, directories=asked.directories)
+    without = parse_wanted(asked.without, "--without")
+    components = wanted_components(catalogue, asked.components, without, prometheus=asked.prometheus)
     charts = wanted_charts(asked.charts, components)
     credentials = require_credentials(components, target.environment)
-    async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
-        with progress(target.settings) as steps:
+    with progress(target.settings) as steps:
+        steps.note(f"using {place}")
+        async with place.connect() as client:
             helm = await find_helm(target, steps) if any(one.chart is not None for one in components) else None
             helm = helm and helm.hiding(credentials)
             preparation = Preparation(
@@ -138,27 +154,32 @@ async def _plan(target: options.Target, asked: Asked) -> tuple[Plan, Helm | None
                 credentials=credentials,
             )
             installations = [await preparation.component(one) for one in components]
-            plan = await make_plan(client, installations, take_ownership=asked.take_ownership)
-        return plan, helm, client.context or client.server
+            plan = await make_plan(
+                client, installations, take_ownership=asked.take_ownership, without=without, needs=catalogue.needs
+            )
+        return plan, helm
 
 
 def wanted_components(
-    target: options.Target,
-    with_: Sequence[str],
-    without: Sequence[str],
-    *,
-    prometheus: bool,
-    directories: Sequence[str] = (),
+    catalogue: Catalogue, with_: Sequence[str], left_out: Mapping[str, str], *, prometheus: bool
 ) -> tuple[Component, ...]:
-    """What is asked for, what every cluster has, and what these need."""
-    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
+    """What is asked for, what every cluster has, and what these need; raises UsageError if that is to be left out."""
+    from knavtool.cluster.components.catalogue import parse_wanted
 
-    catalogue = Catalogue.load(target.environment, directories=directories)
+    wanted = parse_wanted(with_)
+    for name in left_out:
+        catalogue.component(name)
+        if name in wanted:
+            raise UsageError(f"{name} is named by --with and by --without")
     roles = ("nodes", "monitoring") if prometheus else ("nodes",)
     always = {one.name: "" for role in roles for one in catalogue.with_role(role) if one.in_cluster}
-    left_out = parse_wanted(without, "--without")
-    wanted = {**always, **parse_wanted(with_)}
-    return catalogue.ordered({name: version for name, version in wanted.items() if name not in left_out})
+    chosen = {name: version for name, version in {**always, **wanted}.items() if name not in left_out}
+    components = catalogue.ordered(chosen)
+    for one in components:
+        if one.name in left_out:
+            needing = ", ".join(other.name for other in components if one.name in other.needs)
+            raise UsageError(f"--without {one.name}: {needing} needs it", hint="leave that out as well")
+    return components
 
 
 def wanted_charts(pairs: Sequence[str], components: Sequence[Component]) -> dict[str, Path]:
@@ -171,38 +192,50 @@ def wanted_charts(pairs: Sequence[str], components: Sequence[Component]) -> dict
     return charts
 
 
-def _require_consent(plan: Plan, context: str) -> None:
+def require_consent(place: Place, what: str, purpose: str) -> None:
     """Ask somebody at the terminal for the context's name; raises UsageError if there is nobody or it is another."""
-    said = f"the cluster of context {context} has {plan.real_nodes} real nodes and nothing of knavtool yet"
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+    said = f"the cluster of context {place.context} ({place.server}) {what}"
+    if not _somebody_is_there():
         raise UsageError(f"{said}; nothing was changed", hint="if it is the right cluster, say so with --yes")
-    sys.stderr.write(f"{said}.\nTo install components there, type the name of the context: ")
+    sys.stderr.write(f"{said}.\nTo {purpose} there, type the name of the context: ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip() != context:
+    if sys.stdin.readline().strip() != place.context:
         raise UsageError("that is not the name of the context; nothing was changed")
 
 
-async def _up(target: options.Target, asked: Asked, plan: Plan, helm: Helm | None) -> None:
-    from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.components.catalogue import parse_wanted
-    from knavtool.cluster.engines.existing.up import up as install
-    from knavtool.kube.client import connect
+def _somebody_is_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
-    if without := parse_wanted(asked.without, "--without"):
-        await _down(target, list(without), asked.timeout)
-    async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
-        with progress(target.settings) as steps, steps.step("cluster", f"context {client.context}") as step:
+
+async def _look(place: Place) -> tuple[list[str], int]:
+    """The components that knavtool installed, and how many real nodes there are."""
+    from knavtool.cluster.engines.existing import installed
+    from knavtool.cluster.engines.existing.plan import real_nodes
+
+    async with place.connect() as client:
+        return list(await installed.load(client)), await real_nodes(client)
+
+
+async def _up(place: Place, asked: Asked, plan: Plan, helm: Helm | None) -> None:
+    from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.engines.existing.up import up as install
+
+    if plan.leaving:
+        await _down(place, [one.name for one in plan.leaving], asked.timeout)
+    with progress(place.target.settings) as steps, steps.step("cluster", f"context {place.context}") as step:
+        async with place.connect() as client:
             await install(client, helm, plan, repair=asked.repair, timeout=asked.timeout, steps=step.nested())
 
 
-async def _down(target: options.Target, only: list[str] | None, timeout: float) -> None:
+async def _down(place: Place, only: list[str] | None, timeout: float) -> None:
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.progress import steps as progress
     from knavtool.cluster.engines.existing.down import down as remove
-    from knavtool.kube.client import connect
 
-    async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
-        with progress(target.settings) as steps:
+    target = place.target
+    with progress(target.settings) as steps:
+        steps.note(f"using {place}")
+        async with place.connect() as client:
             count, kept = await remove(
                 client, lambda: find_helm(target, steps), only=only, timeout=timeout, steps=steps
             )
@@ -212,10 +245,10 @@ async def _down(target: options.Target, only: list[str] | None, timeout: float) 
 
 
 async def _status(target: options.Target, output: options.Output) -> bool:
+    from knavtool.cli.connection import choose
     from knavtool.cluster.engines.existing.status import status as look
-    from knavtool.kube.client import connect
 
-    async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as client:
+    async with choose(target).connect() as client:
         rows = await look(client)
     print_rows(rows, output)
     return all(row.state == "healthy" for row in rows)

@@ -9,7 +9,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import DEFAULT_NAME, Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
 from knavtool.errors import UsageError
 
 
@@ -18,6 +18,7 @@ def logs(
     context: typer.Context,
     component: Annotated[str, typer.Argument(help="A process, as `cluster status` names it.")],
     name: Name = DEFAULT_NAME,
+    engine: EngineChoice = Engine.LOCAL,
     tail: Annotated[
         Optional[int],  # noqa: UP045 - typer reads this at run time
         typer.Option("--tail", envvar="KNAVTOOL_TAIL", min=0, help="Only the last lines."),
@@ -26,9 +27,12 @@ def logs(
         bool, typer.Option("--follow", "-f", envvar="KNAVTOOL_FOLLOW", help="Go on until interrupted.")
     ] = False,
 ) -> None:
-    """Print the log of one process."""
+    """Print the log of one process of a local cluster."""
     from knavtool.cluster.layout import cluster_files
 
+    if engine is Engine.EXISTING:
+        message = "cluster logs reads files of a local cluster; it does not go with --engine existing"
+        raise UsageError(message, hint="`kubectl logs` prints those of pods")
     files = cluster_files(name, options.target(context, None, None).environment)
     if not files.directory.is_dir():
         raise files.missing()

@@ -79,11 +79,14 @@ async def _render(
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
+    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
     from knavtool.cluster.engines.existing.prepare import Preparation
     from knavtool.cluster.engines.existing.tree import render_tree
     from knavtool.render.output import write_tree
 
-    components = existing.wanted_components(target, with_, without, prometheus=prometheus, directories=directories)
+    catalogue = Catalogue.load(target.environment, directories=directories)
+    left_out = parse_wanted(without, "--without")
+    components = existing.wanted_components(catalogue, with_, left_out, prometheus=prometheus)
     local = existing.wanted_charts(charts, components)
     with progress(target.settings) as steps:
         preparation = Preparation(

@@ -8,7 +8,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
+from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name, require_engine
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode
@@ -34,6 +34,7 @@ def status(
     """
     from knavtool.cluster.layout import cluster_files
 
+    require_engine(context, engine, local=("name",), existing=("kubeconfig", "kube_context"))
     if engine is Engine.EXISTING:
         if not existing.status(options.target(context, kubeconfig, kube_context), output):
             raise typer.Exit(int(ExitCode.ENGINE_FAILED))

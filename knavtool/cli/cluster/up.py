@@ -8,12 +8,23 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, FilesFrom, Name, With
+from knavtool.cli.cluster.options import (
+    DEFAULT_NAME,
+    Engine,
+    EngineChoice,
+    FilesFrom,
+    Name,
+    With,
+    require_engine,
+)
 from knavtool.cli.running import run_async
 
 if TYPE_CHECKING:
     from knavtool.cluster.engines.local.plan import Wanted
     from knavtool.cluster.layout import ClusterFiles
+
+_LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "binary")
+_EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
 
 
 @app.command("up")
@@ -106,6 +117,7 @@ def up(
     from knavtool.cluster.layout import cluster_files
     from knavtool.documents.duration import parse_duration
 
+    require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
     if engine is Engine.EXISTING:
         existing.up(
             options.target(context, kubeconfig, kube_context),

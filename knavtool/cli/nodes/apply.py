@@ -59,18 +59,18 @@ async def _apply(
     target: options.Target, values: NodeValues, seconds: float, *, prune: bool, dry_run: bool, take_ownership: bool
 ) -> None:
     """validate (done) > render > compare > write > wait."""
+    from knavtool.cli.connection import choose
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
-    from knavtool.kube.client import connect
     from knavtool.nodes.apply import apply_nodes
     from knavtool.nodes.compare import compare
     from knavtool.render.nodes import render_nodes
 
+    place = choose(target)
     with progress(target.settings) as steps:
+        steps.note(f"using {place}")
         nodes = await render_nodes(await helm_program(target, steps), values.entries)
-        async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
-        ) as gateway:
+        async with place.connect() as gateway:
             if dry_run:
                 found = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)
                 lines = list(found.lines())
@@ -86,10 +86,10 @@ async def _release(
     target: options.Target, values: NodeValues, seconds: float, *, prune: bool, dry_run: bool, take_ownership: bool
 ) -> None:
     """validate (done) > compare > helm upgrade --install > patch status > wait."""
+    from knavtool.cli.connection import chosen_for_helm
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.errors import UsageError
-    from knavtool.kube.client import connect
     from knavtool.nodes.release import install_release
     from knavtool.render.nodes import render_nodes
 
@@ -97,12 +97,11 @@ async def _release(
         raise UsageError("--no-prune does not go with --helm: a Helm release always holds exactly the file's nodes")
     if dry_run:
         raise UsageError("--dry-run does not go with --helm", hint="`knavtool nodes render` prints the manifests")
-    with progress(target.settings) as steps:
-        helm = await helm_program(target, steps)
+    with chosen_for_helm(target) as place, progress(target.settings) as steps:
+        steps.note(f"using {place}")
+        helm = await helm_program(place.target, steps)
         nodes = await render_nodes(helm, values.entries)
-        async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
-        ) as gateway:
+        async with place.connect() as gateway:
             summary = await install_release(
                 gateway, helm, values.entries, nodes, steps=steps, timeout=seconds, take_ownership=take_ownership
             )

@@ -33,8 +33,8 @@ def delete(
 
 
 async def _delete(target: options.Target, file: Path | None) -> None:
+    from knavtool.cli.connection import choose
     from knavtool.cli.progress import steps as progress
-    from knavtool.kube.client import connect
     from knavtool.nodes.inventory import delete_nodes, our_names
 
     names: list[str] | None = None
@@ -42,9 +42,9 @@ async def _delete(target: options.Target, file: Path | None) -> None:
         from knavtool.documents.values import load_values, node_names
 
         names = [name for entry in node_names(load_values(file).entries) for name in entry]
+    place = choose(target)
     with progress(target.settings) as steps:
-        async with connect(
-            kubeconfig=target.kubeconfig, context=target.context, environment=target.environment
-        ) as gateway:
+        steps.note(f"using {place}")
+        async with place.connect() as gateway:
             deleted = await delete_nodes(gateway, await our_names(gateway) if names is None else names, steps=steps)
     print(f"{deleted} deleted")

@@ -66,6 +66,10 @@ class Catalogue:
             return one
         return replace(one, source=replace(one.source, directory=self.directories[name]))
 
+    def needs(self, name: str) -> tuple[str, ...]:
+        """What a component needs; nothing if its record is there no more."""
+        return self.component(name).needs if name in self.files else ()
+
     def all(self) -> list[Component]:
         """All components in the order of their names."""
         return [self.component(name) for name in self.files]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.engines.existing import installed
 from knavtool.cluster.engines.existing.look import Kinds, identify, look
 from knavtool.cluster.engines.existing.ready import WORKLOADS
-from knavtool.errors import Conflict, Forbidden, NotFound, blamed
+from knavtool.errors import Conflict, Forbidden, NotFound, UsageError, blamed
 from knavtool.kube.resource import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, NODES, SECRETS
 from knavtool.kube.rights import Right, refused, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from knavtool.cluster.engines.existing.installation import Installation
     from knavtool.cluster.engines.existing.installed import Installed
@@ -31,13 +31,15 @@ _WRITING = ("get", "create", "patch")
 class Plan:
     """What was found of each wanted component, in the order of installation, and what the cluster is.
 
-    `real_nodes` counts nodes that are no virtual ones; `records` are all components that knavtool installed.
+    `real_nodes` counts nodes that are no virtual ones; `records` are all components that knavtool installed, of which
+    those `leaving` are removed first.
     """
 
     found: tuple[Found, ...]
     records: Mapping[str, Installed]
     real_nodes: int
     take_ownership: bool = False
+    leaving: tuple[Installed, ...] = ()
 
     def left_alone(self, one: Found) -> bool:
         """Whether a component is somebody else's and stays that."""
@@ -54,8 +56,18 @@ class Plan:
         return bool(self.real_nodes) and not self.records
 
 
-async def make_plan(client: Client, installations: Sequence[Installation], *, take_ownership: bool) -> Plan:
-    """Raises ClusterError, with all reasons at once, for what would stop the work halfway."""
+async def make_plan(
+    client: Client,
+    installations: Sequence[Installation],
+    *,
+    take_ownership: bool,
+    without: Collection[str] = (),
+    needs: Callable[[str], Collection[str]] = lambda _: (),
+) -> Plan:
+    """Raises ClusterError, with all reasons at once, for what would stop the work halfway.
+
+    `without` are to be removed: UsageError if something that is installed and stays needs one of them, as `needs` says.
+    """
     kinds = Kinds(client)
     for one in installations:
         kinds.add(one.everything)
@@ -64,6 +76,7 @@ async def make_plan(client: Client, installations: Sequence[Installation], *, ta
     if await refused(client, [right for one in targets for right in _reading(one)]):
         await _require_rights(client, targets)
     records = await installed.load(client)
+    _require_unneeded(records, without, needs)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(look(client, kinds, one, records.get(one.installation.name))) for one in targets]
@@ -72,8 +85,9 @@ async def make_plan(client: Client, installations: Sequence[Installation], *, ta
     plan = Plan(
         found=tuple(task.result() for task in tasks),
         records=records,
-        real_nodes=await _real_nodes(client),
+        real_nodes=await real_nodes(client),
         take_ownership=take_ownership,
+        leaving=tuple(records[name] for name in reversed(records) if name in without),
     )
     _require_possible(plan)
     await _require_rights(client, plan.wanted)
@@ -82,6 +96,11 @@ async def make_plan(client: Client, installations: Sequence[Installation], *, ta
 
 def describe(plan: Plan) -> Iterator[str]:
     """The plan for people, one line per action."""
+    for gone in plan.leaving:
+        by_helm = f", Helm release {gone.release[1]}/{gone.release[0]}" if gone.release is not None else ""
+        yield f"remove {gone.name} {gone.version}{by_helm}"
+        for ref in gone.objects:
+            yield f"  - {ref}"
     for one in plan.found:
         installation, release = one.installation, one.installation.release
         if plan.left_alone(one):
@@ -103,13 +122,25 @@ def left_alone(one: Found) -> str:
     return "; ".join([said, *one.conflicts])
 
 
-async def _real_nodes(gateway: Gateway) -> int:
+async def real_nodes(gateway: Gateway) -> int:
+    """How many nodes are no virtual ones."""
     count = 0
     async for page in gateway.pages(NODES, metadata_only=True):
         for node in page:
             labels, annotations = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
             count += labels.get(_VIRTUAL[0]) != _VIRTUAL[1] and _VIRTUAL_ANNOTATION not in annotations
     return count
+
+
+def _require_unneeded(
+    records: Mapping[str, Installed], without: Collection[str], needs: Callable[[str], Collection[str]]
+) -> None:
+    for name in without:
+        if name not in records:
+            continue
+        if needing := [other for other in records if other not in without and name in needs(other)]:
+            message = f"--without {name}: {', '.join(needing)}, which is installed, needs it; nothing was changed"
+            raise UsageError(message, hint="leave that out as well")
 
 
 def _require_possible(plan: Plan) -> None:

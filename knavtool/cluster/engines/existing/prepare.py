@@ -73,8 +73,11 @@ class Preparation:
 
     async def _chart(self, component: Component, face: ChartFace, links: tuple[str, ...]) -> Installation:
         assert self.helm is not None  # noqa: S101 - there is one if a component is a chart
+        version = component.version
         chart = self.local.get(component.name)
-        if chart is None:
+        if chart is not None:
+            _, version = await self.helm.about(chart)
+        else:
             wanted = charts.Chart(repository=face.repository, name=face.name, version=face.version, digest=face.digest)
             chart = await charts.archive(wanted, self.toolchain, steps=self.steps)
         values = filled(_values(face, self.options), component, self.credentials)
@@ -98,7 +101,7 @@ class Preparation:
         )
         return Installation(
             name=component.name,
-            version=component.version,
+            version=version,
             objects=ManifestSet.ordered([namespace, *definitions]),
             release=release,
             needs=links,

@@ -102,7 +102,7 @@ async def until_ready(gateway: Gateway, refs: Iterable[Ref], *, progress: Progre
     total = sum(map(len, places.values()))
     lacks: dict[str, str] = {}
     for (_, kind, namespace), names in places.items():
-        lacks.update({f"{kind} {namespace}/{name}": "not there" for name in names})
+        lacks.update({f"{kind} {namespace}/{name}": "not looked at yet" for name in sorted(names)})
 
     def ready(place: tuple[str, str, str]) -> Callable[[Mapping[tuple[str, str], Manifest]], bool | None]:
         def judge(seen: Mapping[tuple[str, str], Manifest]) -> bool | None:
@@ -123,6 +123,8 @@ async def until_ready(gateway: Gateway, refs: Iterable[Ref], *, progress: Progre
         resource = await gateway.discover(*place[:2])
         await until(gateway, resource, ready(place), timeout=None, namespace=place[2])
 
+    if lacks:
+        progress.waiting = ": ".join(next(iter(lacks.items())))
     try:
         async with asyncio.TaskGroup() as group:
             for place in places:

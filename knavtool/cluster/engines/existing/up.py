@@ -57,7 +57,11 @@ async def up(client: Client, helm: Helm | None, plan: Plan, *, repair: bool, tim
         for one in plan.wanted:
             name = one.installation.name
             work.tasks[name] = group.create_task(work.component(one), name=f"component-{name}")
-    await _placement(client, plan, repair=repair, deadline=work.deadline, steps=steps)
+    try:
+        await _placement(client, plan, repair=repair, deadline=work.deadline, steps=steps)
+    except KnavError as error:
+        # What the components had to tell comes first.
+        work.failed["repair" if repair else "pods on virtual nodes"] = error
     if work.failed:
         raise _summed(work.failed)
 
@@ -106,7 +110,7 @@ class _Work:
         with self.steps.step("component", installation.name, installation.version) as step:
             progress = Progress(step)
             try:
-                async with self._in_time(progress):
+                async with _in_time(self.deadline, progress):
                     await self._install(one, progress)
             except KnavError as error:
                 step.result = Result.FAILED
@@ -115,15 +119,6 @@ class _Work:
                 )
                 step.message = error.message
                 self.failed[installation.name] = _with(error, said)
-
-    @contextlib.asynccontextmanager
-    async def _in_time(self, progress: Progress) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                yield
-        except TimeoutError:
-            waiting = f": {progress.waiting}" if progress.waiting else ""
-            raise DeadlineExceeded(f"not ready in time{waiting}", hint="give it more time with --timeout") from None
 
     async def _install(self, one: Found, progress: Progress) -> None:
         installation, step = one.installation, progress.step
@@ -211,6 +206,17 @@ class _Work:
                 await self.client.delete(resource, ref.name, namespace=ref.namespace or None)
 
 
+@contextlib.asynccontextmanager
+async def _in_time(deadline: float, progress: Progress) -> AsyncIterator[None]:
+    """Raise DeadlineExceeded with what was waited for; `deadline` is a time of the event loop."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        waiting = f": {progress.waiting}" if progress.waiting else ""
+        raise DeadlineExceeded(f"not ready in time{waiting}", hint="give it more time with --timeout") from None
+
+
 async def _placement(client: Client, plan: Plan, *, repair: bool, deadline: float, steps: Steps) -> None:
     """Warn of pods on virtual nodes, or move them."""
     # What was missing when the plan was made is there by now.
@@ -221,8 +227,9 @@ async def _placement(client: Client, plan: Plan, *, repair: bool, deadline: floa
     if repair:
         with steps.step("component", "repair", f"{len(pods)} pods on virtual nodes") as step:
             touched = await virtual.move(client, components, pods)
-            async with asyncio.timeout_at(deadline):
-                await until_ready(client, touched, progress=Progress(step))
+            progress = Progress(step)
+            async with _in_time(deadline, progress):
+                await until_ready(client, touched, progress=progress)
             step.message = f"{len(pods)} pods moved"
         pods = await virtual.misplaced(client, components)
     for pod in pods:
