@@ -30,7 +30,7 @@ demo: $(INSTALLED) ## Set up, start a cluster, create virtual GPU nodes, run a w
 	knavtool toolchain install; \
 	knavtool cluster up --name demo; \
 	knavtool nodes apply -f charts/virtual-nodes/values-example.yaml; \
-	knavtool run workflows/k8s/test-job.yml --report report; \
+	knavtool run workflows/quick-start.yml --report report; \
 	cat report/junit.xml
 
 test: $(DEVELOPED) ## Set up and run every test, also those on a real control plane
@@ -50,9 +50,9 @@ format: $(DEVELOPED) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEVELOPED) ## Measure against a bare loop in the same run
+bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick see in a minute that it works
 	$(BIN)/knavtool toolchain install
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 clean: ## Remove what the other targets made here; the cache of programs stays
 	rm -rf $(VENV) .demo report dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -12,7 +12,7 @@ from knavtool.nodes.readiness import wait_ready
 from knavtool.nodes.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from knavtool.events import Steps
     from knavtool.kube.gateway import Gateway
@@ -43,12 +43,14 @@ async def apply_nodes(
     timeout: float | None = None,
     take_ownership: bool = False,
     created: Callable[[str], None] | None = None,
+    removing: Callable[[Sequence[str]], None] | None = None,
 ) -> Summary:
     """Create, change and (with `prune`) remove nodes until the cluster's virtual nodes are the rendered ones.
 
     Their devices follow them, because slices name the uid of their node.
     Nodes are created by POST, which the server does at twice the rate of an apply, and changed by a minimal patch.
-    `created` is called with each name before its node is created. After the writes it waits up to `timeout`
+    `created` is called with each name before its node is created, `removing` with the names of nodes that `nodes apply`
+    made before any of them is removed. After the writes it waits up to `timeout`
     seconds until the written nodes are Ready; None means for ever. A cancelled call leaves whole nodes only, and a note
     that says how many.
     """
@@ -71,6 +73,8 @@ async def apply_nodes(
         removed=len(difference.removed),
         devices=str(devices) if devices.concerns else "",
     )
+    if removing is not None and comparison.applied:
+        removing(comparison.applied)
     uids = dict(comparison.uids)
     if difference.created:
         await until_collected(gateway, difference.created, steps=steps)

@@ -10,11 +10,11 @@ from knavtool.kube.resource import NODES
 from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.diff import Change, change
-from knavtool.nodes.ownership import VIRTUAL, Owner, owner_of
+from knavtool.nodes.ownership import VIRTUAL, Owner, is_applied, owner_of
 from knavtool.nodes.runs import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.kube.gateway import Gateway
     from knavtool.nodes.desired import Desired
@@ -52,7 +52,7 @@ class Comparison:
     """What is wanted and what differs.
 
     `desired` are the wanted nodes by name, `taken` those that would be taken from others, with these owners, and `uids`
-    those of all virtual nodes there are.
+    those of all virtual nodes there are. `applied` are nodes to remove that `nodes apply` made.
     """
 
     desired: Mapping[str, Desired]
@@ -60,6 +60,7 @@ class Comparison:
     devices: DeviceDifference
     taken: Mapping[str, Owner]
     uids: Mapping[str, str]
+    applied: Sequence[str] = ()
 
     def lines(self) -> Iterator[str]:
         """The difference for people."""
@@ -79,6 +80,7 @@ async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_
     taken: dict[str, Owner] = {}
     conflicts: dict[str, Owner] = {}
     others: dict[str, tuple[str, Owner]] = {}
+    applied: list[str] = []
     uids: dict[str, str] = {}
     async for page in gateway.pages(NODES, label_selector=VIRTUAL):
         for node in page:
@@ -87,6 +89,8 @@ async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_
             uids[name] = node["metadata"]["uid"]
             if name not in desired:
                 others[name] = (uids[name], owner)
+                if is_applied(node):
+                    applied.append(name)
                 continue
             missing.pop(name, None)
             if not owner.ours and not take_ownership:
@@ -111,6 +115,7 @@ async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_
         devices=devices,
         taken=taken,
         uids=uids,
+        applied=[name for name in applied if name in removed],
     )
 
 

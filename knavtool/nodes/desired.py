@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from knavtool.nodes.ownership import MANAGED_BY, OURS
+from knavtool.nodes.ownership import MADE_BY, MANAGED_BY, OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,7 +97,8 @@ def _desired(batch: NodeBatch) -> Desired:
     }
     written = Written(
         labels=frozenset(labels),
-        annotations=frozenset(annotations) - CONTROLLER_ANNOTATIONS,
+        # Who made a node stays on it, whatever the next list of nodes says.
+        annotations=frozenset(annotations) - CONTROLLER_ANNOTATIONS - {MADE_BY},
         taints=frozenset(taints),
         conditions=frozenset(conditions),
     )

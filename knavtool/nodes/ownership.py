@@ -14,6 +14,11 @@ SELECTOR = f"{MANAGED_BY}={OURS}"
 VIRTUAL = "type=kwok"
 """Selects the nodes of the virtual-nodes chart, whoever installed it."""
 
+MADE_BY = "knavtool.io/made-by"
+"""Annotation of nodes that `nodes apply` made, or found as its file wants them: the user expects them to stay."""
+
+NODES_APPLY = "nodes-apply"
+
 HELM_RELEASE = "meta.helm.sh/release-name"
 HELM_NAMESPACE = "meta.helm.sh/release-namespace"
 
@@ -30,6 +35,11 @@ class Owner:
         if self.ours:
             return "knavtool"
         return f"Helm release {self.namespace}/{self.release}" if self.release else "somebody else"
+
+
+def is_applied(node: Manifest) -> bool:
+    """Whether `nodes apply` made the node, or a later one wanted it."""
+    return (node["metadata"].get("annotations") or {}).get(MADE_BY) == NODES_APPLY
 
 
 def owner_of(node: Manifest) -> Owner:

@@ -74,6 +74,16 @@ class NodeSet:
     def __len__(self) -> int:
         return sum(len(batch.names) for batch in self.batches)
 
+    def annotated(self, key: str, value: str) -> NodeSet:
+        """The same nodes with an annotation more."""
+        batches = []
+        for batch in self.batches:
+            metadata = batch.prototype["metadata"]
+            annotations = {**(metadata.get("annotations") or {}), key: value}
+            prototype = {**batch.prototype, "metadata": {**metadata, "annotations": annotations}}
+            batches.append(batch.with_prototype(prototype))
+        return NodeSet(batches=tuple(batches), device_classes=self.device_classes)
+
     def names(self) -> list[str]:
         """The names of all nodes in the file's order."""
         return [name for batch in self.batches for name in batch.names]

@@ -12,6 +12,7 @@ from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
 from knavtool.kube.waiting import until
 from knavtool.nodes.apply import apply_nodes
+from knavtool.nodes.runs import runs
 from knavtool.workflow.ledger import Before, Changed, Made, Nodes
 from knavtool.workflow.node_memory import remember_nodes
 from knavtool.workflow.patching import Patch
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.ledger import Group, Ledger
     from knavtool.workflow.task import Context
+
+
+_MOST_RUNS = 5
 
 
 class Setting(Protocol):
@@ -215,7 +219,22 @@ async def settings(context: Context, group: Group, items: Sequence[Setting], dea
 
 
 async def nodes(context: Context, group: Group, wanted: NodeSet, deadline: float) -> str:
-    """Make the virtual nodes of the cluster exactly the wanted ones."""
+    """Make the virtual nodes of the cluster exactly the wanted ones.
+
+    Nodes that the user made himself are not taken away without a word, unless a cleanup brings them back.
+    """
+
+    def removing(names: Sequence[str]) -> None:
+        if context.ledger.restores:
+            return
+        which = list(runs(names))
+        shown = ", ".join(which[:_MOST_RUNS]) + (", ..." if len(which) > _MOST_RUNS else "")
+        context.step.note(
+            f"removes nodes of `knavtool nodes apply` that are not listed here ({len(names)}): "
+            f"{shown}; `knavtool nodes apply -f FILE` brings them back",
+            warning=True,
+        )
+
     group.nodes = Nodes(before=await remember_nodes(context.gateway) if context.ledger.restores else None)
     summary = await apply_nodes(
         context.gateway,
@@ -224,6 +243,7 @@ async def nodes(context: Context, group: Group, wanted: NodeSet, deadline: float
         prune=True,
         timeout=remaining(deadline),
         created=group.nodes.created.add,
+        removing=removing,
     )
     return f"nodes: {summary}"
 

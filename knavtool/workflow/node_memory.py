@@ -9,7 +9,7 @@ import orjson
 from knavtool.kube.resource import DEVICE_CLASSES, NODES, RESOURCE_SLICES
 from knavtool.nodes.desired import APPLIED, HOSTNAME, KUBELET_CONDITIONS, Written, taint_key
 from knavtool.nodes.devices import pages
-from knavtool.nodes.ownership import SELECTOR, VIRTUAL
+from knavtool.nodes.ownership import MADE_BY, SELECTOR, VIRTUAL
 from knavtool.nodes.pools import FIRST_GENERATION
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 
@@ -72,7 +72,9 @@ def _as_written(node: Manifest) -> Manifest:
         "metadata": {
             "name": STAMP,
             "labels": {**labels, HOSTNAME: STAMP},
-            "annotations": {key: value for key, value in annotations.items() if key in written.annotations},
+            "annotations": {
+                key: value for key, value in annotations.items() if key in written.annotations or key == MADE_BY
+            },
         },
         "status": {
             "capacity": status.get("capacity", {}),

@@ -44,7 +44,8 @@ LABS = {
     "volcano": Lab(components=["volcano"], directories=["volcano"], configurations=["volcano"]),
 }
 # Schedulers that are not built from source here: test_workflows.py plans and renders what they run.
-ELSEWHERE = {"kai", "yunikorn"}
+# The quick start uses nodes that are there already; test_first_run.py runs it.
+ELSEWHERE = {"kai", "yunikorn", "workflows"}
 # The gangs are as many and as large as ever, but their pods end soon; 50 nodes are enough to see that it works.
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "gang-scheduling/run-test.yml": {"ttl": "1s", "timeout": "5m"},

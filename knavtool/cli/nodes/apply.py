@@ -64,12 +64,14 @@ async def _apply(
     from knavtool.cli.progress import steps as progress
     from knavtool.nodes.apply import apply_nodes
     from knavtool.nodes.compare import compare
+    from knavtool.nodes.ownership import MADE_BY, NODES_APPLY
     from knavtool.render.nodes import render_nodes
 
     place = choose(target)
     with progress(target.settings) as steps:
         steps.note(f"using {place}")
-        nodes = await render_nodes(await helm_program(target, steps), values.entries)
+        rendered = await render_nodes(await helm_program(target, steps), values.entries)
+        nodes = rendered.annotated(MADE_BY, NODES_APPLY)
         async with place.connect() as gateway:
             if dry_run:
                 found = await compare(gateway, nodes, prune=prune, take_ownership=take_ownership)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from knavtool.errors import ClusterError, Conflict, DeadlineExceeded, Forbidden, NotFound
+from knavtool.events import Event, Noted
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import (
     CONFIG_MAPS,
@@ -21,6 +22,7 @@ from knavtool.kube.resource import (
     Manifest,
 )
 from knavtool.nodes.apply import apply_nodes
+from knavtool.nodes.ownership import MADE_BY, NODES_APPLY, is_applied
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 from knavtool.workflow.cleanup import undo
 from knavtool.workflow.task import NOTHING, Outcome, Rendering
@@ -154,6 +156,43 @@ async def test_the_list_of_nodes_replaces_earlier_ones_and_the_cleanup_brings_th
     await cluster.clean()
     assert {name: _stable(await cluster.memory.get(NODES, name)) for name in "ab"} == was
     assert await cluster.names(NODES) == ["a", "b"]
+
+
+async def apply_as_command(cluster: _Cluster, *names: str) -> None:
+    """What `knavtool nodes apply` does with a file that names these nodes."""
+    wanted = _nodes(*names).nodes
+    assert wanted is not None
+    await apply_nodes(cluster.memory, wanted.annotated(MADE_BY, NODES_APPLY), steps=cluster.bench.steps)
+
+
+@pytest.mark.parametrize("restores", [False, True])
+async def test_nodes_of_nodes_apply_are_not_taken_away_without_a_word(tmp_path: Path, restores: bool) -> None:
+    cluster = _Cluster(tmp_path)
+    said: list[Event] = []
+    cluster.bench = Bench(cluster.memory, restores=restores, emit=said.append)
+    await apply_as_command(cluster, "a-0", "a-1", "b-0", "c-0")
+    for names in (["a-0", "d-0"], ["d-0"], ["e-0"]):
+        await cluster.configure(_nodes(*names))
+    warnings = [one.message for one in said if isinstance(one, Noted) and one.warning]
+    if restores:
+        assert warnings == []
+        await cluster.clean()
+        assert await cluster.names(NODES) == ["a-0", "a-1", "b-0", "c-0"]
+        again = [is_applied(node) for node in await cluster.memory.list(NODES)]
+        assert again == [True] * 4
+        return
+    # That a-0 stayed the first time did not make it a node of the workflow; d-0 is one.
+    back = "`knavtool nodes apply -f FILE` brings them back"
+    assert warnings == [
+        f"removes nodes of `knavtool nodes apply` that are not listed here (3): a-1, b-0, c-0; {back}",
+        f"removes nodes of `knavtool nodes apply` that are not listed here (1): a-0; {back}",
+    ]
+
+
+async def test_a_list_with_the_nodes_of_nodes_apply_changes_nothing(cluster: _Cluster) -> None:
+    await apply_as_command(cluster, "a", "b")
+    outcome = await cluster.configure(_nodes("a", "b"))
+    assert outcome.message == "nodes: 0 created, 0 changed, 2 unchanged, 0 removed"
 
 
 async def test_the_cleanup_brings_devices_back(cluster: _Cluster) -> None:
