@@ -46,6 +46,7 @@ def main() -> int:
             tell("interrupted")
             return _INTERRUPTED
         finally:
+            setting.kept.close()
             if results:
                 print(output.table(results, setting))
             if options.json is not None:
@@ -71,7 +72,7 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(measurement: Measurement, setting: Setting) -> Result:
-    busy = machine.calm()
+    busy = machine.busy() if setting.quick else machine.calm()
     tell(
         f"{measurement.name}: {measurement.ours} / {measurement.beside}"
         + (f" (busy: {busy:.0%})" if busy > machine.BUSY else "")

@@ -27,7 +27,8 @@ MERGE_PATCH = "application/merge-patch+json"
 class Bare:
     """32 concurrent raw requests; returns seconds."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, server: str, *, hurried: bool = False) -> None:
+        self.hurried = hurried
         self._session = session
         self._server = server
 
@@ -87,7 +88,7 @@ class Bare:
 
 
 @asynccontextmanager
-async def bare(kubeconfig: Path, context: str | None = None) -> AsyncIterator[Bare]:
+async def bare(kubeconfig: Path, context: str | None = None, *, hurried: bool = False) -> AsyncIterator[Bare]:
     """A session with the client certificate of a kubeconfig; nothing of knavtool is used."""
     config = yaml.safe_load(kubeconfig.read_text())
     chosen = context or config["current-context"]
@@ -112,4 +113,4 @@ async def bare(kubeconfig: Path, context: str | None = None) -> AsyncIterator[Ba
         tls.load_cert_chain(file(user, "client-certificate"), file(user, "client-key"))
     connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield Bare(session, cluster["server"])
+        yield Bare(session, cluster["server"], hurried=hurried)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bench import commands, machine
+from bench import commands, jobs, machine, nodes
 from bench.bare import Bare, bare
 from bench.setting import KNAVTOOL, MARKER, environment, tell
 
@@ -40,11 +40,15 @@ _BINARIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """A running control plane; `started` is how many seconds the command took that made it, `directory` its place."""
+    """A running control plane; `started` is how many seconds the command took that made it, `directory` its place.
+
+    With `hurried` nobody waits long for it to become quiet.
+    """
 
     directory: Path
     environment: dict[str, str]
     started: float
+    hurried: bool
 
     def knavtool(self, *arguments: str) -> commands.Finished:
         """Run knavtool against it."""
@@ -54,19 +58,44 @@ class Plane:
         """Do `work` with new connections, as every command has to."""
 
         async def connected() -> T:
-            async with bare(Path(self.environment["KUBECONFIG"])) as client:
+            async with bare(Path(self.environment["KUBECONFIG"]), hurried=self.hurried) as client:
                 return await work(client)
 
         return asyncio.run(connected())
 
 
 @contextmanager
-def ours(setting: Setting, *, prometheus: bool = False, tuning: str = "all") -> Iterator[Plane]:
+def ours(setting: Setting) -> Iterator[Plane]:
+    """`knavtool cluster up`: a control plane of the measurement's own; with --quick an empty one that many share."""
+    if not setting.quick:
+        with new(setting) as plane:
+            yield plane
+        return
+    plane = setting.kept.get(lambda: new(setting))
+    try:
+        yield plane
+    finally:
+        plane.bare(_emptied)
+
+
+@contextmanager
+def new(setting: Setting, *, prometheus: bool = False, tuning: str = "all") -> Iterator[Plane]:
     """`knavtool cluster up`."""
     options = ["--tuning", tuning, *([] if prometheus else ["--no-prometheus"])]
     up = [KNAVTOOL, "--log-format", "json", "cluster", "up", "--name", _NAME, *options]
     with _started(setting, up, [KNAVTOOL, "cluster", "down", "--name", _NAME]) as plane:
         yield plane
+
+
+async def _emptied(bare: Bare) -> None:
+    """Delete what measurements leave behind, and wait until it is gone."""
+    for path in ("/api/v1/namespaces/default/pods?gracePeriodSeconds=0", nodes.PATH):
+        await bare.send("DELETE", path)
+    found = await bare.get("/api/v1/namespaces")
+    made = [one["metadata"]["name"] for one in found["items"] if one["metadata"]["name"].startswith("with-")]
+    await bare.delete(f"/api/v1/namespaces/{name}" for name in made)
+    await jobs.delete_all(bare)
+    await nodes.gone(bare)
 
 
 @contextmanager
@@ -90,7 +119,7 @@ def _started(setting: Setting, up: list[str], down: list[str]) -> Iterator[Plane
     variables["PATH"] = f"{Path(setting.programs['kubectl']).parent}:{variables['PATH']}"
     try:
         finished = commands.run(up, variables)
-        yield Plane(directory=directory, environment=variables, started=finished.seconds)
+        yield Plane(directory=directory, environment=variables, started=finished.seconds, hurried=setting.quick)
     finally:
         with commands.uninterrupted():
             try:

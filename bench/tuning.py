@@ -33,7 +33,7 @@ def main() -> None:
         # Each choice once per round, so that what slows the machine down for a while slows all of them.
         for number in range(repeat):
             for choice in choices:
-                with plane.ours(setting, tuning=choice) as control:
+                with plane.new(setting, tuning=choice) as control:
                     control.bare(where.present)
                     samples[choice].append(control.bare(work.complete))
                 tell(f"round {number + 1}: {choice} {samples[choice][-1]:.1f} s")

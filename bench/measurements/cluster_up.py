@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench import plane
 from bench.measurement import Aim, Held, Measurement, Sample, in_turn
+from bench.setting import PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -23,9 +24,12 @@ def run(setting: Setting) -> Generator[Sample]:
         with start(setting) as control:
             return control.started
 
-    for ours, beside in in_turn(setting.repeat, partial(seconds, plane.ours), partial(seconds, plane.kwokctl)):
-        with plane.ours(setting, prometheus=True) as control:
-            yield Sample(ours=ours, beside=beside, also={"with Prometheus, s": control.started})
+    for ours, beside in in_turn(setting.repeat, partial(seconds, plane.new), partial(seconds, plane.kwokctl)):
+        also = {}
+        if PROMETHEUS in setting.programs:
+            with plane.new(setting, prometheus=True) as control:
+                also = {"with Prometheus, s": control.started}
+        yield Sample(ours=ours, beside=beside, also=also)
 
 
 MEASUREMENT = Measurement(
