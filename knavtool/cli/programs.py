@@ -80,8 +80,13 @@ def _pairs(binaries: Sequence[str]) -> dict[str, Path]:
 
 
 async def helm(target: Target, steps: Steps) -> Helm:
-    """Helm for the cluster of a command; it is installed first if this machine has none."""
+    """Helm for the cluster of a command; it is installed first if this machine has none.
+
+    What it renders without a cluster is for the Kubernetes of local clusters.
+    """
     from knavtool.helm import Helm
 
-    found = await toolchain_from_environment(target.environment).ensure(["helm"], steps=steps)
-    return Helm(found["helm"], kubeconfig=target.kubeconfig, context=target.context)
+    toolchain = toolchain_from_environment(target.environment)
+    found = await toolchain.ensure(["helm"], steps=steps)
+    kubernetes = toolchain.program("kube-apiserver").version
+    return Helm(found["helm"], kubeconfig=target.kubeconfig, context=target.context, kube_version=kubernetes)

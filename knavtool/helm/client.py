@@ -45,7 +45,8 @@ class Helm:
     """Runs one Helm binary against one cluster (templates need none).
 
     `environment` is added to this process's own, of which Helm's settings do not count. `secrets` have their names
-    instead in what Helm says.
+    instead in what Helm says. `kube_version` is the Kubernetes that templates are for if nobody names another one; the
+    newest that Helm knows if not given.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Helm:
         context: str | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        kube_version: str = "",
     ) -> None:
         self.executable = executable
         self._kubeconfig = kubeconfig
         self._context = context
         self._environment = dict(environment or {})
         self._secrets = dict(secrets or {})
+        self._kube_version = kube_version
 
     def marked(self, environment: Mapping[str, str]) -> Helm:
         """The same Helm, whose processes carry these variables too."""
@@ -78,6 +81,7 @@ class Helm:
             context=self._context,
             environment=environment or self._environment,
             secrets=secrets or self._secrets,
+            kube_version=self._kube_version,
         )
 
     async def template(
@@ -91,13 +95,12 @@ class Helm:
     ) -> str:
         """Render a chart without its `crds/`; returns the YAML as Helm prints it.
 
-        Raises RenderError with Helm's message. `kube_version` is what charts are told that ask for the cluster's; the
-        newest that Helm knows if not given.
+        Raises RenderError with Helm's message. `kube_version` is what charts are told that ask for the cluster's.
         """
         # pyhelm3's own `template` parses the output, which takes many times longer than rendering it.
         command = ["template", release, str(chart), "--skip-crds", "--namespace", namespace, "--values", "-"]
-        if kube_version:
-            command += ["--kube-version", kube_version]
+        if version := kube_version or self._kube_version:
+            command += ["--kube-version", version]
         return await self._rendered(chart, command, json.dumps(values or {}).encode())
 
     async def crds(self, chart: Path) -> str:

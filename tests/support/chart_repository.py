@@ -92,11 +92,15 @@ def write_chart(
     name: str = "gadget",
     version: str = "1.0.0",
     crds: tuple[Mapping[str, Any], ...] = (),
+    kube_version: str = "",
 ) -> Path:
-    """A chart with these objects, as a directory."""
+    """A chart with these objects, as a directory; `kube_version` is which Kubernetes it is for."""
     (directory / "templates").mkdir(parents=True)
     (directory / "crds").mkdir()
-    (directory / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": name, "version": version}))
+    about = {"apiVersion": "v2", "name": name, "version": version}
+    if kube_version:
+        about["kubeVersion"] = kube_version
+    (directory / "Chart.yaml").write_text(yaml.safe_dump(about))
     for number, item in enumerate(templates):
         (directory / "templates" / f"{number}.yaml").write_text(yaml.safe_dump(dict(item)))
     for number, item in enumerate(crds):

@@ -10,6 +10,7 @@ import pytest
 from knavtool import resources
 from knavtool.errors import ClusterError, DeadlineExceeded, EngineError, RenderError, Unreachable
 from knavtool.helm import Helm
+from support.chart_repository import write_chart
 from support.processes import survivors
 from support.programs import program
 
@@ -72,6 +73,23 @@ async def test_its_environment_leads_nowhere_else(tmp_path: Path, monkeypatch: p
         assert settings == ({} if asked is helm else {"HELM_DRIVER": "configmap"})
     await helm.template(CHART)
     assert "HELM_" not in (tmp_path / "environment").read_text()
+
+
+async def test_templates_are_for_the_kubernetes_that_is_asked_for(tmp_path: Path) -> None:
+    executable = script(tmp_path, f'cat > /dev/null; echo "$@" >> {tmp_path}/arguments')
+    helm = Helm(executable, kube_version="v1.37.2")
+    await helm.marked({"A": "b"}).hiding({"C": "d"}).template(CHART)
+    await helm.template(CHART, kube_version="v1.30.0")
+    usual, asked = (tmp_path / "arguments").read_text().splitlines()
+    assert usual.endswith("--kube-version v1.37.2")
+    assert asked.endswith("--kube-version v1.30.0")
+
+
+async def test_the_pinned_helm_is_for_the_kubernetes_of_its_time(tmp_path: Path) -> None:
+    chart = write_chart(
+        tmp_path / "chart", {"kind": "{{ .Capabilities.KubeVersion.Version }}"}, kube_version=">=1.25.0-0"
+    )
+    assert "kind: 'v1.37.0'" in await Helm(program("helm")).template(chart)
 
 
 @pytest.mark.parametrize("trap", ["", "trap '' TERM;"])

@@ -38,7 +38,7 @@ def render(
             "--kube-version",
             envvar="KNAVTOOL_KUBE_VERSION",
             metavar="VERSION",
-            help="The Kubernetes that charts are checked for; the newest that Helm knows if not given.",
+            help="The Kubernetes that charts are rendered for; that of a local cluster if not given.",
         ),
     ] = "",
 ) -> None:

@@ -98,7 +98,10 @@ class Build:
 
     @property
     def recipe(self) -> str:
-        """All that decides what is made of one version of a published module; "" for a wrapper, which pins all."""
+        """All that decides what is made of one version of a published module.
+
+        "" for a wrapper, which pins all sources; if its flags are changed, the program's revision says so.
+        """
         if isinstance(self.module, Path):
             return ""
         return repr((self.module.path, self.package, self.ldflags, self.tags, self.replace))
@@ -108,7 +111,8 @@ class Build:
 class Program:
     """One pinned program for one platform; `release` is None if its publisher has no file for the platform.
 
-    Without a `check` nothing tells its version, so that a program of that name on PATH is not trusted.
+    Without a `check` nothing tells its version, so that a program of that name on PATH is not trusted. `revision`
+    counts how often the way in which this version is made was changed.
     """
 
     name: str
@@ -117,6 +121,12 @@ class Program:
     check: VersionCheck | None = None
     release: Release | None = None
     build: Build | None = None
+    revision: int = 0
+
+    @property
+    def recipe(self) -> str:
+        """All that decides what is made of this version, "" if that was never changed."""
+        return (self.build.recipe if self.build is not None else "") or (str(self.revision) if self.revision else "")
 
     @property
     def title(self) -> str:
@@ -181,6 +191,7 @@ def _program(name: str, record: Mapping[str, Any], version: str, host: Platform,
         check=check and VersionCheck(args=tuple(check["args"]), pattern=check["pattern"]),
         release=_release(record.get("releases", ()), values, host, pinned=pinned),
         build=build and _build(build, values, pinned=pinned),
+        revision=record.get("revision", 0),
     )
 
 

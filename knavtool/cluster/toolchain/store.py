@@ -41,11 +41,11 @@ class Store:
     def program(self, program: Program) -> Path:
         """Where a program lies once it is installed; the version is part of the path and is trusted for that.
 
-        So is how a component's program is built, which its record may change while the version stays.
+        So is how it is built, which a record may change while the version stays.
         """
         folder = self.root / "toolchain" / program.name / program.version / program.platform.directory
-        if program.build is not None and program.build.recipe:
-            folder /= _digest(program.build.recipe)
+        if program.recipe:
+            folder /= _digest(program.recipe)
         return folder / program.name
 
     def module(self, module: GoModule) -> Path:

@@ -94,6 +94,17 @@ async def test_what_a_killed_build_left_is_removed(bench: Bench) -> None:
     assert bench.left_over() == []
 
 
+async def test_a_program_that_was_built_in_an_earlier_way_is_not_used(bench: Bench) -> None:
+    bench.add_go()
+    (earlier,) = (await bench.toolchain(ONLY_BUILD).ensure(["tool"], steps=bench.steps)).values()
+    changed = replace(ONLY_BUILD.programs["tool"], revision=1)
+    (now,) = (
+        await bench.toolchain(replace(ONLY_BUILD, programs={"tool": changed})).ensure(["tool"], steps=bench.steps)
+    ).values()
+    assert now != earlier
+    assert len(bench.go_calls) == 2
+
+
 async def test_programs_of_one_module_are_built_one_after_another(bench: Bench) -> None:
     bench.add_go(
         """

@@ -56,6 +56,36 @@ def test_version_is_that_of_the_pinned_module(name: str, module: str | None) -> 
     assert re.search(rf"^(require )?\s*{re.escape(module)} v{re.escape(number)}( |$)", text, re.MULTILINE)
 
 
+def test_helm_is_built_for_the_kubernetes_of_its_client_library_which_is_the_pinned_one() -> None:
+    build = LINUX.programs["helm"].build
+    assert build is not None
+    assert isinstance(build.module, Path)
+    library = re.search(r"k8s\.io/client-go v0\.(\d+)\.", (build.module / "go.mod").read_text())
+    assert library is not None
+    minors = re.findall(r"k8sVersionMinor=(\d+)", build.ldflags)
+    assert minors == [library[1]] * 2
+    assert LINUX.programs["kube-apiserver"].version.startswith(f"v1.{library[1]}.")
+
+
+FLAGS = {
+    "k8s.io/kubernetes": ("-X k8s.io/component-base/version.gitVersion={version}", ()),
+    "sigs.k8s.io/kwok": ("-X sigs.k8s.io/kwok/pkg/consts.Version={version}", ()),
+    "go.etcd.io/etcd": ("", ()),
+    "github.com/prometheus": ("-X github.com/prometheus/common/version.Version={number}", ("remove_all_sd",)),
+}
+
+
+@pytest.mark.parametrize("name", [name for name, program in LINUX.programs.items() if not program.revision])
+def test_flags_that_change_while_the_version_stays_need_a_revision(name: str) -> None:
+    """A cache that holds the program of the old flags is used for ever otherwise."""
+    program = LINUX.programs[name]
+    assert program.build is not None
+    ldflags, tags = next(flags for path, flags in FLAGS.items() if program.build.package.startswith(path))
+    number = program.version.removeprefix("v")
+    assert program.build.ldflags == ldflags.format(version=program.version, number=number)
+    assert program.build.tags == tags
+
+
 def test_every_release_can_be_verified_and_no_placeholder_is_left() -> None:
     for system in ("linux", "darwin"):
         for processor in ("amd64", "arm64"):
