@@ -35,6 +35,15 @@ def test_links_lead_somewhere(name: str) -> None:
         assert target.startswith("https://") or (document.parent / target).exists(), target
 
 
+def test_the_architecture_names_what_polls_and_what_looks_at_the_environment() -> None:
+    said = (ROOT / "ARCHITECTURE.md").read_text()
+    modules = {file.relative_to(ROOT / "knavtool"): file.read_text() for file in (ROOT / "knavtool").rglob("*.py")}
+    waiting = {path for path, text in modules.items() if re.search(r"\bsleep\((?!0\))", text)}
+    looking = {path for path, text in modules.items() if "os.environ" in text and path.parts[0] != "cli"}
+    tasks = {Path("workflow/tasks/sleep.py"), Path("workflow/tasks/pause.py")}
+    assert sorted(str(path) for path in (waiting - tasks) | looking if f"`{path}`" not in said) == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_targets_of_make_exist(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
