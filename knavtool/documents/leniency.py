@@ -35,7 +35,8 @@ def _forgive_timeout(task: dict[str, Any], params: dict[str, Any], place: Locati
     given = params.get("timeout")
     duration = isinstance(given, str) and is_duration(given)
     negative = isinstance(given, str) and given.startswith("-")
-    if given is not None and task.get("type") in _IGNORED and (negative or not duration):
+    type_ = task.get("type")
+    if given is not None and isinstance(type_, str) and type_ in _IGNORED and (negative or not duration):
         yield place, f"{given} is no time that can be waited for; ignored"
         del params["timeout"]
     elif duration and negative:

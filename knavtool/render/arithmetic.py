@@ -1,4 +1,4 @@
-"""Pod counts: whole numbers with + - * / % and parentheses; division truncates towards zero as in Go."""
+"""Counts: whole numbers with + - * / % and parentheses; division truncates towards zero as in Go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def evaluate(text: str) -> int:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(text) from None
     except ZeroDivisionError:
-        raise RenderError(f"podCount {text!r} divides by zero") from None
+        raise RenderError(f"{text!r} divides by zero") from None
 
 
 def _value(node: ast.expr, text: str) -> int:
@@ -60,6 +60,4 @@ def _quotient(left: int, right: int) -> int:
 
 
 def _refused(text: str) -> RenderError:
-    return RenderError(
-        f"podCount {text[:80]!r} is not a whole number", hint="write a number or an expression like 2 * 3 + 1"
-    )
+    return RenderError(f"{text[:80]!r} is not a whole number", hint="write a number or an expression like 2 * 3 + 1")

@@ -10,9 +10,10 @@ from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, NotFo
 from knavtool.events import Result
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.gateway import FIELD_MANAGER
-from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS, NODES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.inventory import delete_nodes
+from knavtool.workflow.ledger import Made
 from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
 from knavtool.workflow.wording import counted
 
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
-    from knavtool.workflow.ledger import Changed, Group, Ledger, Made
+    from knavtool.workflow.ledger import Before, Changed, Group, Ledger
     from knavtool.workflow.waits import Known
 
+_LEAVING_FOR = 30.0
+"""Seconds that an object whose deletion a finalizer holds up is waited for before it is brought back."""
 _SET_BY_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink")
 
 
@@ -49,9 +52,16 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
 
 
 def _in_order(ledger: Ledger) -> list[Group]:
-    """The last work first, but nodes at the end: pods of a node that is gone wait for a collector of half a minute."""
+    """The last work first, but nodes at the end: pods of a node that is gone wait for a collector of half a minute.
+
+    A change of nodes too, because a later task may have deleted the node, which has to be there again before that.
+    """
     backwards = ledger.groups[::-1]
-    return sorted(backwards, key=lambda group: group.nodes is not None)
+    return sorted(backwards, key=_is_about_nodes)
+
+
+def _is_about_nodes(group: Group) -> bool:
+    return group.nodes is not None or any(changed.resource == NODES for changed in group.changed)
 
 
 def _young(ledger: Ledger) -> frozenset[str]:
@@ -126,16 +136,35 @@ async def _bring_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
     """Create deleted objects again, the last one first."""
     failed = []
     for before in reversed(group.before):
+        body = _creatable(before.manifest)
         try:
-            await gateway.create(before.resource, _creatable(before.manifest), namespace=before.namespace)
-        except AlreadyExists:
-            step.note(f"{before} is there")
+            try:
+                await gateway.create(before.resource, body, namespace=before.namespace)
+            except AlreadyExists:
+                if not await _is_leaving(gateway, before):
+                    step.note(f"{before} is there")
+                    continue
+                await gateway.create(before.resource, body, namespace=before.namespace)
         except ClusterError as error:
             failed.append(f"{before}: {error.message}")
         else:
             step.note(f"{before} is back")
     group.before.clear()
     return failed
+
+
+async def _is_leaving(gateway: Gateway, before: Before) -> bool:
+    """Whether the object that was deleted was still there; it is gone then. Raises DeadlineExceeded if it stays."""
+    metadata = before.manifest["metadata"]
+    try:
+        live = await gateway.get(before.resource, metadata["name"], namespace=before.namespace)
+    except NotFound:
+        return True
+    if live["metadata"]["uid"] != metadata["uid"] or "deletionTimestamp" not in live["metadata"]:
+        return False
+    made = Made(resource=before.resource, namespace=before.namespace, name=metadata["name"], uid=metadata["uid"])
+    await until_gone(gateway, [made], timeout=_LEAVING_FOR)
+    return True
 
 
 def _creatable(manifest: Manifest) -> Manifest:

@@ -41,10 +41,10 @@ def pattern_fault(pattern: str) -> str:
     return ""
 
 
-def count_fault(expression: str) -> str:
-    """Why a pod count cannot be used; empty if it can."""
+def count_fault(expression: str, what: str = "podCount ") -> str:
+    """Why a count cannot be used; empty if it can. `what` is put before the expression."""
     try:
         count = evaluate(expression)
     except RenderError as error:
-        return f"{error.message}; {error.hint}" if error.hint else error.message
-    return f"podCount {expression!r} is {count}, expected 0 or more" if count < 0 else ""
+        return what + (f"{error.message}; {error.hint}" if error.hint else error.message)
+    return f"{what}{expression!r} is {count}, expected 0 or more" if count < 0 else ""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knavtool.workflow.selection import Selection
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from knavtool.errors import Violation
     from knavtool.kube.resource import Resource
     from knavtool.workflow.rendering import RenderedPlan
     from knavtool.workflow.task import Item
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 _OF_ONE_BLOCK = frozenset({"CheckObj", "UpdateObj"})
 """Task types that work on the objects of one document of a template."""
+_SELECTING = frozenset({*_OF_ONE_BLOCK, "DeleteObj"})
+"""Task types that may choose objects by their kind instead."""
 _ALL_BLOCKS = slice(None)
 
 
@@ -24,7 +29,11 @@ class PlannedObjects:
     def __init__(self, rendered: RenderedPlan) -> None:
         self.tasks = list(rendered.plan.tasks())
         self.kinds: dict[tuple[str, str], Resource] = {}
-        self.wanted_kinds = rendered.kinds()
+        self._selections = [
+            Selection.of(task.document) if task.document.type in _SELECTING else None for task in self.tasks
+        ]
+        chosen = {(one.api_version, one.kind) for one in self._selections if one is not None}
+        self.wanted_kinds = rendered.kinds() | rendered.undefined(chosen)
         self._instances = [rendered.of(planned.task).instances for planned in self.tasks]
         self._submissions = {
             planned.scope.submissions[planned.document.id].keys[0]: order
@@ -40,13 +49,45 @@ class PlannedObjects:
         """One object for each document of the template of a task: the others differ in names and parameters only."""
         return (item for blocks in self._instances[order][:1] for item in blocks)
 
+    def kinds_of(self, order: int) -> Iterator[tuple[str, str]]:
+        """(apiVersion, kind) of what a task submits, or chooses."""
+        yield from ((item.api_version, item.kind) for item in self.items(order))
+        if (selection := self._selections[order]) is not None:
+            yield selection.api_version, selection.kind
+
+    def misplaced(self) -> Iterator[Violation]:
+        """Namespaces that tasks give for kinds that live in none."""
+        for selection in filter(None, self._selections):
+            resource = self.kinds.get((selection.api_version, selection.kind))
+            if resource is not None and (wrong := selection.misplaced(resource)):
+                yield wrong
+
+    def places(self, order: int) -> Iterator[tuple[Resource, str | None]]:
+        """The kinds on which a task works, and where; without those of unknown kinds."""
+        selection = self._selections[order]
+        if selection is None:
+            yield from ((resource, namespace) for resource, namespace, _ in self.names(order))
+            return
+        resource = self.kinds.get((selection.api_version, selection.kind))
+        if resource is not None:
+            owners = [namespace for _, namespace, _ in self._submitted(order, selection.owner)]
+            yield resource, selection.place(resource, owners)
+
     def names(self, order: int) -> Iterator[Name]:
-        """The objects of a SubmitObj, or of that to which another task refers; without those of unknown kinds."""
+        """The objects of a SubmitObj, or those that another task names or refers to; without those of unknown kinds."""
         document = self.tasks[order].document
-        reference = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
+        selection = self._selections[order]
+        if selection is None:
+            index = document.params.get("index") or 0
+            block = slice(index, index + 1) if document.type in _OF_ONE_BLOCK else _ALL_BLOCKS
+            reference = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
+            yield from self._submitted(order, reference, block)
+        elif selection.name:
+            yield from ((resource, namespace, selection.name) for resource, namespace in self.places(order))
+
+    def _submitted(self, order: int, reference: str | None, block: slice = _ALL_BLOCKS) -> Iterator[Name]:
+        """The objects of the SubmitObj with that id, as the task sees it."""
         submission = self.tasks[order].scope.submissions.get(reference) if reference else None
-        index = document.params.get("index") or 0
-        block = slice(index, index + 1) if document.type in _OF_ONE_BLOCK else _ALL_BLOCKS
         for key in submission.keys if submission is not None else ():
             for item in self.items(self._submissions[key], block):
                 resource = self.kinds.get((item.api_version, item.kind))

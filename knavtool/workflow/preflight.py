@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.errors import AlreadyExists, ClusterError, Forbidden, NotFound, NotServed
+from knavtool.errors import AlreadyExists, ClusterError, Forbidden, InvalidDocument, NotFound, NotServed
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
 from knavtool.kube.rights import refused, sentence
@@ -43,12 +43,15 @@ async def preflight(
     gateway: Gateway, rendered: RenderedPlan, *, cleanup: bool = False, advice: Advice | None = None
 ) -> list[str]:
     """Raises one ClusterError with everything that would stop the run; `cleanup` asks for its rights too.
+    InvalidDocument if a task looks for a kind in a namespace that lives in none.
 
     Returns warnings about what would go on, but not as it reads. Kinds that the plan itself defines are not asked for.
     What the server does not tell is no fault: the run will show. `advice` says what to install.
     """
     run = PlannedObjects(rendered)
     found = await _unserved(gateway, run, advice)
+    if wrong := list(run.misplaced()):
+        raise InvalidDocument(wrong)
     found += await _missing_rights(gateway, run, cleanup=cleanup)
     found += await _taken_names(gateway, run)
     if not found:
@@ -82,7 +85,7 @@ def _finding(run: PlannedObjects, order: int, message: str, cause: type[ClusterE
 
 
 async def _unserved(gateway: Gateway, run: PlannedObjects, advice: Advice | None) -> list[_Finding]:
-    """Find the kinds; returns those that the server does not know, at each task that submits them."""
+    """Find the kinds; returns those that the server does not know, at each task that submits or chooses them."""
 
     async def discover(kind: tuple[str, str]) -> None:
         run.kinds[kind] = await gateway.discover(*kind)
@@ -96,7 +99,7 @@ async def _unserved(gateway: Gateway, run: PlannedObjects, advice: Advice | None
     return [
         _finding(run, order, message, NotServed, hint)
         for order in range(len(run.tasks))
-        for kind in dict.fromkeys((item.api_version, item.kind) for item in run.items(order))
+        for kind in dict.fromkeys(run.kinds_of(order))
         if kind in unknown
         for message, hint in [unknown[kind]]
     ]
@@ -106,7 +109,7 @@ async def _missing_rights(gateway: Gateway, run: PlannedObjects, *, cleanup: boo
     """Each right that is not given, at the first task that needs it."""
     wanted: dict[Right, int] = {}
     for order, task in enumerate(run.tasks):
-        places = dict.fromkeys((resource, namespace) for resource, namespace, _ in run.names(order))
+        places = dict.fromkeys(run.places(order))
         for right in needed(task.document, places, cleanup=cleanup):
             wanted.setdefault(right, order)
     missing = await refused(gateway, wanted)

@@ -53,7 +53,7 @@ def identity_violations(
     """A `state` of another object than those that the template gives, as far as that can be known without rendering."""
     last = planned.first_enum + planned.count - 1
     for number in dict.fromkeys((planned.first_enum, last)):
-        found = list(_contradictions(document, state, _example(planned, index, number)))
+        found = list(contradictions(document, state, _example(planned, index, number)))
         yield from found
         if found:
             return
@@ -63,12 +63,13 @@ def object_violations(document: TaskDocument, state: Mapping[str, Any], item: Su
     """A `state` of another object than this one."""
     resource = item.resource
     facts = {("apiVersion",): resource.api_version, ("kind",): resource.kind, ("metadata", "name"): item.name}
-    yield from _contradictions(document, state, facts | {("metadata", "namespace"): item.namespace or ""})
+    yield from contradictions(document, state, facts | {("metadata", "namespace"): item.namespace or ""})
 
 
-def _contradictions(
+def contradictions(
     document: TaskDocument, state: Mapping[str, Any], facts: Mapping[tuple[str, ...], str]
 ) -> Iterator[Violation]:
+    """A `state` that says something else of what is certain of an object, by its path."""
     for path, actual in facts.items():
         *parents, key = path
         part: Any = state

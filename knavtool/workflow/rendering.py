@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
     from knavtool.workflow.plan import Plan, Planned
-    from knavtool.workflow.task import Rendering, Task
+    from knavtool.workflow.task import Item, Rendering, Task
 
 _AT_ONCE = 4
 """Helm processes that run at the same time; each needs a core for a tenth of a second."""
@@ -39,14 +39,19 @@ class RenderedPlan:
 
     def kinds(self) -> set[tuple[str, str]]:
         """(apiVersion, kind) of all objects, but those that the plan itself defines."""
-        items = [item for rendering in self.renderings.values() for blocks in rendering.instances for item in blocks]
+        return self.undefined({(item.api_version, item.kind) for item in self._items()})
+
+    def undefined(self, kinds: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of (apiVersion, kind) that the plan does not define itself."""
         defined = {
             (definition["spec"]["group"], definition["spec"]["names"]["kind"])
-            for item in items
+            for item in self._items()
             if item.kind == "CustomResourceDefinition" and (definition := orjson.loads(item.body)).get("spec")
         }
-        kinds = {(item.api_version, item.kind) for item in items}
         return {(version, kind) for version, kind in kinds if (version.rpartition("/")[0], kind) not in defined}
+
+    def _items(self) -> Iterator[Item]:
+        return (item for rendering in self.renderings.values() for blocks in rendering.instances for item in blocks)
 
     def text(self) -> Iterator[str]:
         """The plan as comments, the objects as YAML documents."""

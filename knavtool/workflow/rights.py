@@ -31,8 +31,8 @@ from knavtool.kube.resource import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SUBMITTED = Resource("", "", "", "every kind that is submitted", namespaced=True)
-"""Stands in the table for the kinds of the objects that a SubmitObj creates."""
+SUBMITTED = Resource("", "", "", "every kind that is submitted or chosen", namespaced=True)
+"""Stands in the table for the kinds of the objects that a SubmitObj creates, or that a task chooses."""
 
 
 class Use(StrEnum):
@@ -106,10 +106,13 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
     "UpdateObj": (
         Rule(("patch",), SUBMITTED),
         Rule(("patch",), SUBMITTED, "status", when="state.status"),
+        Rule(("list",), SUBMITTED, when="kind"),
+        # Those between a submitted object and what it owns are read as well.
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
     ),
     "CheckObj": (
         Rule(_FOLLOW, SUBMITTED, together=True),
+        Rule(("get",), SUBMITTED, use=Use.SOMETIMES, when="ownedBy"),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),
     "CheckPod": (
@@ -137,6 +140,12 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
     "DeleteObj": (
         Rule(("delete",), SUBMITTED),
         Rule(_FOLLOW, SUBMITTED, when="wait"),
+        Rule(("list",), SUBMITTED, when="kind"),
+        Rule(("get",), SUBMITTED, use=Use.SOMETIMES, when="kind"),
+        # The cleanup brings back what was of others, and nodes as Configure makes them.
+        Rule(("create",), SUBMITTED, use=Use.CLEANUP, when="allowOthers"),
+        Rule(("create", "patch", *_FOLLOW), NODES, use=Use.SOMETIMES, of=NODES),
+        Rule(("patch",), NODES, "status", use=Use.SOMETIMES, of=NODES),
         Rule(_FOLLOW, PODS, when="wait", of=JOBS),
     ),
     "UpdateNodes": (

@@ -145,12 +145,12 @@ class Scope:
         message = f"the id {document.id!r} is taken by the {earlier.type} task at {earlier.where_id()}"
         return document.document.violation((*document.place, "id"), message)
 
-    def unknown(self, document: TaskDocument, reference: str, wanted: str) -> Violation:
-        """A reference that leads nowhere."""
+    def unknown(self, document: TaskDocument, reference: str, wanted: str, field: str = "refTaskId") -> Violation:
+        """A reference, in that field, that leads nowhere."""
         known = self.registrations if wanted == "RegisterObj" else self.submissions
         if place := self.whole.later.get((wanted, reference)):
             message = f"the {wanted} task {reference!r} comes later, at {place}; move it before this task"
         else:
             message = f"no earlier {wanted} task has the id {reference!r}"
             message += nearest(reference, known) or (f"; there are: {', '.join(known)}" if known else "")
-        return document.violation(message, "refTaskId")
+        return document.violation(message, field)

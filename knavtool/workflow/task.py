@@ -47,7 +47,7 @@ class Item:
 
     def place(self, resource: Resource) -> str | None:
         """The namespace it is created in, None for a kind that lives in none."""
-        return (self.namespace or _DEFAULT_NAMESPACE) if resource.namespaced else None
+        return (self.namespace or DEFAULT_NAMESPACE) if resource.namespaced else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Rendering:
 
 
 NOTHING = Rendering()
-_DEFAULT_NAMESPACE = "default"
+DEFAULT_NAMESPACE = "default"
 BETWEEN_SIGNS = 0.1
 """Seconds between two reports of the progress of a check."""
 
@@ -152,6 +152,10 @@ class Submissions:
     def __setitem__(self, id_: str, submission: Submission) -> None:
         (key,) = self._scope.submissions[id_].keys
         self._kept[key] = submission
+
+    def by_uid(self) -> dict[str, Submitted]:
+        """All objects that the run has submitted."""
+        return {item.uid: item for submission in self._kept.values() for item in submission.objects()}
 
 
 class Terminal(Protocol):

@@ -133,6 +133,16 @@ _FORMATS = {
 _GIVEN = st.fixed_dictionaries(
     {"namespace": mostly(_SPACES), "parallelism": mostly(_COUNTS)}, optional={"pattern": TEXTS, "labels": VALUES}
 )
+_KIND = {
+    "apiVersion": st.sampled_from(["v1", "v1", "batch/v1", "example.com/v1"]),
+    "kind": st.sampled_from(["ConfigMap", "Job", "Node", "Namespace", "Gadget"]),
+}
+_CHOSEN = {"name": _NAMES, "namespace": _SPACES, "labels": _LABELS, "ownedBy": _REFERENCES}
+_AMOUNTS = (
+    _COUNTS
+    | st.sampled_from(["2 * ${size}", "{{.parallelism}}", "1 / 0"])
+    | st.fixed_dictionaries({}, optional={"min": mostly(_COUNTS), "max": mostly(_COUNTS)})
+)
 _PARAMS: dict[str, SearchStrategy[Any]] = {
     "Configure": _params(
         {"timeout": _TIMES},
@@ -150,15 +160,18 @@ _PARAMS: dict[str, SearchStrategy[Any]] = {
         count=_COUNTS,
         canExist=st.booleans(),
     ),
-    "UpdateObj": _params({"refTaskId": _REFERENCES, "state": _STATES}, index=st.integers(0, 2)),
-    "CheckObj": _params({"refTaskId": _REFERENCES, "state": _STATES}, index=st.integers(0, 2), timeout=_TIMES),
+    "UpdateObj": _params({"refTaskId": _REFERENCES, "state": _STATES}, index=st.integers(0, 2))
+    | _params({**_KIND, "state": _STATES}, allowOthers=st.booleans(), **_CHOSEN),
+    "CheckObj": _params({"refTaskId": _REFERENCES, "state": _STATES}, index=st.integers(0, 2), timeout=_TIMES)
+    | _params(_KIND, state=_STATES, count=_AMOUNTS, timeout=_TIMES, **_CHOSEN),
     "CheckPod": _params(
         {"refTaskId": _REFERENCES, "status": st.sampled_from(["Running", "Failed"])}, nodeLabels=_LABELS, timeout=_TIMES
     ),
     "CheckConfigmap": _params(
         {"name": _NAMES, "namespace": _SPACES, "op": st.sampled_from(["equal", "subset"])}, data=_LABELS
     ),
-    "DeleteObj": _params({"refTaskId": _REFERENCES}, wait=st.booleans(), timeout=_TIMES),
+    "DeleteObj": _params({"refTaskId": _REFERENCES}, wait=st.booleans(), timeout=_TIMES)
+    | _params(_KIND, wait=st.booleans(), allowOthers=st.booleans(), **_CHOSEN),
     "UpdateNodes": _params(
         {"selectors": st.lists(_LABELS, min_size=1, max_size=2), "state": _STATES}, allowRealNodes=st.booleans()
     ),
@@ -284,6 +297,24 @@ _STEPS = st.one_of(
     ),
     st.builds(lambda wait: {"type": "DeleteObj", "params": {"refTaskId": "first", "wait": wait}}, st.booleans()),
     st.just({"type": "CheckObj", "params": {"refTaskId": "first", "state": {"x": 1}, "timeout": "5s"}}),
+    st.builds(
+        lambda type_, chosen, params: {"type": type_, "params": {**chosen, **params[type_]}},
+        st.sampled_from(["CheckObj", "UpdateObj", "DeleteObj"]),
+        st.sampled_from(
+            [
+                {"apiVersion": "v1", "kind": "ConfigMap", "name": "old"},
+                {"apiVersion": "batch/v1", "kind": "Job", "labels": {"a": "b"}},
+                {"apiVersion": "v1", "kind": "Pod", "ownedBy": "first"},
+            ]
+        ),
+        st.just(
+            {
+                "CheckObj": {"count": 1, "timeout": "5s"},
+                "UpdateObj": {"state": {"data": {"x": "z"}}, "allowOthers": True},
+                "DeleteObj": {"allowOthers": True},
+            }
+        ),
+    ),
     st.just({"type": "CheckPod", "params": {"refTaskId": "first", "status": "Running", "timeout": "5s"}}),
     st.just({"type": "Sleep", "params": {"timeout": "1h"}}),
 )

@@ -11,7 +11,7 @@ for what lives in no namespace, or for the rest.
   {{- range $group := $entry.apiGroups -}}
     {{- range $resource := $entry.resources -}}
       {{- $scope := default false $entry.clusterScoped -}}
-      {{- $objects = append $objects (dict "apiGroup" $group "resource" $resource "clusterWide" $scope) -}}
+      {{- $objects = append $objects (dict "apiGroup" $group "resource" $resource "clusterWide" $scope "tasks" $entry.tasks) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
@@ -20,13 +20,14 @@ for what lives in no namespace, or for the rest.
   {{- range $rule := get $rights $type -}}
     {{- $wanted := not $rule.of -}}
     {{- range $object := $objects -}}
-      {{- if and $rule.of (eq $object.apiGroup $rule.of.apiGroup) (eq $object.resource $rule.of.resource) -}}
+      {{- if and $rule.of (or (not $object.tasks) (has $type $object.tasks)) (eq $object.apiGroup $rule.of.apiGroup) (eq $object.resource $rule.of.resource) -}}
         {{- $wanted = true -}}
       {{- end -}}
     {{- end -}}
     {{- if $wanted -}}
       {{- range $target := ternary $objects (list $rule) (default false $rule.submitted) -}}
-        {{- if eq $target.clusterWide $clusterWide -}}
+        {{- $meant := or (not $target.tasks) (has $type $target.tasks) -}}
+        {{- if and $meant (eq $target.clusterWide $clusterWide) -}}
           {{- $key := printf "%s %s%s %s" $target.apiGroup $target.resource (default "" $rule.suffix) (toJson (default list $rule.names)) -}}
           {{- $_ := set $verbs $key (concat (default list (get $verbs $key)) $rule.verbs) -}}
         {{- end -}}

@@ -1,4 +1,4 @@
-"""CheckObj: wait until a state is part of every object of a SubmitObj, all at the same moment."""
+"""CheckObj: wait until a state is part of objects, of all or of as many as there should be, at the same moment."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.watching import key_of
+from knavtool.workflow.amounts import Amount, AmountDocument
 from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.references import index_violations
+from knavtool.workflow.selected import check_selected, object_lines
+from knavtool.workflow.selection import Selection
 from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, only_namespace, timeout_of
 
 if TYPE_CHECKING:
@@ -21,19 +24,20 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
+    from knavtool.kube.store import Watcher
     from knavtool.workflow.matching import Mismatch
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Submitted
 
-_SHOWN = 10
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckObj:
-    """Without a timeout one look decides."""
+    """Without a timeout one look decides. The objects are those of a SubmitObj, or chosen by their kind."""
 
     document: TaskDocument
     ref: str
+    selection: Selection | None
+    count: AmountDocument | None
     state: Mapping[str, Any]
     index: int
     timeout: float | None
@@ -43,13 +47,20 @@ class CheckObj:
         params = document.params
         return cls(
             document=document,
-            ref=params["refTaskId"],
-            state=params["state"],
+            ref=params.get("refTaskId", ""),
+            selection=Selection.of(document),
+            count=AmountDocument.of(document, "count"),
+            state=params.get("state") or {},
             index=params.get("index") or 0,
             timeout=timeout_of(document),
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
+        if self.count is not None:
+            yield from self.count.violations({})
+        if self.selection is not None:
+            yield from self.selection.violations(scope)
+            return
         planned = scope.submissions.get(self.ref)
         if planned is None:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
@@ -60,8 +71,16 @@ class CheckObj:
         return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+        amount = self.count.plain() if self.count is not None else None
+        if self.selection is not None:
+            choice = await self.selection.choose(context)
+            return await check_selected(context, choice, self.state, amount, self.timeout)
         objects = context.submissions[self.ref].block(self.index)
-        sight = _Sight(state=dict(self.state), objects={item.key: item for item in objects})
+        sight = _Sight(
+            state=dict(self.state),
+            objects={item.key: item for item in objects},
+            amount=amount or Amount.exactly(len(objects)),
+        )
         namespace = only_namespace(item.namespace for item in objects)
         resource = objects[0].resource
         only = f"metadata.name={objects[0].name}" if len(objects) == 1 else ""
@@ -69,12 +88,14 @@ class CheckObj:
             for live in await context.gateway.list(resource, namespace=namespace, field_selector=only):
                 sight.put(live)
             return await self._outcome(sight, context)
+        # An object that a store does not show yet is no object that is not there.
+        watcher: Watcher = context.stores if self.count is None else context.gateway
         synced = False
         told = -BETWEEN_SIGNS
         try:
             async with (
                 asyncio.timeout(self.timeout),
-                aclosing(context.stores.watch(resource, namespace=namespace)) as events,
+                aclosing(watcher.watch(resource, namespace=namespace)) as events,
             ):
                 async for event in events:
                     synced = synced or event.synced
@@ -85,7 +106,7 @@ class CheckObj:
                     if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
                         told = now
                         context.step.progress(sight.matching, len(objects))
-                    if synced and sight.matching == len(objects):
+                    if synced and sight.satisfied:
                         break
         except TimeoutError:
             pass
@@ -93,18 +114,15 @@ class CheckObj:
 
     async def _outcome(self, sight: _Sight, context: Context) -> Outcome:
         total = len(sight.objects)
-        data: dict[str, object] = {"expected": total, "matching": sight.matching}
+        data: dict[str, object] = {"expected": sight.amount.data(), "matching": sight.matching}
         counts = f"{sight.matching} of {total} objects match"
-        if sight.matching == total:
+        if sight.satisfied:
             return Outcome(message=counts, data=data)
+        after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+        expected = f", expected {sight.amount}" if self.count is not None else ""
         wrong = sight.wrong()
         data["mismatches"] = {str(item): [one.data() for one in found] for item, found in wrong[:100]}
-        lines = [counts + (f" after {self.timeout:g} s" if self.timeout is not None else "")]
-        for item, found in wrong[:_SHOWN]:
-            lines.append(f"{item}:" if found else f"{item}: does not exist")
-            lines += [f"  {mismatch}" for mismatch in found]
-        if len(wrong) > _SHOWN:
-            lines.append(f"and {len(wrong) - _SHOWN} more objects")
+        lines = [f"{counts}{after}{expected}", *object_lines(wrong)]
         events = await last_events(context.gateway, [item for item, _ in wrong])
         data["events"] = events.data()
         return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
@@ -116,8 +134,14 @@ class _Sight:
 
     state: Mapping[str, Any]
     objects: Mapping[tuple[str, str], Submitted]
+    amount: Amount
     matching: int = 0
     _compared: dict[tuple[str, str], list[Mismatch]] = field(default_factory=dict)
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether as many match as there should be."""
+        return self.matching in self.amount
 
     def put(self, live: Manifest) -> None:
         """An object is new or has changed."""

@@ -1,4 +1,4 @@
-"""DeleteObj: delete what a SubmitObj created."""
+"""DeleteObj: delete what a SubmitObj created, or what is chosen by its kind."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from knavtool.errors import DeadlineExceeded
+from knavtool.errors import DeadlineExceeded, InvalidDocument
 from knavtool.kube.concurrency import for_each
+from knavtool.workflow.possession import Chosen, choose_own, irreplaceable, remember
+from knavtool.workflow.selection import Selection
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
 from knavtool.workflow.wording import counted, not_done
@@ -30,6 +32,8 @@ class DeleteObj:
 
     document: TaskDocument
     ref: str
+    selection: Selection | None
+    allow_others: bool
     wait: bool
     timeout: float
 
@@ -37,20 +41,27 @@ class DeleteObj:
     def parse(cls, document: TaskDocument) -> Self:
         return cls(
             document=document,
-            ref=document.params["refTaskId"],
+            ref=document.params.get("refTaskId", ""),
+            selection=Selection.of(document),
+            allow_others=bool(document.params.get("allowOthers")),
             wait=bool(document.params.get("wait")),
             timeout=timeout_of(document) or _LONGEST_WAIT,
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
-        if self.ref not in scope.submissions:
+        if self.selection is not None:
+            yield from self.selection.violations(scope)
+        elif self.ref not in scope.submissions:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
         return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
-        objects = context.submissions[self.ref].objects()
+        chosen = await self._chosen(context)
+        objects = [one.item for one in chosen]
+        group = context.ledger.group(f"deletions of {self.document.id}")
+        await remember(context, group, chosen)
         deleted: list[Submitted] = []
 
         async def delete(item: Submitted) -> None:
@@ -70,6 +81,17 @@ class DeleteObj:
         return Outcome(
             message=f"{counted((item.resource.kind, item) for item in deleted) or 'nothing'} deleted{gone}", data=data
         )
+
+    async def _chosen(self, context: Context) -> list[Chosen]:
+        if self.selection is None:
+            return [Chosen(item=item) for item in context.submissions[self.ref].objects()]
+        chosen = await choose_own(context, self.selection, allow_others=self.allow_others)
+        if lost := [one for one in chosen if irreplaceable(one)]:
+            kind = self.selection.kind
+            raise InvalidDocument(
+                [self.document.violation(f"{lost[0]} is of others, and a {kind} cannot be brought back", "kind")]
+            )
+        return chosen
 
     async def _gone(self, context: Context, objects: list[Submitted]) -> None:
         """Wait for the objects and for the pods of Jobs, which go after their Jobs."""

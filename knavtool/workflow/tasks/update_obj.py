@@ -1,4 +1,4 @@
-"""UpdateObj: change the objects of a SubmitObj, their status through its own subresource."""
+"""UpdateObj: change objects, their status through its own subresource."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.errors import DeadlineExceeded, InvalidDocument, NotFound
 from knavtool.kube.concurrency import for_each
+from knavtool.kube.resource import NODES
 from knavtool.workflow.ledger import Changed
+from knavtool.workflow.ownership import Whose
 from knavtool.workflow.patching import Patch
-from knavtool.workflow.references import identity_violations, index_violations, object_violations
+from knavtool.workflow.possession import Chosen, choose_own
+from knavtool.workflow.references import contradictions, identity_violations, index_violations, object_violations
+from knavtool.workflow.selection import Selection
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 from knavtool.workflow.wording import counted, not_done
 
@@ -30,6 +34,8 @@ class UpdateObj:
 
     document: TaskDocument
     ref: str
+    selection: Selection | None
+    allow_others: bool
     state: Mapping[str, Any]
     index: int
     timeout: float | None
@@ -39,7 +45,9 @@ class UpdateObj:
         params = document.params
         return cls(
             document=document,
-            ref=params["refTaskId"],
+            ref=params.get("refTaskId", ""),
+            selection=Selection.of(document),
+            allow_others=bool(params.get("allowOthers")),
             state=params["state"],
             index=params.get("index") or 0,
             timeout=timeout_of(document),
@@ -50,6 +58,11 @@ class UpdateObj:
             yield self.document.violation("expected a map", "state", "metadata")
         if not Patch.of(self.state):
             yield from scope.whole.forgivable(self.document.violation("names no field that can be changed", "state"))
+        if self.selection is not None:
+            yield from self.selection.violations(scope)
+            for violation in contradictions(self.document, self.state, self.selection.facts()):
+                yield from scope.whole.forgivable(violation)
+            return
         planned = scope.submissions.get(self.ref)
         if planned is None:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
@@ -62,7 +75,11 @@ class UpdateObj:
         return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
-        objects = context.submissions[self.ref].block(self.index)
+        if self.selection is not None:
+            chosen = await choose_own(context, self.selection, allow_others=self.allow_others)
+        else:
+            chosen = [Chosen(item=item) for item in context.submissions[self.ref].block(self.index)]
+        objects = [one.item for one in chosen]
         wrong = [violation for item in objects for violation in object_violations(self.document, self.state, item)]
         if wrong and not scope.whole.lenient:
             raise InvalidDocument(wrong[:1])
@@ -71,19 +88,24 @@ class UpdateObj:
             await _require_status(context, objects[0])
         group = context.ledger.group(f"changes of {self.document.id}")
         changed: list[Submitted] = []
+        submitted = context.submissions.by_uid() if self.selection is not None else {}
 
-        async def update(item: Submitted) -> None:
-            former = Patch()
-            if context.ledger.restores and not context.ledger.has_made(item.resource, item.namespace, item.name):
+        async def update(one: Chosen) -> None:
+            item, former = one.item, Patch()
+            ours = one.whose is Whose.RUN or context.ledger.has_made(item.resource, item.namespace, item.name)
+            if context.ledger.restores and not ours:
                 former = patch.reverse(await context.gateway.get(item.resource, item.name, namespace=item.namespace))
-            note = Changed(resource=item.resource, namespace=item.namespace, name=item.name, patch=former, uid=item.uid)
+            # A node is known by its name: one that a cleanup has made again is to be as before, too.
+            uid = item.uid if item.resource != NODES else ""
+            note = Changed(resource=item.resource, namespace=item.namespace, name=item.name, patch=former, uid=uid)
             item.version = await group.change(context.gateway, patch, note)
+            submitted.get(item.uid, item).version = item.version
             changed.append(item)
             context.step.progress(len(changed), len(objects))
 
         try:
             async with asyncio.timeout(self.timeout):
-                refused = await for_each(objects, update)
+                refused = await for_each(chosen, update)
         except TimeoutError:
             message = f"{len(changed)} of {len(objects)} objects changed after {self.timeout:g} s"
             raise DeadlineExceeded(message) from None

@@ -221,6 +221,23 @@ def test_definitions_can_be_submitted() -> None:
     assert role == {"customresourcedefinitions.apiextensions.k8s.io": {"create", "delete", "get", "list", "watch"}}
 
 
+def test_what_is_only_looked_at_is_only_read() -> None:
+    looked_at = [
+        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "tasks": ["CheckObj"]},
+        {"apiGroups": [""], "resources": ["nodes"], "clusterScoped": True, "tasks": ["CheckObj"]},
+    ]
+    jobs = {"apiGroups": ["batch"], "resources": ["jobs"]}
+    values = {**JOB, "tasks": ["SubmitObj", "CheckObj", "DeleteObj"], "objects": [jobs, *looked_at]}
+    role = rules(render(values)["ClusterRole", "tests-test-knavtool"])
+    assert role == {
+        "events": {"list", "watch"},
+        "jobs.batch": {"create", "delete", "get", "list", "watch"},
+        "nodes": {"get", "list", "watch"},
+        "pods": {"list", "watch"},
+        "workloads.kueue.x-k8s.io": {"get", "list", "watch"},
+    }
+
+
 def test_an_account_of_somebody_else_gets_no_rights_if_so_wanted() -> None:
     values = {**JOB, "rbac": {"create": False}, "serviceAccount": {"create": False, "name": "mine"}}
     assert {kind for kind, _ in render(values)} == {"ConfigMap", "Job"}
@@ -234,6 +251,10 @@ BAD = [
     ({**JOB, "tasks": ["CheckPods"]}, "at '/tasks/0': value must be one of 'Configure'"),
     ({**JOB, "objects": [{"apiGroups": ["*"], "resources": ["*"]}]}, "'/objects/0/apiGroups/0': '*' does not match"),
     ({**JOB, "objects": [{"resources": ["jobs"]}]}, "missing property 'apiGroups'"),
+    (
+        {**JOB, "objects": [{"apiGroups": [""], "resources": ["pods"], "tasks": ["Look"]}]},
+        "at '/objects/0/tasks/0': value must be one of 'Configure'",
+    ),
     ({"workflows": {"files": {"dir/a.yml": WORKFLOW}}}, "invalid propertyName 'dir/a.yml'"),
     ({"workflows": {"files": {"a.yml": {"tasks": []}}}}, "at '/workflows/files/a.yml': got object, want string"),
     ({**SERVER, "server": {"port": "http"}}, "at '/server/port': got string, want integer"),

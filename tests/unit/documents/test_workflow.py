@@ -409,7 +409,7 @@ def test_one_fault_in_a_file(text: str, fault: str) -> None:
             "{refTaskId: a, nodeLabels: {¤a: b!}}",
             f".nodeLabels.a: 'b!' is not valid; {LABEL}",
         ),
-        ("DeleteObj", "{}", ": the field 'refTaskId' is missing"),
+        ("DeleteObj", "{}", ": expected refTaskId, or apiVersion and kind"),
         (
             "CheckConfigmap",
             "{name: a, namespace: b, ¤op: equals}",

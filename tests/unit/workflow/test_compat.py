@@ -150,6 +150,7 @@ def test_old_files(tmp_path: Path, case: Case) -> None:
         ("- {id: s, id: s, type: Pause}\n", "the key is given twice"),
         ("- \n", "expected a map with id, type and params"),
         (SETUP.replace("podCount", "#"), "podNameFormat needs podCount"),
+        ("- {id: s, type: [], params: {timeout: 1s}}\n", "expected one of Configure"),
     ],
 )
 @pytest.mark.parametrize("lenient", [False, True], ids=["strict", "compat"])

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from knavtool.cluster.components.advice import Advice
-from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, NotFound, NotServed
+from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, InvalidDocument, NotFound, NotServed
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.preflight import preflight
@@ -372,3 +372,62 @@ async def test_a_plan_without_needs_asks_nothing(tmp_path: Path) -> None:
     gateway = Memory()
     await preflight(gateway, workflow(tmp_path, task("Sleep", timeout="1s")))
     assert gateway.calls == []
+
+
+async def test_a_kind_that_a_task_chooses_has_to_be_served(tmp_path: Path) -> None:
+    check = task("CheckObj", "check", apiVersion="a.io/v1", kind="A", name="x")
+    error = await said(Memory(), workflow(tmp_path, submit(), check))
+    assert lines(error) == ["check: the cluster does not serve a.io/v1 A"]
+
+
+async def test_a_kind_that_the_plan_defines_may_be_chosen(tmp_path: Path) -> None:
+    crd = item(
+        "apiextensions.k8s.io/v1", "CustomResourceDefinition", "x", spec={"group": "own.io", "names": {"kind": "Own"}}
+    )
+    check = task("CheckObj", "check", apiVersion="own.io/v1", kind="Own", name="x")
+    await preflight(Memory(), workflow(tmp_path, submit(), check, job=Rendering(instances=((crd,),))))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "where"),
+    [
+        ({"name": "x"}, "in namespace default"),
+        ({"name": "x", "namespace": "team-a"}, "in namespace team-a"),
+        ({"labels": {"a": "b"}}, "in all namespaces"),
+        ({"ownedBy": "job"}, "in namespace default"),
+        ({"ownedBy": "jobs"}, "in all namespaces"),
+    ],
+)
+async def test_rights_on_a_kind_are_asked_for_where_it_is_looked_for(
+    tmp_path: Path, chosen: dict[str, Any], where: str
+) -> None:
+    kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+    tasks = [
+        submit(),
+        submit("jobs"),
+        task("CheckObj", "check", **kind, **chosen),
+        task("UpdateObj", "change", **kind, **chosen, state={"data": {}}),
+        task("DeleteObj", "delete", **kind, **chosen, allowOthers=True),
+    ]
+    jobs_of_two = Rendering(instances=(*jobs("b").instances, *jobs("c", namespace="team-a").instances))
+    given = workflow(tmp_path, *tasks, job=jobs("a"), jobs=jobs_of_two)
+    verbs = ("list", "watch", "patch", "delete", "create")
+    error = await said(account(*(f"{verb} configmaps" for verb in verbs)), given, cleanup=True)
+    assert lines(error) == [
+        f"check: this account may not list or watch configmaps {where}",
+        f"change: this account may not patch configmaps {where}",
+        f"delete: this account may not delete or create configmaps {where}",
+    ]
+
+
+async def test_a_namespace_for_what_lives_in_none(tmp_path: Path) -> None:
+    check = task("CheckObj", "check", apiVersion="v1", kind="Node", name="x", namespace="default")
+    with pytest.raises(InvalidDocument, match=r"wf\.yml:.*params\.namespace: a Node lives in no namespace"):
+        await preflight(Memory(), workflow(tmp_path, submit(), check))
+
+
+async def test_a_name_that_a_task_frees_by_kind_is_not_taken(tmp_path: Path) -> None:
+    gateway = Memory()
+    await gateway.create(JOBS, {"metadata": {"name": "job1"}}, namespace="default")
+    delete = task("DeleteObj", "delete", apiVersion="batch/v1", kind="Job", name="job1", allowOthers=True, wait=True)
+    await preflight(gateway, workflow(tmp_path, delete, submit()))
