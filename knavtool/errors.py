@@ -9,8 +9,10 @@ KnavError
 │   ├── BinaryMissing        no source gave a program
 │   └── ProcessDied          a control-plane process ended; carries its log's tail
 ├── ClusterError       5  the API refused or is unreachable
-│   ├── Unreachable, Unauthorized, Forbidden, NotFound, Conflict, AlreadyExists, Invalid, Expired
+│   ├── Unreachable, Unauthorized, Forbidden, NotFound, NotServed, Conflict, AlreadyExists, Invalid, Expired
 │   └── DeadlineExceeded
+├── InternalError     70  a fault of knavtool itself; so is every exception that is no KnavError
+├── OutputError       74  what was asked for could not be written: stdout, a report
 └── (a failed check is a result, not an error: exit code 1)
 
 A message says what happened and where; `hint` says what to try.
@@ -41,7 +43,10 @@ class ExitCode(IntEnum):
     RENDER_FAILED = 3
     ENGINE_FAILED = 4
     API_FAILED = 5
+    INTERNAL = 70
+    OUTPUT_FAILED = 74
     INTERRUPTED = 130
+    READER_GONE = 141
 
 
 class KnavError(Exception):
@@ -123,14 +128,22 @@ class ProcessDied(EngineError):
 
 
 class ClusterError(KnavError):
-    """The API server refused a request or could not be reached; `status` is the HTTP status, 0 if none."""
+    """The API server refused a request or could not be reached; `status` is the HTTP status, 0 if none.
+
+    `cause` is what refused it, without the request: the same for all objects that a dead webhook stands before.
+    `given_up` when the request was sent again and again until there was no patience left; `perhaps_done` when an
+    earlier attempt got no answer, so that the server may have done what it refused later.
+    """
 
     exit_code = ExitCode.API_FAILED
 
-    def __init__(self, message: str, *, status: int = 0, reason: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 0, reason: str = "", hint: str = "", cause: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.reason = reason
+        self.cause = cause
+        self.given_up = False
+        self.perhaps_done = False
 
 
 class Unreachable(ClusterError):
@@ -182,12 +195,42 @@ class DeadlineExceeded(ClusterError):
     """Time ran out while waiting; the message says what was last seen."""
 
 
+class InternalError(KnavError):
+    """A fault of knavtool itself, as told to somebody who does not have the exception."""
+
+    exit_code = ExitCode.INTERNAL
+
+
+class OutputError(KnavError):
+    """What was asked for could not be written."""
+
+    exit_code = ExitCode.OUTPUT_FAILED
+
+
 def blamed(error: BaseException) -> BaseException:
-    """The error to tell of a group that concurrent work left behind: its first KnavError, otherwise its first."""
+    """The error to tell of a group that concurrent work left behind.
+
+    A fault of knavtool itself comes before what users can mend, because nothing that was done beside it is certain.
+    """
     if not isinstance(error, BaseExceptionGroup):
         return error
     inner = [blamed(one) for one in error.exceptions]
-    return next((one for one in inner if isinstance(one, KnavError)), inner[0])
+    faults = (one for one in inner if isinstance(one, Exception) and not isinstance(one, KnavError))
+    known = (one for one in inner if isinstance(one, KnavError))
+    return next(faults, None) or next(known, None) or inner[0]
+
+
+def leaves(error: Exception) -> list[Exception]:
+    """The errors of a group, however deep; an error that is none stands for itself."""
+    if isinstance(error, ExceptionGroup):
+        return [leaf for one in error.exceptions for leaf in leaves(one)]
+    return [error]
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """What a command or a run that ends with an error returns."""
+    told = blamed(error)
+    return told.exit_code if isinstance(told, KnavError) else ExitCode.INTERNAL
 
 
 def why_not(error: OSError, *, denied: str, elsewhere: str = "") -> str:

@@ -7,6 +7,7 @@ holds components. Consoles, JSON, JUnit and HTML are folds of this one stream; n
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,6 +82,34 @@ Event: TypeAlias = StepStarted | StepProgressed | StepEnded | Noted
 Emit: TypeAlias = "Callable[[Event], None]"
 
 
+class Listeners:
+    """An `Emit` that tells others, in their order and one event at a time; threads may use it.
+
+    No listener can stop the work it is told of: one that raises is told nothing any more, and the others go on.
+    """
+
+    def __init__(self, *listeners: Emit) -> None:
+        self._listening = list(listeners)
+        self._lock = threading.Lock()
+        self.failures: list[tuple[Emit, Exception]] = []
+        """Who is told nothing any more, and why."""
+
+    def add(self, listener: Emit) -> None:
+        """Tell one more, after the others."""
+        with self._lock:
+            self._listening.append(listener)
+
+    def __call__(self, event: Event) -> None:
+        """Tell everybody who still listens."""
+        with self._lock:
+            for listener in tuple(self._listening):
+                try:
+                    listener(event)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the work that is told of must go on
+                    self._listening.remove(listener)
+                    self.failures.append((listener, error))
+
+
 class Step:
     """An open step; made by `Steps.step`. Assign `result`, `message` and `data` before it closes."""
 
@@ -105,14 +134,17 @@ class Step:
 
 
 class Steps:
-    """Makes steps and emits their events; `clock` gives seconds and is injected in tests."""
+    """Makes steps and emits their events; `clock` gives seconds and is injected in tests.
+
+    Whatever `emit` raises stays there: a step begins, works and ends the same whether anybody hears of it.
+    """
 
     _ids = itertools.count(1)
 
     def __init__(
         self, emit: Emit, *, parent: StepId | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.emit = emit
+        self.emit: Emit = emit if isinstance(emit, Listeners) else Listeners(emit)
         self.clock = clock
         self._parent = parent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Annotated, Optional
 
@@ -9,7 +10,7 @@ import typer
 import typer.exceptions
 
 from knavtool import __version__
-from knavtool.cli import options
+from knavtool.cli import crash, options, streams
 from knavtool.cli.cluster import app as cluster_app
 from knavtool.cli.components import app as components_app
 from knavtool.cli.nodes import app as nodes_app
@@ -18,11 +19,26 @@ from knavtool.cli.schema import schema
 from knavtool.cli.serve import serve
 from knavtool.cli.toolchain import app as toolchain_app
 from knavtool.cli.validate import validate
-from knavtool.errors import ExitCode, KnavError
+from knavtool.errors import ExitCode, KnavError, blamed, exit_code
+
+_EXIT_CODES = """\b
+Exit codes:
+  0    all is well
+  1    a check failed
+  2    the command line or a file is wrong; nothing was changed
+  3    a chart or template could not be rendered
+  4    the local cluster or a program it needs failed
+  5    the API server refused or cannot be reached
+  70   an internal error; a run is cleaned up first, and a file has the traceback
+  74   a report or the output could not be written
+  130  interrupted; a run is cleaned up first
+  141  nobody reads the output any more, as in `knavtool components list | head -n 1`
+"""
 
 cli = typer.Typer(
     name="knavtool",
     help="Test Kubernetes batch and AI schedulers on GPU clusters you do not have.",
+    epilog=_EXIT_CODES,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
@@ -69,32 +85,41 @@ def root(
 
 def main() -> None:
     """Run the command line; every error becomes one message on stderr and an exit code."""
+    streams.complete()
+    code = _call()
     try:
-        code = cli(standalone_mode=False)
-    except typer.Abort:
-        code = ExitCode.INTERRUPTED
+        sys.stdout.flush()
+    except KnavError as error:
+        # What the command itself found out matters more than that nobody read it.
+        code = code or _tell(error)
+    if code == ExitCode.INTERRUPTED:
+        streams.say("interrupted")
+    streams.settle()
+    sys.exit(code)
+
+
+def _call() -> int:
+    """Run the command; returns its exit code."""
+    try:
+        return int(cli(standalone_mode=False) or ExitCode.OK)
+    except (typer.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except typer.Exit as leave:
+        return leave.exit_code
     except typer.exceptions.TyperException as error:
         # A wrong option or argument; typer's own message names it.
-        error.show()  # type: ignore[attr-defined]
-        code = ExitCode.BAD_INPUT
-    except typer.Exit as leave:
-        code = leave.exit_code
-    except KnavError as error:
-        show_error(error)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; stdout is closed so that no second error follows.
-        sys.stderr.close()
-        code = ExitCode.OK
-    if code == ExitCode.INTERRUPTED:
-        print("interrupted", file=sys.stderr)
-    sys.exit(int(code or 0))
+        with contextlib.suppress(OSError):
+            error.show()  # type: ignore[attr-defined]
+        return ExitCode.BAD_INPUT
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last place where anything can be told
+        return _tell(error)
 
 
-def show_error(error: KnavError) -> None:
-    """Write an error and what to try."""
-    print(f"error: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"try: {error.hint}", file=sys.stderr)
+def _tell(error: BaseException) -> ExitCode:
+    """Write what went wrong and what to try; returns the exit code for it."""
+    told = blamed(error)
+    if not isinstance(told, KnavError):
+        streams.say(f"error: {crash.described(error)}")
+    elif not isinstance(told, streams.ReaderGone):
+        streams.say(f"error: {told.message}" + (f"\ntry: {told.hint}" if told.hint else ""))
+    return exit_code(told)

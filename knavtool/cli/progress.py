@@ -4,58 +4,68 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TextIO
 
+from knavtool.cli import crash, streams
 from knavtool.cli.options import Globals, LogFormat
 from knavtool.errors import KnavError, blamed
-from knavtool.events import Emit, Event, Steps
+from knavtool.events import Emit, Listeners, Noted, Steps
 from knavtool.report import console
 from knavtool.report.recorder import Recorder
 
 
 @contextmanager
 def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
-    """Steps whose events are shown on stderr and told to every listener.
+    """Steps whose events are told to every listener, and then shown on stderr.
 
     A live tree on a terminal, lines elsewhere, one JSON object per event with `--log-format json`. The end of a run is
     its table and totals. Failures that have more to say than one line, and are not the error that ends the command,
-    are told in full.
+    are told in full. A view that fails, because its reader has gone or the disk is full, changes nothing of the
+    command: it is told nothing more, and a warning says so if there is still a way to say it.
     """
     stream = sys.stderr
     as_json = settings.log_format is LogFormat.JSON
+    verbose = settings.verbose > 0
     live = stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
     epoch = time.time() - time.monotonic()
     recorder = Recorder(epoch=epoch)
+    listeners = Listeners(recorder, *listen)
+    failures: list[Exception] = []
     told = ""
+    closing = ExitStack()
     try:
-        with console.view(
-            stream,
-            live=live,
-            json=as_json,
-            verbose=settings.verbose > 0,
-            epoch=epoch,
-            stdout_is_terminal=sys.stdout.isatty(),
-        ) as shown:
-            yield Steps(_fan_out([recorder, shown, *listen]))
+        view = console.view(
+            stream, live=live, json=as_json, verbose=verbose, epoch=epoch, stdout_is_terminal=sys.stdout.isatty()
+        )
+        listeners.add(closing.enter_context(view))
+        yield Steps(listeners)
     except BaseException as error:
         cause = blamed(error)
         told = cause.message if isinstance(cause, KnavError) else ""
         raise
     finally:
-        if not as_json:
-            console.end(stream, recorder, live=live, verbose=settings.verbose > 0, told=told)
+        failures = [error for _, error in listeners.failures]
+        try:
+            closing.close()
+            if not as_json:
+                console.end(stream, recorder, live=live, verbose=verbose, told=told)
+        except Exception as error:  # noqa: BLE001 - what the command did is done, whether its end can be shown or not
+            failures.append(error)
+        if failures:
+            _tell(failures[0], stream, listeners, epoch if as_json else None)
 
 
-def _fan_out(listeners: list[Emit]) -> Emit:
-    """One listener that tells many; a lock, because downloads report from threads of their own."""
-    lock = threading.Lock()
+def _tell(failure: Exception, stream: TextIO, listeners: Listeners, epoch: float | None) -> None:
+    """Say that progress was not shown whole; `epoch` is given if stderr is JSON."""
+    reason = (failure.strerror or str(failure)) if isinstance(failure, OSError) else crash.described(failure)
+    warning = Noted(message=f"progress could not be shown to its end: {reason}", warning=True)
+    listeners(warning)
+    if epoch is None:
+        streams.say(f"warning: {warning.message}")
+        return
+    from knavtool.report.lines import JsonLines
 
-    def emit(event: Event) -> None:
-        with lock:
-            for listener in listeners:
-                listener(event)
-
-    return emit
+    Listeners(JsonLines(stream, epoch=epoch))(warning)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from knavtool.cli import options
+from knavtool.cli import options, streams
 from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
-from knavtool.errors import ExitCode
+from knavtool.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def run(
         typer.Option(
             "--cleanup",
             envvar="KNAVTOOL_CLEANUP",
-            help="Undo all the run made or changed when it ends, also after a failure, SIGINT or SIGTERM.",
+            help="Undo all the run made or changed when it ends, also after a failure, SIGINT, SIGTERM or SIGHUP.",
         ),
     ] = False,
     cleanup_timeout: Annotated[
@@ -106,7 +106,7 @@ def run(
     from knavtool.report.write import ReportFiles
     from knavtool.workflow import plan
 
-    seconds = parse_duration(cleanup_timeout)
+    seconds = parse_duration(cleanup_timeout, option="--cleanup-timeout")
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY") if markdown is None else None
     reports = ReportFiles(
         directory=report,
@@ -124,32 +124,43 @@ def run(
         run_async(_print(target, planned))
         return
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
-    try:
-        if server is None:
-            work = _execute(
-                target,
-                planned,
-                recorder,
-                facts,
-                cleanup=cleanup,
-                cleanup_timeout=seconds,
-                limit=rate_limit(target.environment, qps, burst),
-                prometheus=prometheus,
-            )
-            passed = run_async(work)
-        else:
-            request = {
-                "options": {"cleanup": cleanup, "cleanupTimeout": cleanup_timeout, "qps": qps, "burst": burst},
-                "variables": variables,
-                "compat": compat,
-            }
-            passed = run_async(run_on_server(server, token_file, target, planned, recorder, facts, request=request))
-    finally:
+    if server is None:
+        work = _execute(
+            target,
+            planned,
+            recorder,
+            facts,
+            cleanup=cleanup,
+            cleanup_timeout=seconds,
+            limit=rate_limit(target.environment, qps, burst),
+            prometheus=prometheus,
+        )
+    else:
+        request = {
+            "options": {"cleanup": cleanup, "cleanupTimeout": cleanup_timeout, "qps": qps, "burst": burst},
+            "variables": variables,
+            "compat": compat,
+        }
+        work = run_on_server(server, token_file, target, planned, recorder, facts, request=request)
+    unwritten: list[OutputError] = []
+
+    def write() -> None:
         # Also after a failed or interrupted run, if it got as far as running something.
         if recorder.roots:
-            _write(reports, recorder, facts, target.settings.log_format)
+            unwritten.extend(_write(reports, recorder, facts, target.settings.log_format))
+
+    passed = False
+    try:
+        passed = run_async(work, at_end=write)
+    finally:
+        if not passed:
+            # The run has an exit code of its own.
+            for reason in unwritten:
+                streams.say(f"warning: {reason.message}")
     if not passed:
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
+    if unwritten:
+        raise OutputError("\n".join(reason.message for reason in unwritten), hint=unwritten[0].hint)
 
 
 async def _print(target: options.Target, planned: Plan) -> None:
@@ -199,21 +210,20 @@ async def _execute(
         )
 
 
-def _write(reports: ReportFiles, recorder: Recorder, facts: Facts, log_format: options.LogFormat) -> None:
-    """Write the reports and say where they are."""
-    written = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
-    if not written:
-        return
-    if log_format is options.LogFormat.JSON:
+def _write(reports: ReportFiles, recorder: Recorder, facts: Facts, log_format: options.LogFormat) -> list[OutputError]:
+    """Write the reports and say where they are; returns why some could not be written."""
+    written, failed = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
+    if written and log_format is options.LogFormat.JSON:
         import json
 
-        print(json.dumps({"event": "reports", "files": [str(path) for path in written]}), file=sys.stderr)
-        return
-    names: dict[Path, list[str]] = {}
-    for path in written:
-        names.setdefault(path.parent, []).append(path.name)
-    places = [f"{directory}/{_together(files)}" for directory, files in names.items()]
-    print(f"reports: {', '.join(places)}", file=sys.stderr)
+        streams.say(json.dumps({"event": "reports", "files": [str(path) for path in written]}))
+    elif written:
+        names: dict[Path, list[str]] = {}
+        for path in written:
+            names.setdefault(path.parent, []).append(path.name)
+        places = [f"{directory}/{_together(files)}" for directory, files in names.items()]
+        streams.say(f"reports: {', '.join(places)}")
+    return failed
 
 
 def _together(names: list[str]) -> str:

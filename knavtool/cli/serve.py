@@ -80,8 +80,8 @@ def serve(
     from knavtool.server.serving import is_loopback, listener, url
 
     target = options.target(context, kubeconfig, kube_context)
-    limits = Limits(size=_bytes(max_body), seconds=parse_duration(body_timeout))
-    drain_seconds = parse_duration(drain)
+    limits = Limits(size=_bytes(max_body), seconds=parse_duration(body_timeout, option="--body-timeout"))
+    drain_seconds = parse_duration(drain, option="--drain", zero=True)
     if not root.is_dir():
         raise UsageError(f"--root {root}: no such directory")
     with ExitStack() as stack:
@@ -101,7 +101,7 @@ def serve(
         _log(target)
         # A workflow that waits for a key must not wait for one at the server's terminal.
         with Path(os.devnull).open() as nothing:
-            os.dup2(nothing.fileno(), sys.stdin.fileno())
+            os.dup2(nothing.fileno(), 0)
         settings = Settings(token=token, limits=limits, root=root.resolve())
         said = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
         run_async(

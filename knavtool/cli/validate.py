@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knavtool.cli import options
+from knavtool.cli import options, streams
 from knavtool.errors import ExitCode, InvalidDocument
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def validate(
     bad = {violation.file for violation in faults}
     fine = [f"{file}: ok" for file in looked_at if str(file) not in bad]
     # Nothing stands before a fault, so that editors find the place.
-    print(*dict.fromkeys([*missing, *map(str, faults), *fine]), sep="\n", file=sys.stderr)
+    streams.say("\n".join(dict.fromkeys([*missing, *map(str, faults), *fine])))
     if missing or faults:
         raise typer.Exit(int(ExitCode.BAD_INPUT))
 

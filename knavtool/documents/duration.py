@@ -18,11 +18,20 @@ def is_duration(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
-def parse_duration(text: str) -> float:
-    """Seconds; raises UsageError with what was expected."""
+def parse_duration(text: str, *, option: str = "", zero: bool = False) -> float:
+    """Seconds; raises UsageError with what was expected.
+
+    `option` is the one of the command line that has it: time that is to be waited for must be longer than zero, or
+    with `zero` not negative.
+    """
+    where = f"{option}: " if option else ""
     if not is_duration(text):
-        raise UsageError(f"{text!r} is not a duration; write a number with a unit, like 300ms, 5s, 1m30s, 2h")
+        raise UsageError(f"{where}{text!r} is not a duration; write a number with a unit, like 300ms, 5s, 1m30s, 2h")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
     if seconds >= _LONGEST:
-        raise UsageError(f"{text!r} is too long a time; expected less than 292 years")
-    return -seconds if text.startswith("-") else seconds
+        raise UsageError(f"{where}{text!r} is too long a time; expected less than 292 years")
+    if text.startswith("-"):
+        seconds = -seconds
+    if option and (seconds < 0 or not (seconds or zero)):
+        raise UsageError(f"{option} {text}: must {'not be negative' if zero else 'be longer than zero'}")
+    return seconds

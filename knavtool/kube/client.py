@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from knavtool.errors import (
-    AlreadyExists,
-    ClusterError,
-    Conflict,
-    Expired,
-    NotFound,
-    NotServed,
-)
+from knavtool.errors import ClusterError, Conflict, Expired, NotFound, NotServed
 from knavtool.kube import access as accesses
 from knavtool.kube.discovery import ServedKinds, served_kinds
-from knavtool.kube.gateway import FIELD_MANAGER
+from knavtool.kube.gateway import AGE_TOLERANCE, FIELD_MANAGER, written_by_us
 from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import WELL_KNOWN, Manifest, Manifests, Resource
 from knavtool.kube.transport import Transport
@@ -34,7 +27,7 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import WatchEvent
     from knavtool.kube.kubeconfig import Kubeconfig
 
-_CLOCK_TOLERANCE = 2.0
+_REFUSED, _SERVER_ERROR = 400, 500
 _PYTHON_CLOSES_TLS = (3, 12, 8)
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
@@ -145,6 +138,12 @@ class Client:
     def trouble(self) -> ClusterError | None:
         """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
         return self._transport.trouble
+
+    def age(self, manifest: Manifest) -> float:
+        created, date = manifest["metadata"].get("creationTimestamp"), self._transport.date
+        if not created or not date:
+            return 0.0
+        return (parsedate_to_datetime(date) - datetime.fromisoformat(created)).total_seconds()
 
     async def version(self) -> str:
         """The server's version, for example `v1.37.2`; not retried, so that a wrong address is told at once."""
@@ -293,7 +292,6 @@ class Client:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         metadata = (orjson.loads(body) if isinstance(body, bytes) else body).get("metadata", {})
         name = metadata.get("name", "")
-        trouble: list[ClusterError] = []
         began = time.monotonic()
         try:
             return await self._transport.request(
@@ -303,14 +301,18 @@ class Client:
                 body=data,
                 query={"fieldManager": FIELD_MANAGER},
                 headers={"Accept": _METADATA},
-                trouble=trouble,
             )
-        except AlreadyExists:
-            if not trouble or not name:
+        except ClusterError as error:
+            if not error.perhaps_done or not name or not _REFUSED <= error.status < _SERVER_ERROR:
                 raise
-            # An earlier attempt was sent but not answered, so the object may be the one we asked for.
-            found = await self.get(resource, name, namespace=namespace)
-            if not _written_by_us(found) or _older(found, time.monotonic() - began, self._transport.date):
+            # An earlier attempt was sent but not answered: what is refused now may be there all the same, and may be
+            # what stands in its own way, by its name or by a quota.
+            try:
+                found = await self.get(resource, name, namespace=namespace)
+            except ClusterError:
+                raise error from None
+            if not written_by_us(found) or self.age(found) > time.monotonic() - began + AGE_TOLERANCE:
+                error.perhaps_done = False
                 raise
             return found
 
@@ -374,7 +376,6 @@ class Client:
         options: Manifest = {"propagationPolicy": propagation}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
-        trouble: list[ClusterError] = []
         try:
             await self._transport.request(
                 "DELETE",
@@ -382,15 +383,14 @@ class Client:
                 f"delete {resource} {_where(namespace, name)}",
                 body=orjson.dumps(options),
                 headers={"Accept": _METADATA},
-                trouble=trouble,
             )
-        except NotFound:
+        except NotFound as error:
             # If an earlier attempt was sent but not answered, that one deleted it.
-            return bool(trouble)
-        except Conflict:
+            return error.perhaps_done
+        except Conflict as error:
             if uid is None:
                 raise
-            return False
+            return error.perhaps_done
         return True
 
     async def delete_collection(
@@ -426,18 +426,3 @@ class Client:
 
 def _where(namespace: str | None, name: str, subresource: str | None = None) -> str:
     return "/".join(filter(None, (namespace, name, subresource)))
-
-
-def _older(manifest: Manifest, seconds: float, date: str) -> bool:
-    """Whether an object was there before a request of `seconds` ago; `date` is the server's present Date header."""
-    created = manifest["metadata"].get("creationTimestamp")
-    if not created or not date:
-        return False
-    age = parsedate_to_datetime(date) - datetime.fromisoformat(created)
-    # Both times are in whole seconds, and the answer was on its way for a moment.
-    return age.total_seconds() > seconds + _CLOCK_TOLERANCE
-
-
-def _written_by_us(manifest: Manifest) -> bool:
-    fields = manifest["metadata"].get("managedFields", ())
-    return any(entry.get("manager") == FIELD_MANAGER for entry in fields)

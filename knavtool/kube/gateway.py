@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIELD_MANAGER = "knavtool"
 """Marks the fields this tool owns in `metadata.managedFields`."""
+AGE_TOLERANCE = 2.0
+"""Seconds: servers tell times in whole ones, and an answer is on its way for a moment."""
 
 
 class Change(StrEnum):
@@ -51,6 +53,12 @@ class Gateway(Protocol):
     @property
     def trouble(self) -> ClusterError | None:
         """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
+
+    def age(self, manifest: Manifest) -> float:
+        """How many seconds ago an object was made, by the clock of the server and as of its last answer.
+
+        It is right to `AGE_TOLERANCE`; 0 if the server does not tell.
+        """
 
     async def discover(self, api_version: str, kind: str) -> Resource:
         """The served resource of exactly this version and kind; raises NotServed."""
@@ -145,3 +153,8 @@ class Gateway(Protocol):
         A closed stream continues where it ended; after 410 or a restart of the server it lists again and
         hands over the difference, so that a consumer that folds the events never misses or doubles an object.
         """
+
+
+def written_by_us(manifest: Manifest) -> bool:
+    """Whether this tool owns fields of an object; an earlier run may have written them."""
+    return any(entry.get("manager") == FIELD_MANAGER for entry in manifest["metadata"].get("managedFields", ()))

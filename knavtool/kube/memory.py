@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import orjson
 
 from knavtool.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound, NotServed
 from knavtool.kube.discovery import ServedKind, ServedKinds
-from knavtool.kube.gateway import SYNCED, Change, WatchEvent
+from knavtool.kube.gateway import FIELD_MANAGER, SYNCED, Change, WatchEvent
 from knavtool.kube.resource import PODS, WELL_KNOWN, Manifest, Manifests, Resource
 from knavtool.kube.selectors import matches_fields, matches_labels
 
@@ -42,7 +43,11 @@ class Memory:
         self._served = {**WELL_KNOWN, **{(resource.api_version, resource.kind): resource for resource in extra}}
         self._objects: dict[Resource, dict[Key, Manifest]] = {}
         self._version = 0
+        self._made: dict[str, float] = {}
         self._watchers: list[tuple[Resource, asyncio.Queue[WatchEvent]]] = []
+
+    def age(self, manifest: Manifest) -> float:
+        return time.monotonic() - self._made[manifest["metadata"]["uid"]]
 
     async def discover(self, api_version: str, kind: str) -> Resource:
         try:
@@ -118,7 +123,9 @@ class Memory:
         if resource.namespaced:
             metadata["namespace"] = namespace
         metadata["uid"] = str(uuid.uuid4())
+        self._made[metadata["uid"]] = time.monotonic()
         metadata["creationTimestamp"] = "2026-01-01T00:00:00Z"
+        metadata.setdefault("managedFields", [{"manager": FIELD_MANAGER}])
         if resource.kind in _WITH_STATUS - _STATUS_SET_ON_CREATE:
             manifest["status"] = {"phase": "Pending"} if resource is PODS else {}
         self._store(resource, key, manifest, Change.ADDED)

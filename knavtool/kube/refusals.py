@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import orjson
@@ -24,6 +25,12 @@ _BY_STATUS: dict[int, type[errors.ClusterError]] = {
 _HINTS = {"NamespaceTerminating": "wait until the namespace is gone and create it again, or use another one"}
 """By the reason of a cause."""
 _LONGEST = 2000
+_SERVER_ERROR = 500
+_WEBHOOK = re.compile(r'failed calling webhook "([^"]+)"')
+_WEBHOOK_HINT = (
+    "does the controller of this webhook run? "
+    "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` lists the webhooks"
+)
 
 
 def refusal(status: int, body: bytes, request: str, *, hint: str = "") -> errors.ClusterError:
@@ -35,8 +42,12 @@ def refusal(status: int, body: bytes, request: str, *, hint: str = "") -> errors
     if reason == "Expired":
         kind = errors.Expired
     hint = hint or next((_HINTS[cause] for cause in causes if cause in _HINTS), "")
-    text = message or (f"HTTP {status}" if status else "refused without a reason")
-    return kind(f"{request}: {text[:_LONGEST]}", status=status, reason=reason, hint=hint)
+    text = (message or (f"HTTP {status}" if status else "refused without a reason"))[:_LONGEST]
+    webhook = _WEBHOOK.search(text) if status >= _SERVER_ERROR else None
+    cause = f"webhook {webhook[1]}" if webhook is not None else text
+    if webhook is not None:
+        hint = hint or _WEBHOOK_HINT
+    return kind(f"{request}: {text}", status=status, reason=reason, hint=hint, cause=cause)
 
 
 def event_refusal(status: Mapping[str, object], request: str) -> errors.ClusterError:

@@ -14,6 +14,7 @@ import orjson
 from knavtool.errors import ClusterError, Unreachable
 from knavtool.kube import access as accesses
 from knavtool.kube.failures import CONNECTED_WITHIN, no_answer
+from knavtool.kube.patience import Patience
 from knavtool.kube.refusals import refusal
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Transport:
         self._access = access
         self._session = session
         self._shaken = False
+        self._met = Patience()
 
     @asynccontextmanager
     async def stream(self, path: str, purpose: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -106,18 +108,24 @@ class Transport:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
-        trouble: list[ClusterError] | None = None,
     ) -> Manifest:
-        """One request with retries; `trouble` receives the failures after which the server may have done it."""
+        """One request with retries; an error says whether an earlier attempt may have been done.
+
+        A request that fails is sent again for as long as its cause has not been met for `patience` seconds, by this
+        request or by others.
+        """
         import aiohttp
 
         url = _url(self.server, path, tuple((query or {}).items()))
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (self.patience if patience is None else patience)
+        patience = self.patience if patience is None else patience
+        deadline = loop.time() + patience
         delay = _FIRST_DELAY
+        perhaps_done = False
         while True:
             await self.limit.acquire()
             credentials = await self._access.headers()
+            began = loop.time()
             try:
                 status, wait, answer = await self._send(method, url, body, {**credentials, **(headers or {})})
             except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
@@ -128,17 +136,22 @@ class Transport:
             else:
                 if status < 400:
                     self.trouble = None
+                    self._met.went_through(method)
                     return _decoded(answer)
                 failure = self._refusal(status, answer, purpose)
+                failure.perhaps_done = perhaps_done
                 lost = status >= _SERVER_ERROR
                 if status not in _RETRIED and not await self._passing(status, credentials):
                     self.trouble = None
                     raise failure
+                if lost:
+                    cause = failure.cause if failure.cause.startswith("webhook ") else f"{method} {failure.cause}"
+                    deadline = min(deadline, self._met.failing_since(cause, began=began, now=loop.time()) + patience)
             self._failed(failure)
-            if lost and trouble is not None:
-                trouble.append(failure)
+            perhaps_done = perhaps_done or lost
             pause = max(wait, delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
             if loop.time() + pause > deadline:
+                failure.given_up, failure.perhaps_done = True, perhaps_done
                 raise failure
             await asyncio.sleep(pause)
             delay = min(delay * 2, _LONGEST_DELAY)

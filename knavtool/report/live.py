@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
 
@@ -183,6 +185,26 @@ def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
     return kept, len(lines) - len(kept)
 
 
+class _Console(Console):
+    """A console that ends no process: whoever prints to it learns that nobody reads it."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+class _Live(Live):
+    """Remembers why the thread that draws could not."""
+
+    failure: Exception | None = None
+
+    def refresh(self) -> None:
+        if self.failure is None:
+            try:
+                super().refresh()
+            except Exception as error:  # noqa: BLE001 - in a thread nobody would catch it
+                self.failure = error
+
+
 class LiveTree:
     """A live view on a stream that is a terminal; leaving it always gives the terminal back.
 
@@ -190,14 +212,14 @@ class LiveTree:
     """
 
     def __init__(self, stream: TextIO, *, verbose: bool, stdout_is_terminal: bool) -> None:
-        self._console = Console(file=stream, highlight=False, emoji=False, markup=False)
+        self._console = _Console(file=stream, highlight=False, emoji=False, markup=False)
         self._recorder = Recorder()
         self._verbose = verbose
         unicode = self._console.encoding.lower().startswith("utf")
         self._tree = Tree(self._recorder, verbose=verbose, unicode=unicode)
         # Data that a command prints while the tree is up must appear above it on a terminal, but must
         # never be led away from a file or pipe.
-        self._live = Live(
+        self._live = _Live(
             self._tree,
             console=self._console,
             refresh_per_second=10,
@@ -207,8 +229,10 @@ class LiveTree:
         )
 
     def __call__(self, event: Event) -> None:
-        """Take one event in; the view redraws itself ten times a second."""
+        """Take one event in; the view redraws itself ten times a second. Raises what kept it from that."""
         self._recorder(event)
+        if self._live.failure is not None:
+            raise self._live.failure
         if not self._live.is_started:
             self._live.start()
 
@@ -234,7 +258,7 @@ def print_closing(stream: TextIO, recorder: Recorder, *, verbose: bool, told: st
     notes: list[Note] = []
     if not _stays(recorder, verbose=verbose):
         notes = [*recorder.notes, *(note for root in recorder.roots for each in root.walk() for note in each.notes)]
-    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    console = _Console(file=stream, highlight=False, emoji=False, markup=False)
     show_closing(console, recorder.roots, told=told, notes=notes)
 
 

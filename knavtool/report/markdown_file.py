@@ -51,7 +51,7 @@ def write(path: Path, record: Record, *, facts: Facts | None = None) -> None:
 
 
 def append(path: Path, record: Record, *, facts: Facts | None = None) -> None:
-    """Add the summary to a file that others write to as well. Raises DocumentError."""
+    """Add the summary to a file that others write to as well. Raises OutputError."""
     with (
         files.told(f"cannot add the summary to {path}"),
         path.open("a", encoding="utf-8", errors="backslashreplace") as file,

@@ -6,16 +6,21 @@ import errno
 import os
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from knavtool.errors import DocumentError, OutputError
 from knavtool.report import json_file, junit_file, markdown_file
 from knavtool.report.files import told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Record
+
+NAMES = ("report.json", "junit.xml", "summary.md")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,39 +40,38 @@ class ReportFiles:
         if self.directory is not None:
             check_directory(self.directory)
 
-    def write(self, record: Record, *, epoch: float, facts: Facts | None = None) -> list[Path]:
-        """Write all of them; returns the files. Raises DocumentError."""
-        written = []
-        if self.directory is not None:
-            written += write_reports(self.directory, record, epoch=epoch, facts=facts)
-        if self.json is not None:
-            json_file.write(self.json, record, epoch=epoch, facts=facts)
-            written.append(self.json)
-        if self.junit is not None:
-            junit_file.write(self.junit, record, epoch=epoch, facts=facts)
-            written.append(self.junit)
-        if self.markdown is not None:
-            markdown_file.write(self.markdown, record, facts=facts)
-            written.append(self.markdown)
+    def write(
+        self, record: Record, *, epoch: float, facts: Facts | None = None
+    ) -> tuple[list[Path], list[OutputError]]:
+        """Write all of them; returns the files, and why others could not be written. One that fails stops none."""
+        written: list[Path] = []
+        failed: list[OutputError] = []
+        for path, write in self._writers(record, epoch, facts):
+            try:
+                write()
+            except OutputError as error:
+                failed.append(error)
+            else:
+                written.append(path)
+        return written, failed
+
+    def _writers(self, record: Record, epoch: float, facts: Facts | None) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """The file of each report, and what writes it."""
+        below = [self.directory / name for name in NAMES] if self.directory is not None else [None] * len(NAMES)
+        for path in filter(None, (below[0], self.json)):
+            yield path, partial(json_file.write, path, record, epoch=epoch, facts=facts)
+        for path in filter(None, (below[1], self.junit)):
+            yield path, partial(junit_file.write, path, record, epoch=epoch, facts=facts)
+        for path in filter(None, (below[2], self.markdown)):
+            yield path, partial(markdown_file.write, path, record, facts=facts)
         if self.step_summary is not None:
-            markdown_file.append(self.step_summary, record, facts=facts)
-            written.append(self.step_summary)
-        return written
-
-
-def write_reports(directory: Path, record: Record, *, epoch: float, facts: Facts | None = None) -> list[Path]:
-    """Write `report.json`, `junit.xml` and `summary.md`; all tell the same run. Returns the files."""
-    paths = [directory / name for name in ("report.json", "junit.xml", "summary.md")]
-    json_file.write(paths[0], record, epoch=epoch, facts=facts)
-    junit_file.write(paths[1], record, epoch=epoch, facts=facts)
-    markdown_file.write(paths[2], record, facts=facts)
-    return paths
+            yield self.step_summary, partial(markdown_file.append, self.step_summary, record, facts=facts)
 
 
 def check_file(path: Path) -> None:
     """Find out before a run whether a report can be written there after it; a device or a pipe is left alone."""
     if path.exists() and not path.is_file():
-        with told(f"cannot write the report {path}"):
+        with told(f"cannot write the report {path}", DocumentError):
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             if not os.access(path, os.W_OK):
@@ -77,9 +81,9 @@ def check_file(path: Path) -> None:
 
 
 def check_directory(directory: Path) -> None:
-    """Find out before a run whether reports can be written to a directory after it; nothing is left in it."""
-    with told(f"cannot write reports to {directory}"):
-        directory.mkdir(parents=True, exist_ok=True)
+    """Find out before a run whether reports can be written to a directory after it, which is not made yet."""
+    with told(f"cannot write reports to {directory}", DocumentError):
+        there = next(path for path in (directory, *directory.absolute().parents) if path.exists())
         # A name that nobody has: whatever lies there may be the user's.
-        with tempfile.TemporaryFile(dir=directory):
+        with tempfile.TemporaryFile(dir=there):
             pass

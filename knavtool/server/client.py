@@ -15,6 +15,7 @@ from knavtool.errors import (
     DocumentError,
     EngineError,
     ExitCode,
+    InternalError,
     InvalidDocument,
     KnavError,
     NotFound,
@@ -41,6 +42,7 @@ _ERRORS: Mapping[int, type[KnavError]] = {
     ExitCode.RENDER_FAILED: RenderError,
     ExitCode.ENGINE_FAILED: EngineError,
     ExitCode.API_FAILED: ClusterError,
+    ExitCode.INTERNAL: InternalError,
 }
 
 

@@ -77,8 +77,10 @@ def refusal(error: Exception) -> Refusal:
         case HTTPException():
             return Refusal(error.status_code, str(error.detail), headers=error.headers)
         case _:
-            logger.error("a fault of knavtool itself", exc_info=error)
-            return Refusal(500, "a fault of knavtool itself", hint="the server's log has the details")
+            logger.error("internal error", exc_info=error)
+            return Refusal(
+                500, "internal error on the server", hint="please report it with the traceback in the server's log"
+            )
 
 
 def bad_body(error: ValidationError) -> Refusal:

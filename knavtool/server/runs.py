@@ -9,8 +9,8 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from knavtool.errors import ExitCode, KnavError, blamed
-from knavtool.events import StepProgressed, Steps
+from knavtool.errors import ExitCode, KnavError, blamed, exit_code
+from knavtool.events import Listeners, StepProgressed, Steps
 from knavtool.report.facts import Facts
 from knavtool.report.recorder import Recorder
 from knavtool.server import wire
@@ -38,6 +38,7 @@ class Run:
         self.log = Log()
         self.recorder = Recorder(epoch=time.time() - time.monotonic())
         self.facts = Facts()
+        self._listeners = Listeners(self.recorder, self._log)
         self._plan: Plan | None = plan
         self._options = options
         self._state = State.QUEUED
@@ -86,7 +87,8 @@ class Run:
         assert self._plan is not None  # noqa: S101 - it is given up at the end only
         self._state, self._position, self._started = State.RUNNING, None, time.time()
         self._tell_status()
-        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, Steps(self._take), self.facts))
+        steps = Steps(self._listeners)
+        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, steps, self.facts))
         try:
             await asyncio.wait([self._task])
         except asyncio.CancelledError:
@@ -98,7 +100,7 @@ class Run:
         if self._task.cancelled():
             self._end(State.CANCELLED, ExitCode.INTERRUPTED)
         elif (error := self._task.exception()) is not None:
-            self._fail(blamed(error))
+            self._fail(error)
         elif self._task.result():
             self._end(State.PASSED, ExitCode.OK)
         else:
@@ -113,25 +115,27 @@ class Run:
             self._tell_status()
             self._task.cancel()
 
-    def _take(self, event: Event) -> None:
-        self.recorder(event)
+    def _log(self, event: Event) -> None:
         name, data = wire.encode(event)
         self.log.append(name, data, progress_of=event.step if isinstance(event, StepProgressed) else None)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, KnavError):
-            self._error = Fault(message=error.message, hint=error.hint)
-            self._end(State.ERROR, error.exit_code)
+        told = blamed(error)
+        if isinstance(told, KnavError):
+            self._error = Fault(message=told.message, hint=told.hint)
         else:
-            logger.error("run %s: a fault of knavtool itself", self.id, exc_info=error)
+            logger.error("run %s: internal error", self.id, exc_info=error)
             self._error = Fault(
-                message=f"a fault of knavtool itself: {error!r}", hint="the server's log has the details"
+                message=f"internal error on the server: {type(told).__name__}: {told}",
+                hint="please report it with the traceback in the server's log",
             )
-            self._end(State.ERROR, ExitCode.ENGINE_FAILED)
+        self._end(State.ERROR, exit_code(error))
 
     def _end(self, state: State, exit_code: ExitCode) -> None:
         self._state, self._exit_code = state, exit_code
         self._position, self._ended, self._plan = None, time.time(), None
+        for _, error in self._listeners.failures:
+            logger.error("run %s: internal error: its events are not complete", self.id, exc_info=error)
         self._tell_status()
         self.log.close()
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, NotFound, blamed
+from knavtool.errors import AlreadyExists, ClusterError, DeadlineExceeded, NotFound
 from knavtool.events import Result
-from knavtool.kube.concurrency import for_each
-from knavtool.kube.gateway import FIELD_MANAGER
+from knavtool.kube.gateway import AGE_TOLERANCE, written_by_us
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS, NODES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.inventory import delete_nodes
+from knavtool.workflow.failures import Failures
 from knavtool.workflow.ledger import Made
 from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
 from knavtool.workflow.wording import counted
@@ -30,25 +31,36 @@ _SET_BY_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields"
 
 
 async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float) -> None:
-    """Undo everything within `timeout` seconds; raises ClusterError with what could not be undone."""
+    """Undo everything within `timeout` seconds; raises ClusterError with what could not be undone.
+
+    Nothing that goes wrong in one place keeps the rest from being undone, not even an internal error; if there was
+    one, a group with it is raised.
+    """
     wanted = ledger.summary()
     with steps.step("cleanup", "cleanup", wanted) as step:
-        failed: list[str] = []
+        failures = Failures()
         try:
             async with asyncio.timeout(timeout):
                 young = _young(ledger)
                 for group in _in_order(ledger):
-                    failed += await _undo_group(group, gateway, step, young)
+                    await _undo_group(group, gateway, step, young, failures)
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}",
-                hint="--cleanup-timeout gives it more time",
-            ) from None
-        if failed:
-            left = ledger.summary()
-            raise ClusterError("\n".join([f"cleanup is incomplete; left behind: {left or 'see below'}", *failed]))
-        step.message = f"{wanted} removed" if wanted else "nothing to remove"
-        step.data["removed"] = wanted
+            # A server that does not serve is retried with patience, and may not have been given up in that time.
+            last = [gateway.trouble.message] if gateway.trouble is not None and not failures else []
+            head = f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}"
+            step.message = "\n".join([head, *failures.lines(), *last])
+            refusal: ClusterError = DeadlineExceeded(step.message, hint="--cleanup-timeout gives it more time")
+        else:
+            if not failures:
+                step.message = f"{wanted} removed" if wanted else "nothing to remove"
+                step.data["removed"] = wanted
+                return
+            head = f"cleanup is incomplete; left behind: {ledger.summary() or 'see below'}"
+            step.message = "\n".join([head, *failures.lines()])
+            refusal = ClusterError(step.message, hint=failures.hint())
+        if faults := failures.faults():
+            raise ExceptionGroup(head, [*faults, refusal]) from None
+        raise refusal from None
 
 
 def _in_order(ledger: Ledger) -> list[Group]:
@@ -71,23 +83,23 @@ def _young(ledger: Ledger) -> frozenset[str]:
     )
 
 
-async def _undo_group(group: Group, gateway: Gateway, parent: Step, young: frozenset[str]) -> list[str]:
-    """Undo the work of one task; returns what went wrong."""
+async def _undo_group(group: Group, gateway: Gateway, parent: Step, young: frozenset[str], failures: Failures) -> None:
+    """Undo the work of one task."""
     if not group.made and not group.before and not group.changed and group.nodes is None:
-        return []
+        return
     with parent.nested().step("undo", group.title) as step:
-        failed: list[str] = []
+        own = Failures()
+        failures.nest(own)
         for work in (partial(_delete_made, young=young), _bring_back, _take_back, _undo_nodes):
-            try:
-                failed += await work(group, gateway, step)
-            except* ClusterError as errors:
-                failed.append(getattr(blamed(errors), "message", str(errors)))
-        if failed:
-            step.result, step.message = Result.FAILED, "\n".join(failed)
-        return failed
+            with own.kept():
+                await work(group, gateway, step, own)
+        if own:
+            step.result, step.message = Result.FAILED, "\n".join(own.lines())
 
 
-async def _delete_made(group: Group, gateway: Gateway, step: Step, *, young: frozenset[str]) -> list[str]:
+async def _delete_made(
+    group: Group, gateway: Gateway, step: Step, failures: Failures, *, young: frozenset[str]
+) -> None:
     """Delete objects with all that they own, and wait until both are gone."""
     waiting: list[Made] = []
     total = len(group.made)
@@ -114,30 +126,29 @@ async def _delete_made(group: Group, gateway: Gateway, step: Step, *, young: fro
         if len(group.made) % max(total // 100, 1) == 0:
             step.progress(total - len(group.made), total)
 
-    refused = await for_each(list(group.made.values()), delete)
+    await failures.for_each(list(group.made.values()), delete, named=str)
     if waiting:
-        await until_gone(gateway, waiting, timeout=None, gone=gone)
+        with failures.kept():
+            await until_gone(gateway, waiting, timeout=None, gone=gone)
     await until_pods_of_jobs_gone(gateway, waiting)
-    return [f"{made}: {error.message}" for made, error in refused]
 
 
 async def _is_ours(gateway: Gateway, made: Made) -> bool:
-    """Whether an object whose creation was never confirmed exists and was written by this tool."""
+    """Whether an object whose creation was never confirmed exists and was made by this run: not by an earlier one."""
     try:
         found = await gateway.get(made.resource, made.name, namespace=made.namespace)
     except ClusterError as error:
         if error.status == 404:
             return False
         raise
-    return any(entry.get("manager") == FIELD_MANAGER for entry in found["metadata"].get("managedFields", ()))
+    return written_by_us(found) and gateway.age(found) <= time.monotonic() - made.intended + AGE_TOLERANCE
 
 
-async def _bring_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
+async def _bring_back(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
     """Create deleted objects again, the last one first."""
-    failed = []
     for before in reversed(group.before):
         body = _creatable(before.manifest)
-        try:
+        with failures.kept(str(before)):
             try:
                 await gateway.create(before.resource, body, namespace=before.namespace)
             except AlreadyExists:
@@ -145,12 +156,8 @@ async def _bring_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
                     step.note(f"{before} is there")
                     continue
                 await gateway.create(before.resource, body, namespace=before.namespace)
-        except ClusterError as error:
-            failed.append(f"{before}: {error.message}")
-        else:
             step.note(f"{before} is back")
     group.before.clear()
-    return failed
 
 
 async def _is_leaving(gateway: Gateway, before: Before) -> bool:
@@ -173,7 +180,7 @@ def _creatable(manifest: Manifest) -> Manifest:
     return {key: value for key, value in manifest.items() if key != "status"} | {"metadata": metadata}
 
 
-async def _take_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
+async def _take_back(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
     """Give changed fields their former values; an object that was changed twice gets them in reverse order."""
     objects: dict[tuple[Resource, str, str], list[Changed]] = {}
     for changed in reversed(group.changed):
@@ -192,12 +199,11 @@ async def _take_back(group: Group, gateway: Gateway, step: Step) -> list[str]:
         else:
             restored.append((first.resource.kind, first))
 
-    refused = await for_each(objects.values(), take_back)
+    await failures.for_each(objects.values(), take_back, named=lambda changes: str(changes[0]))
     if restored:
         which = str(restored[0][1]) if len(restored) == 1 else counted(restored)
         step.note(f"{which} {'is' if len(restored) == 1 else 'are'} as before")
     group.changed.clear()
-    return [f"{changes[0]}: {error.message}" for changes, error in refused]
 
 
 async def _is_gone(gateway: Gateway, changed: Changed) -> bool:
@@ -209,16 +215,18 @@ async def _is_gone(gateway: Gateway, changed: Changed) -> bool:
     return bool(changed.uid) and live["metadata"]["uid"] != changed.uid
 
 
-async def _undo_nodes(group: Group, gateway: Gateway, step: Step) -> list[str]:
+async def _undo_nodes(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
     """Delete nodes that were created, and give those that were changed or removed their former state."""
-    if group.nodes is None:
-        return []
-    if group.nodes.created:
-        # Twice, because an interrupted run may have left requests behind that arrive after the first look.
-        for _ in range(2):
-            await delete_nodes(gateway, group.nodes.created, steps=step.nested())
-        group.nodes.created.clear()
-    if group.nodes.before is not None and len(group.nodes.before):
-        await apply_nodes(gateway, group.nodes.before, steps=step.nested(), prune=False, timeout=None)
-    group.nodes = None
-    return []
+    nodes = group.nodes
+    if nodes is None:
+        return
+    if nodes.created:
+        with failures.kept():
+            # Twice, because an interrupted run may have left requests behind that arrive after the first look.
+            for _ in range(2):
+                await delete_nodes(gateway, nodes.created, steps=step.nested())
+            nodes.created.clear()
+    if nodes.before is not None and len(nodes.before):
+        await apply_nodes(gateway, nodes.before, steps=step.nested(), prune=False, timeout=None)
+    if not nodes.created:
+        group.nodes = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,7 +28,8 @@ _GRACE_SECONDS = 10.0
 class Made:
     """An object the run created or was about to create; `uid` is empty while the server has not confirmed it.
 
-    `lost` when no answer came, so that it may be there or not.
+    `lost` when no answer came, so that it may be there or not. `intended` is when it was written down, by the clock
+    `time.monotonic`.
     """
 
     resource: Resource
@@ -35,6 +37,7 @@ class Made:
     name: str
     uid: str = ""
     lost: bool = False
+    intended: float = field(default_factory=time.monotonic)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -139,9 +142,9 @@ class Group:
             self._refused(made, error)
 
     def _refused(self, made: Made, error: ClusterError) -> None:
-        # Without an answer the object may exist; only a refusal says that it does not. One with a uid was created
-        # before, and is still to be undone.
-        made.lost = not made.uid and not 400 <= error.status < 500
+        # Without an answer the object may exist; only a refusal of every attempt says that it does not. One with a uid
+        # was created before, and is still to be undone.
+        made.lost = not made.uid and (error.perhaps_done or not 400 <= error.status < 500)
         if not made.uid and not made.lost:
             self.retract(made)
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from knavtool.errors import ClusterError, KnavError
+from knavtool.errors import ClusterError, KnavError, blamed, leaves
 from knavtool.events import Result
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
@@ -17,7 +17,7 @@ from knavtool.workflow.pods import essential
 from knavtool.workflow.task import Context, Outcome, Submissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from knavtool.events import Step, Steps
     from knavtool.kube.gateway import Gateway
@@ -48,7 +48,7 @@ async def execute(
 
     `figures` of the gateway become data of the run.
 
-    Raises what the API refused, or CancelledError when interrupted, in both cases after the cleanup.
+    Raises what the API refused, CancelledError when interrupted, or an internal error, always after the cleanup.
     """
     ledger = Ledger(restores=cleanup)
     name = ", ".join(workflow.name for workflow in rendered.plan.workflows)
@@ -63,11 +63,13 @@ async def execute(
                 failure = gateway.trouble
         except BaseException as error:  # noqa: BLE001 - raised again after the cleanup, which every error needs
             failure = error
-        if cleanup:
-            await _clean_up(ledger, gateway, run, cleanup_timeout, raises=failure is None and passed)
-        elif isinstance(failure, asyncio.CancelledError) and (left := ledger.summary()):
-            run.note(f"interrupted without --cleanup; left behind: {left}", warning=True)
-        run.data.update(figures())
+        try:
+            if cleanup:
+                await _clean_up(ledger, gateway, run, cleanup_timeout, raises=failure is None and passed)
+            elif isinstance(failure, asyncio.CancelledError) and (left := ledger.summary()):
+                run.note(f"interrupted without --cleanup; left behind: {left}", warning=True)
+        finally:
+            run.data.update(figures())
         if failure is not None:
             raise failure
         if not passed:
@@ -126,7 +128,7 @@ class _Runner:
         self._clock = steps.clock
         self._submitted: dict[int, Submission] = {}
         self._pod_logs: dict[str | None, PodLog] = {}
-        self._errors: list[KnavError] = []
+        self._errors: list[Exception] = []
 
     async def run(self, step: Step) -> bool:
         """All workflows in order; after a failure the rest is told as skipped. True if nothing failed."""
@@ -142,7 +144,7 @@ class _Runner:
         if interruption is not None:
             raise interruption
         if self._errors:
-            raise self._errors[0]
+            raise blamed(ExceptionGroup("a run", self._errors))
         return not failed
 
     async def _workflow(self, workflow: PlannedWorkflow, steps: Steps, stopped: str) -> _Ended:
@@ -227,13 +229,13 @@ class _Runner:
                 if outcome.passed:
                     return _Ended()
                 step.result = Result.FAILED
-        except KnavError as error:
-            self._refused([error], tolerated=document.continue_on_error)
-        except BaseExceptionGroup as group:
-            known, unknown = group.split(KnavError)
-            if known is None or unknown is not None:
-                raise
-            self._refused(_errors(known), tolerated=document.continue_on_error)
+        except Exception as error:  # noqa: BLE001 - raised again when the tasks that are left have been told
+            errors = leaves(error)
+            # Nobody could foresee an internal error, so nobody tolerates it.
+            tolerated = document.continue_on_error and all(isinstance(one, KnavError) for one in errors)
+            if not tolerated:
+                self._errors += errors
+            return _Ended(failed=True, stopped="" if tolerated else _AFTER_FAILURE)
         return _Ended(failed=True, stopped="" if document.continue_on_error else _AFTER_FAILURE)
 
     async def _outcome(self, planned: PlannedTask, step: Step) -> Outcome:
@@ -246,11 +248,6 @@ class _Runner:
             if not limit.expired():
                 raise
             return Outcome(passed=False, message=f"not done after {seconds:g} s, the timeout of the task")
-
-    def _refused(self, errors: Sequence[KnavError], *, tolerated: bool) -> None:
-        if not tolerated:
-            # Raised when the tasks that were skipped have been told.
-            self._errors += errors
 
     def _skip(self, item: Planned, steps: Steps, reason: str) -> None:
         """Tell that a step does not run, and all that is in it."""
@@ -280,9 +277,3 @@ def _about(planned: Planned) -> dict[str, object]:
     """What reports say of a step besides what becomes of it: its description, and its line in the file."""
     about: dict[str, object] = {"line": planned.document.line}
     return about | {"description": planned.description} if planned.description else about
-
-
-def _errors(error: BaseException) -> list[KnavError]:
-    if isinstance(error, BaseExceptionGroup):
-        return [inner for each in error.exceptions for inner in _errors(each)]
-    return [error] if isinstance(error, KnavError) else []

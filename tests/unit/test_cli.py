@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from knavtool.cli.options import Globals, LogFormat
 from knavtool.cli.progress import steps
 from knavtool.errors import DocumentError, ExitCode, Forbidden
 from knavtool.events import Event, Result
+from knavtool.report.lines import Lines
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, *args: str, raising: BaseException | None = None) -> int:
@@ -61,6 +64,75 @@ def test_an_error_is_one_message_and_its_exit_code(
 ) -> None:
     assert leave(monkeypatch, raising=error) == code
     assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("metadata"),
+        OSError(28, "No space left on device"),
+        ExceptionGroup("", [Forbidden("no", status=403), KeyError("metadata")]),
+        BaseExceptionGroup("", [Forbidden("no", status=403), KeyError("metadata")]),
+    ],
+)
+def test_an_internal_error_is_told_as_one_with_a_file_for_its_traceback(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(monkeypatch, raising=error) == ExitCode.INTERNAL
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    head, _, file = line.partition("; please report it with the traceback in ")
+    assert head.startswith(("error: internal error: KeyError: 'metadata'", "error: internal error: OSError: "))
+    assert (out, stat.S_IMODE(Path(file).stat().st_mode)) == ("", 0o600)
+    text = Path(file).read_text()
+    assert text.startswith(f"knavtool {__version__}, Python ")
+    assert "Traceback (most recent call last)" in text
+    assert "in fail" in text
+
+
+def test_no_secret_gets_into_the_file_of_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----"
+    error = ValueError(f"{{'Authorization': 'Bearer s3cret.t0ken'}} {key}")
+    assert leave(monkeypatch, raising=error) == ExitCode.INTERNAL
+    said = capsys.readouterr().err
+    for text in (said, Path(said.split()[-1]).read_text()):
+        assert "s3cret" not in text
+        assert "c2VjcmV0" not in text
+        assert "Bearer ***" in text
+
+
+def test_without_a_place_for_the_file_the_traceback_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    assert leave(monkeypatch, raising=KeyError("metadata")) == ExitCode.INTERNAL
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_view_that_fails_is_told_once_and_the_command_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a fault of a view")
+
+    heard: list[Event] = []
+    monkeypatch.setattr(Lines, "__call__", fail)
+    with steps(Globals(), listen=[heard.append]) as made, made.step("task", "a"), made.step("task", "b"):
+        pass
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: progress could not be shown to its end: internal error: KeyError: ")
+    # A report tells it too.
+    assert [type(event).__name__ for event in heard] == [
+        "StepStarted",
+        "StepStarted",
+        "StepEnded",
+        "StepEnded",
+        "Noted",
+    ]
 
 
 def test_progress_in_a_log_is_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

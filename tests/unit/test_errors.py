@@ -54,7 +54,22 @@ def test_a_dead_process_carries_the_end_of_its_log() -> None:
 
 def test_the_error_to_blame_in_a_group() -> None:
     known = errors.Forbidden("may not list nodes", status=403)
-    plain = ValueError("x")
-    assert errors.blamed(plain) is plain
-    assert errors.blamed(ExceptionGroup("", [plain, ExceptionGroup("", [OSError(), known])])) is known
-    assert errors.blamed(ExceptionGroup("", [ExceptionGroup("", [plain]), OSError()])) is plain
+    plain, other = ValueError("x"), KeyError("y")
+    assert errors.blamed(known) is known
+    assert errors.blamed(ExceptionGroup("", [ExceptionGroup("", [known]), errors.NotFound("z")])) is known
+    # A fault of knavtool comes before what its user can mend.
+    assert errors.blamed(ExceptionGroup("", [known, ExceptionGroup("", [plain, known]), other])) is plain
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.Forbidden("no", status=403), ExitCode.API_FAILED),
+        (KeyError("metadata"), ExitCode.INTERNAL),
+        (ExceptionGroup("", [errors.Forbidden("no", status=403), KeyError("metadata")]), ExitCode.INTERNAL),
+        (errors.InternalError("told by a server"), ExitCode.INTERNAL),
+        (errors.OutputError("a full disk"), ExitCode.OUTPUT_FAILED),
+    ],
+)
+def test_every_error_has_one_exit_code(error: Exception, code: ExitCode) -> None:
+    assert errors.exit_code(error) is code

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from knavtool.errors import NotFound
-from knavtool.events import Event, Noted, Result, StepEnded, StepProgressed, Steps, StepStarted, ignore
+from knavtool.events import Event, Listeners, Noted, Result, StepEnded, StepProgressed, Steps, StepStarted, ignore
 
 
 def ends(events: list[Event]) -> list[tuple[Result, str]]:
@@ -49,7 +49,7 @@ def test_nested_steps_name_their_parent_and_share_the_clock() -> None:
         (NotFound("no such pod"), (Result.FAILED, "no such pod")),
         (ValueError("bad"), (Result.FAILED, "bad")),
         (ValueError(), (Result.FAILED, "ValueError")),
-        (ExceptionGroup("two", [ValueError("first"), NotFound("the one to tell")]), (Result.FAILED, "the one to tell")),
+        (ExceptionGroup("two", [NotFound("first"), ValueError("the one to tell")]), (Result.FAILED, "the one to tell")),
         (asyncio.CancelledError(), (Result.CANCELLED, "")),
         (KeyboardInterrupt(), (Result.CANCELLED, "")),
     ],
@@ -84,3 +84,32 @@ def test_a_failed_check_is_a_result_and_raises_nothing() -> None:
 def test_nobody_has_to_listen() -> None:
     with Steps(ignore).step("task", "job") as step:
         step.progress(1, 1)
+
+
+def test_a_listener_that_raises_is_told_nothing_more_and_stops_neither_the_work_nor_the_others() -> None:
+    before, after, broken = [], [], []
+
+    def raising(event: Event) -> None:
+        broken.append(event)
+        if len(broken) == 2:
+            raise OSError(28, "No space left on device")
+
+    listeners = Listeners(before.append, raising, after.append)
+    steps = Steps(listeners)
+    with steps.step("task", "job") as step:
+        step.progress(1, 2)
+        step.progress(2, 2)
+    assert before == after
+    assert [len(before), len(broken)] == [4, 2]
+    assert [(listener, str(error)) for listener, error in listeners.failures] == [
+        (raising, "[Errno 28] No space left on device")
+    ]
+
+
+def test_steps_go_on_whatever_their_only_listener_does() -> None:
+    def raising(_: Event) -> None:
+        raise KeyError("a fault of a view")
+
+    with Steps(raising).step("task", "job") as step, step.nested().step("write", "inner") as inner:
+        inner.note("still there")
+    assert step.result is Result.OK

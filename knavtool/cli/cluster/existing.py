@@ -109,7 +109,7 @@ def down(target: options.Target, timeout: str, *, yes: bool) -> None:
     """Remove what `up` installed, and tell what was kept; ask before if somebody sits at a terminal."""
     from knavtool.documents.duration import parse_duration
 
-    seconds = parse_duration(timeout)
+    seconds = parse_duration(timeout, option="--timeout")
     with chosen_for_helm(target) as place:
         if not yes and _somebody_is_there():
             names, nodes = run_async(_look(place))

@@ -132,7 +132,7 @@ def up(
                 repair=repair,
                 yes=yes,
                 dry_run=dry_run,
-                timeout=parse_duration(timeout or "10m"),
+                timeout=parse_duration(timeout or "10m", option="--timeout"),
             ),
         )
         return
@@ -149,7 +149,7 @@ def up(
         prometheus=prometheus,
         tuning=tuning,
     )
-    seconds = parse_duration(timeout or "2m")
+    seconds = parse_duration(timeout or "2m", option="--timeout")
     with files.locked():
         directories = files_from or []
         run_async(_up(target, files, wanted, seconds, directories, binaries=binary or [], dry_run=dry_run))

@@ -50,7 +50,7 @@ def apply(
 
     target = options.target(context, kubeconfig, kube_context)
     values = load_values(file)
-    seconds = parse_duration(timeout)
+    seconds = parse_duration(timeout, option="--timeout")
     work = _release if helm else _apply
     run_async(work(target, values, seconds, prune=prune, dry_run=dry_run, take_ownership=take_ownership))
 

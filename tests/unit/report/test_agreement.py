@@ -14,7 +14,7 @@ from knavtool import resources
 from knavtool.report import text
 from knavtool.report.closing import closing
 from knavtool.report.facts import Facts
-from knavtool.report.write import write_reports
+from knavtool.report.write import ReportFiles
 from support.runs import record_everything, record_run
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ FACTS = Facts(server="v1.37.2", context="knavtool-local", cpu=2.135, wall=21.35,
 def told(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """A run as terminal, JSON, JUnit and Markdown tell it."""
     recorder: Recorder = request.param()
-    write_reports(tmp_path, recorder.record, epoch=recorder.epoch, facts=FACTS)
+    ReportFiles(directory=tmp_path).write(recorder.record, epoch=recorder.epoch, facts=FACTS)
     return {
         "terminal": list(closing(recorder.roots)),
         "json": json.loads((tmp_path / "report.json").read_text()),

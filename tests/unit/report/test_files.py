@@ -12,12 +12,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from knavtool import __version__, resources
-from knavtool.errors import DocumentError
+from knavtool.errors import DocumentError, OutputError
 from knavtool.events import Result, StepId, StepStarted
 from knavtool.report import json_file, junit_file
 from knavtool.report.files import told
 from knavtool.report.recorder import Recorder
-from knavtool.report.write import ReportFiles, check_directory, write_reports
+from knavtool.report.write import ReportFiles, check_directory
 from support.runs import EPOCH, MISMATCH, Clock, record_run, stepping
 
 
@@ -26,7 +26,8 @@ def reports(tmp_path: Path) -> Path:
     """The reports of a run in which one task failed."""
     directory = tmp_path / "deep" / "report"
     recorder = record_run()
-    paths = write_reports(directory, recorder.record, epoch=recorder.epoch)
+    paths, failed = ReportFiles(directory=directory).write(recorder.record, epoch=recorder.epoch)
+    assert not failed
     assert sorted(path.name for path in paths) == ["junit.xml", "report.json", "summary.md"]
     return directory
 
@@ -130,7 +131,7 @@ def test_junit_stays_xml_whatever_a_program_said(text: str) -> None:
 
 def test_a_second_report_replaces_the_first_and_leaves_no_scraps(reports: Path) -> None:
     recorder = record_run()
-    write_reports(reports, recorder.record, epoch=0.0)
+    ReportFiles(directory=reports).write(recorder.record, epoch=0.0)
     assert json.loads((reports / "report.json").read_text())["started"].startswith("1970-")
     assert sorted(path.name for path in reports.iterdir()) == ["junit.xml", "report.json", "summary.md"]
 
@@ -138,15 +139,22 @@ def test_a_second_report_replaces_the_first_and_leaves_no_scraps(reports: Path) 
 def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     target = tmp_path / "file" / "report"
-    with pytest.raises(DocumentError, match=r"cannot write the report .*report\.json: Not a directory"):
-        write_reports(target, record_run().record, epoch=0.0)
     with pytest.raises(DocumentError, match=r"cannot write reports to .*: Not a directory"):
         check_directory(target)
+    files = ReportFiles(directory=target, json=tmp_path / "report.json", step_summary=tmp_path)
+    written, failed = files.write(record_run().record, epoch=0.0)
+    # One that cannot be written keeps no other from it.
+    assert written == [tmp_path / "report.json"]
+    assert [str(error) for error in failed] == [
+        *(f"cannot write the report {target}/{name}: Not a directory" for name in ("report.json", "junit.xml")),
+        f"cannot write the report {target}/summary.md: Not a directory",
+        f"cannot add the summary to {tmp_path}: Is a directory",
+    ]
 
 
-def test_checking_a_directory_leaves_nothing_in_it(tmp_path: Path) -> None:
+def test_checking_a_directory_makes_none(tmp_path: Path) -> None:
     check_directory(tmp_path / "new" / "report")
-    assert list((tmp_path / "new" / "report").iterdir()) == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_checking_a_directory_touches_nothing_of_the_user(tmp_path: Path) -> None:
@@ -167,7 +175,7 @@ def test_a_report_may_go_to_a_device_or_a_pipe(tmp_path: Path) -> None:
     files.check()
     # Open for reading and writing, so that the writer need not wait for a reader; a report is smaller than a pipe.
     with os.fdopen(os.open(pipe, os.O_RDWR), "rb", buffering=0) as reader:
-        assert files.write(record_run().record, epoch=0.0) == [pipe, Path(os.devnull)]
+        assert files.write(record_run().record, epoch=0.0) == ([pipe, Path(os.devnull)], [])
         assert json.loads(reader.read(1 << 16))["result"] == "failed"
     assert pipe.is_fifo()
     assert Path(os.devnull).is_char_device()
@@ -183,7 +191,7 @@ def test_a_report_may_go_to_a_device_or_a_pipe(tmp_path: Path) -> None:
     ],
 )
 def test_the_hint_is_about_the_real_cause(number: int, hint: str) -> None:
-    with pytest.raises(DocumentError) as raised, told("cannot write the report x"):
+    with pytest.raises(OutputError) as raised, told("cannot write the report x"):
         raise OSError(number, os.strerror(number))
     assert raised.value.message == f"cannot write the report x: {os.strerror(number)}"
     assert raised.value.hint == hint

@@ -63,12 +63,14 @@ async def test_a_failed_check_is_a_result_and_a_refusal_an_error() -> None:
 
 async def test_a_fault_of_ours_is_told_as_one(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(*_: object) -> bool:
-        raise ZeroDivisionError
+        raise ExceptionGroup("", [Forbidden("no", status=403), ZeroDivisionError("no such luck")])
 
     async with serving(fail) as api:
         run = await api.end(await api.submit())
-    assert (run["state"], run["exitCode"]) == ("error", 4)
-    assert "ZeroDivisionError" in caplog.text
+    assert (run["state"], run["exitCode"]) == ("error", 70)
+    assert run["error"]["message"] == "internal error on the server: ZeroDivisionError: no such luck"
+    assert "please report it" in run["error"]["hint"]
+    assert "Traceback" in caplog.text
 
 
 async def test_nothing_without_the_token() -> None:
