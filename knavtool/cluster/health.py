@@ -1,4 +1,4 @@
-"""Whether a process answers on its health endpoint on 127.0.0.1."""
+"""Whether a process answers on its health endpoint on 127.0.0.1, and what it answers instead."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ import asyncio
 import contextlib
 import ssl
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _PAUSE = 0.03
+_LONGEST_TEXT = 200
 
 
-async def until_healthy(url: str) -> None:
-    """Wait until `url` answers 200; bounded by the caller.
+async def until_healthy(url: str, *, heard: Callable[[str], None] = lambda _: None) -> None:
+    """Wait until `url` answers 200; bounded by the caller. `heard` gets each other answer.
 
     A process that begins to listen tells nobody, so it is asked again after a short pause.
     """
-    while not await healthy(url, within=1.0):  # noqa: ASYNC110 - there is no event to wait for
+    while complaint := await answer(url, within=1.0):
+        heard(complaint)
         await asyncio.sleep(_PAUSE)
 
 
 async def healthy(url: str, *, within: float) -> bool:
     """Whether `url` answers 200 in `within` seconds."""
+    return not await answer(url, within=within)
+
+
+async def answer(url: str, *, within: float) -> str:
+    """What `url` answers in `within` seconds, "" for 200: its status and the first line of the body, or why none."""
     parts = urlsplit(url)
     assert parts.hostname and parts.port  # noqa: PT018, S101 - these are our own addresses
     try:
@@ -32,15 +43,34 @@ async def healthy(url: str, *, within: float) -> bool:
             try:
                 request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
-                status = (await reader.readline()).split()
-                return len(status) > 1 and status[1] == b"200"
+                return await _complaint(reader)
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
-    except (OSError, TimeoutError, ValueError):
+    except ConnectionRefusedError:
+        return "refuses connections"
+    except TimeoutError:
+        return f"does not answer within {within:g} s"
+    except (OSError, ValueError) as error:
         # A ValueError is a first line that has no end: whatever that is, it is not one of our processes.
-        return False
+        return f"does not speak {parts.scheme.upper()}: {error}"
+
+
+async def _complaint(reader: asyncio.StreamReader) -> str:
+    line = (await reader.readline()).decode(errors="replace")
+    version, _, status = line.strip().partition(" ")
+    if not version.startswith("HTTP/") or not status:
+        return f"answers {line.strip()[:_LONGEST_TEXT]!r}, which is not HTTP" if line else "closes the connection"
+    if status.partition(" ")[0] == "200":
+        return ""
+    # Of a body that breaks off, what came counts.
+    with contextlib.suppress(OSError, ValueError):
+        while (await reader.readline()).strip():
+            pass
+        said = (await reader.readline()).decode(errors="replace").strip()[:_LONGEST_TEXT]
+        return f"answers {status}: {said}" if said and said.isprintable() else f"answers {status}"
+    return f"answers {status}"
 
 
 def origin(url: str) -> str:

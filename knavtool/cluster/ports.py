@@ -1,11 +1,13 @@
-"""Ports on 127.0.0.1: free ones, and who holds one that is taken."""
+"""Ports on 127.0.0.1: free ones that stay free until they are listened on, and who holds one that is taken."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import random
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from knavtool.errors import EngineError
 
@@ -13,32 +15,102 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
+_SETTINGS = Path("/proc/sys/net/ipv4")
+# Above what projects choose for themselves, below what Kubernetes gives to Services (30000 and up).
+_PREFERRED = range(20000, 30000)
+_POSSIBLE = range(10000, 65536)
+_ENOUGH = 1000
 
 
-def free_ports(count: int, *, besides: Collection[int] = ()) -> list[int]:
-    """Different ports that nobody listens on, and none of `besides`; all are held until all are known."""
-    found: list[int] = []
-    with contextlib.ExitStack() as stack:
-        while len(found) < count:
-            one = stack.enter_context(socket.socket())
-            one.bind((LOOPBACK, 0))
-            port = one.getsockname()[1]
-            if port not in besides:
+class Ports:
+    """Gives ports away for servers that start while this is open; no other knavtool is given them meanwhile.
+
+    They are none that the system chooses for outgoing connections, so that a server finds its port free also weeks
+    later; and none of `besides`, which others have written down.
+    """
+
+    def __init__(self, besides: Collection[int] = ()) -> None:
+        self._not = set(besides)
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def take(self, count: int) -> list[int]:
+        """Different ports that nobody listens on; EngineError if there are not enough."""
+        found: list[int] = []
+        candidates = _candidates()
+        for port in random.sample(candidates, len(candidates)):
+            if len(found) == count:
+                break
+            if port not in self._not and self._reserve(port) and holder(port) is None:
                 found.append(port)
-    return found
+        if len(found) < count:
+            message = f"no {count} ports between {candidates[0]} and {candidates[-1]} are free on {LOOPBACK}"
+            raise EngineError(message, hint="end what listens there, for example clusters that nobody uses any more")
+        self._not.update(found)
+        return found
+
+    def _reserve(self, port: int) -> bool:
+        """Keep a port from every other knavtool on this machine, whoever runs it; the kernel forgets it with us.
+
+        Names of abstract sockets are like ports: of one network namespace, and gone with the process.
+        """
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0knavtool/port/{port}")
+        except OSError:
+            claim.close()
+            return False
+        self._held.enter_context(claim)
+        return True
 
 
-def require_free(port: int, *, use: str, hint: str) -> None:
-    """Raise EngineError, naming the holder, if a process could not listen on `port`."""
+def holder(port: int) -> str | None:
+    """None if a process could listen on `port`, otherwise why not: `is taken by NAME (process N)`."""
     with socket.socket() as trial:
         # As servers do: what an earlier connection left in TIME_WAIT does not count.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((LOOPBACK, port))
         except PermissionError:
-            raise EngineError(f"port {port} for {use} may not be used by this user", hint=hint) from None
-        except OSError:
-            raise EngineError(f"port {port} for {use} is taken{_by(port)}", hint=hint) from None
+            return "may not be used by this user"
+        except OSError as error:
+            return f"is taken{_by(port)}" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+    return None
+
+
+def require_free(port: int, *, use: str, hint: str) -> None:
+    """Raise EngineError, naming the holder, if a process could not listen on `port`."""
+    if (why := holder(port)) is not None:
+        raise EngineError(f"port {port} for {use} {why}", hint=hint)
+
+
+def _candidates() -> list[int]:
+    """Ports that the system does not give to outgoing connections and that no administrator has set aside."""
+    try:
+        low, high = map(int, (_SETTINGS / "ip_local_port_range").read_text().split())
+        reserved = _ranges((_SETTINGS / "ip_local_reserved_ports").read_text())
+    except (OSError, ValueError):
+        low, high, reserved = 32768, 60999, set()
+    for wanted in (_PREFERRED, _POSSIBLE):
+        found = [port for port in wanted if not low <= port <= high and port not in reserved]
+        if len(found) >= _ENOUGH:
+            return found
+    # Nearly every port may be an outgoing connection's here.
+    return list(_PREFERRED)
+
+
+def _ranges(text: str) -> set[int]:
+    """Numbers from a list such as `8080,9000-9010`."""
+    found: set[int] = set()
+    for part in text.strip().split(",") if text.strip() else ():
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
 
 
 def _by(port: int) -> str:

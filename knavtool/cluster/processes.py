@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.atomic import atomic_write
+from knavtool.cluster.toolchain.pins import host_platform
 from knavtool.errors import EngineError, ProcessDied, blamed
 
 if TYPE_CHECKING:
@@ -57,7 +59,11 @@ def running(files: ClusterFiles) -> dict[str, int]:
 
 def everything(files: ClusterFiles) -> set[int]:
     """The numbers of all processes that carry the cluster's mark, with or without a pid file."""
-    numbers = {int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()}
+    try:
+        numbers = {int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()}
+    except OSError as error:
+        message = f"processes of a local cluster are found in {_PROC}, which cannot be read: {error.strerror}"
+        raise EngineError(message, hint="the local engine needs Linux with /proc") from None
     return belonging(numbers - {os.getpid()}, files)
 
 
@@ -122,6 +128,12 @@ async def end(numbers: Collection[int], *, within: float = 10.0, by: signal.Sign
     A cluster that is thrown away has nothing to write down, and a clean shutdown of its API server takes many seconds.
     """
     with contextlib.ExitStack() as stack:
+        left = set()
+
+        async def ended(number: int, descriptor: int) -> None:
+            await readable(descriptor)
+            left.discard(number)
+
         ends = []
         for number in numbers:
             try:
@@ -131,12 +143,15 @@ async def end(numbers: Collection[int], *, within: float = 10.0, by: signal.Sign
             stack.callback(os.close, descriptor)
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(descriptor, by)
-            ends.append(readable(descriptor))
+            left.add(number)
+            ends.append(ended(number, descriptor))
         try:
             async with asyncio.timeout(within):
                 await asyncio.gather(*ends)
         except TimeoutError:
-            raise EngineError(f"some processes did not end within {within:g} s of {by.name}") from None
+            message = f"not ended within {within:g} s of {by.name}: {', '.join(map(_described, sorted(left)))}"
+            hint = "a process in state D waits for a disk or a network file system" if by is signal.SIGKILL else ""
+            raise EngineError(message, hint=hint) from None
     _reap(numbers)
 
 
@@ -184,11 +199,34 @@ async def readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
+def _described(number: int) -> str:
+    """A process for people, with its state of proc(5)."""
+    try:
+        name, _, rest = (_PROC / str(number) / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
+    except OSError:
+        return f"process {number}"
+    return f"{name} (process {number}, state {rest.split()[0]})"
+
+
 def _reap(numbers: Collection[int]) -> None:
     """Take leave of those that this very process started; the others are their parents' business."""
     for number in numbers:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(number, os.WNOHANG)
+
+
+def cannot_start(program: Path, error: OSError) -> EngineError:
+    """The error for a program that the system does not start, by its cause."""
+    hint = "name another with --binary; `knavtool toolchain list` tells where programs are taken from"
+    if error.errno == errno.ENOEXEC:
+        why = f"it is no program for {host_platform()}"
+    elif error.errno == errno.ENOENT and program.exists():
+        why = "its interpreter or loader is not on this machine"
+    elif error.errno == errno.EACCES:
+        why = "it is not executable, or lies where nothing may be (a file system that is mounted noexec)"
+    else:
+        why = error.strerror or str(error)
+    return EngineError(f"{program} cannot be started: {why}", hint=hint)
 
 
 def died(files: ClusterFiles, name: str) -> ProcessDied:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from knavtool.atomic import atomic_write
@@ -45,6 +46,17 @@ def load(files: ClusterFiles) -> Record | None:
     except (OSError, ValueError, TypeError) as error:
         message = f"{files.record} cannot be read: {error}"
         raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
+
+
+def ports_of_all(files: ClusterFiles) -> set[int]:
+    """The ports of all clusters of the user who has this one, of those that do not run now too."""
+    found: set[int] = set()
+    for directory in (files.work / "clusters").glob("*/"):
+        # Of a record that cannot be read nobody knows the ports, and nobody can start its processes.
+        with contextlib.suppress(EngineError):
+            if (known := load(replace(files, name=directory.name))) is not None:
+                found.update(known.ports.values())
+    return found
 
 
 def save(files: ClusterFiles, record: Record) -> None:

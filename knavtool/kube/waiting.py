@@ -79,21 +79,38 @@ async def until_established(gateway: Gateway, definitions: Collection[str], *, t
     if not definitions:
         return
 
-    def established(state: State) -> list[Manifest] | None:
-        found = [state.get(("", name), {}) for name in definitions]
-        conditions = [item.get("status", {}).get("conditions") or () for item in found]
-        ready = [any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in conditions]
-        return found if all(ready) else None
+    missing: dict[str, str] = {}
 
-    said = f"the API server does not serve {', '.join(sorted(definitions))}"
+    def established(state: State) -> list[Manifest] | None:
+        missing.clear()
+        for name in sorted(definitions):
+            if why := _not_established(state.get(("", name))):
+                missing[name] = why
+        return None if missing else [state["", name] for name in definitions]
+
     try:
         async with asyncio.timeout(timeout):
             found = await until(gateway, CUSTOM_RESOURCE_DEFINITIONS, established, timeout=None)
-            for spec in (item["spec"] for item in found):
+            missing.update((item["metadata"]["name"], "established, but not in discovery") for item in found)
+            for item in found:
+                spec = item["spec"]
                 for version in (one["name"] for one in spec["versions"] if one["served"]):
                     await _until_discovered(gateway, f"{spec['group']}/{version}", spec["names"]["kind"])
+                del missing[item["metadata"]["name"]]
     except TimeoutError:
-        raise DeadlineExceeded(f"not reached within {timeout:g} s: {said}") from None
+        told = ", ".join(f"{name} ({why})" for name, why in missing.items()) or ", ".join(sorted(definitions))
+        raise DeadlineExceeded(f"not reached within {timeout:g} s: the API server does not serve {told}") from None
+
+
+def _not_established(definition: Manifest | None) -> str:
+    """Why the kind of a definition is not served, "" if it is established."""
+    if definition is None:
+        return "there is no such definition"
+    conditions = definition.get("status", {}).get("conditions") or ()
+    if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+        return ""
+    said = [f"{one['type']}={one['status']}: {one.get('message') or one.get('reason') or ''}" for one in conditions]
+    return "; ".join(text.rstrip(": ") for text in said) or "it has no conditions"
 
 
 async def _until_discovered(gateway: Gateway, api_version: str, kind: str) -> None:

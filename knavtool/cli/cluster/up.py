@@ -107,9 +107,14 @@ def up(
 ) -> None:
     """Start a control plane with KWOK, Prometheus and chosen components on 127.0.0.1; run again, repair and add.
 
-    The context knavtool-NAME is added to the kubeconfig and made current. With `--engine existing`, KWOK, Prometheus
-    and the components are installed in the cluster of a context instead.
+    That needs Linux. The context knavtool-NAME is added to the kubeconfig and made current. With `--engine existing`,
+    KWOK, Prometheus and the components are installed in the cluster of a context instead.
     """
+    from knavtool.cluster.engines.local.machine import require_machine
+
+    if engine is Engine.LOCAL:
+        # Before the rest is imported, which other systems do not have.
+        require_machine()
     from knavtool.cluster.components.catalogue import parse_wanted
     from knavtool.cluster.engines.local.plan import Wanted
     from knavtool.cluster.engines.local.settings import chosen

@@ -11,7 +11,7 @@ from knavtool.cluster import processes
 from knavtool.cluster.components import hosted
 from knavtool.cluster.components.manifests import DEFINITION, install, remove_stale, withdraw
 from knavtool.cluster.components.objects import with_overrides
-from knavtool.cluster.health import origin, until_healthy
+from knavtool.cluster.health import origin
 from knavtool.render.hosted import HostedObjects, render_hosted
 from knavtool.render.manifests import ManifestSet
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from knavtool.cluster.awaited import Awaited
     from knavtool.cluster.components.hosted import Host
     from knavtool.cluster.components.records import Hosted
     from knavtool.kube.gateway import Gateway
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class Lab:
     """A component that is installed, started and removed; `installed` is set when its kinds are served.
 
-    `theirs` are the objects of its project, as `project_objects` gives them.
+    `theirs` are the objects of its project, as `project_objects` gives them; `awaited` remembers what did not come.
     """
 
     host: Host
@@ -36,6 +37,7 @@ class Lab:
     theirs: ManifestSet
     programs: Mapping[str, Path]
     environment: Mapping[str, str]
+    awaited: Awaited
     installed: asyncio.Event = field(default_factory=asyncio.Event)
     _webhooks: ManifestSet = field(default_factory=ManifestSet)
 
@@ -90,7 +92,7 @@ class Lab:
             process, self.programs[process.program], kubectl=kubectl, environment=self.environment
         )
         async with processes.watched(self.host.files, {process.name: number}):
-            await until_healthy(self.host.ready_url(process))
+            await self.awaited.healthy(self.host.files, process.name, self.host.ready_url(process))
 
     async def _objects(self) -> HostedObjects:
         """What the cluster needs of the project's objects, with ours among them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.health import healthy, origin, until_healthy
+from knavtool.cluster.health import answer, healthy, origin, until_healthy
 from support.certificates import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -22,12 +22,12 @@ async def server(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIte
     left = list(answers)
     seen: list[bytes] = []
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(left.pop(0) if len(left) > 1 else left[0])
         writer.close()
 
-    running = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
+    running = await asyncio.start_server(reply, "127.0.0.1", 0, ssl=tls)
     async with running:
         port = running.sockets[0].getsockname()[1]
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/healthz", seen
@@ -40,21 +40,28 @@ async def test_200_is_healthy() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("sent", "said"),
     [
-        b"HTTP/1.1 500 no\r\n\r\n",
-        b"HTTP/1.1 403 no\r\n\r\n",
-        b"",
-        b"\r\n",
-        b"200",
-        b"SSH-2.0-OpenSSH\r\n",
-        b"x" * 200_000,
+        (b"HTTP/1.1 500 no\r\n\r\n", "answers 500 no"),
+        (
+            b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\n404 page not found\nmore",
+            "answers 404 Not Found: 404 page not found",
+        ),
+        (b"HTTP/1.1 403\r\nA: b", "answers 403"),
+        (b"HTTP/1.1 503 no\r\n\r\n\x00\x01", "answers 503 no"),
+        (b"", "closes the connection"),
+        (b"\r\n", "answers '', which is not HTTP"),
+        (b"200", "answers '200', which is not HTTP"),
+        (b"SSH-2.0-OpenSSH\r\n", "answers 'SSH-2.0-OpenSSH', which is not HTTP"),
+        (b"x" * 200_000, "does not speak HTTP: "),
     ],
-    ids=["500", "403", "nothing", "empty line", "half a line", "something else", "an endless line"],
+    ids=["500", "404", "403", "no text", "nothing", "empty line", "half a line", "something else", "an endless line"],
 )
-async def test_anything_else_is_not(answer: bytes) -> None:
-    async with server(answer) as (url, _):
+async def test_anything_else_is_not_and_is_told(sent: bytes, said: str) -> None:
+    async with server(sent) as (url, _):
         assert not await healthy(url, within=10)
+        told = await answer(url, within=10)
+    assert told.startswith(said) if said.endswith(": ") else told == said
 
 
 async def test_a_certificate_of_its_own_will_do(tmp_path: Path) -> None:
@@ -68,7 +75,7 @@ async def test_a_certificate_of_its_own_will_do(tmp_path: Path) -> None:
 async def test_nobody_listens() -> None:
     async with server(OK) as (url, _):
         pass
-    assert not await healthy(url, within=10)
+    assert await answer(url, within=10) == "refuses connections"
 
 
 async def test_silence() -> None:
@@ -81,14 +88,16 @@ async def test_silence() -> None:
     running = await asyncio.start_server(hold, "127.0.0.1", 0)
     async with running:
         port = running.sockets[0].getsockname()[1]
-        assert not await healthy(f"http://127.0.0.1:{port}/", within=0.05)
+        assert await answer(f"http://127.0.0.1:{port}/", within=0.05) == "does not answer within 0.05 s"
         held.set()
 
 
 async def test_waiting_ends_with_the_first_200() -> None:
     async with server(b"HTTP/1.1 500 no\r\n\r\n", b"", OK) as (url, seen), asyncio.timeout(20):
-        await until_healthy(url)
+        heard: list[str] = []
+        await until_healthy(url, heard=heard.append)
     assert len(seen) == 3
+    assert heard == ["answers 500 no", "closes the connection"]
 
 
 def test_origin() -> None:

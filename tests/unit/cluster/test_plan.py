@@ -19,7 +19,7 @@ from knavtool.cluster.components.records import Component
 from knavtool.cluster.engines.local import kwokctl, settings
 from knavtool.cluster.engines.local.plan import Plan, Wanted, describe, make_plan, server_url
 from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.ports import free_ports
+from knavtool.cluster.ports import Ports
 from knavtool.cluster.record import Record
 from knavtool.errors import DocumentError, EngineError, UsageError
 
@@ -44,9 +44,11 @@ def lines(files: ClusterFiles, wanted: Wanted) -> list[str]:
 
 def saved(files: ClusterFiles, wanted: Wanted, components: tuple[Component, ...]) -> Record:
     """The record of a cluster that was made with these components and has its context."""
-    uses = [*kwokctl.choose_ports(None), *port_uses(components)]
+    uses = port_uses(components)
+    with Ports() as ports:
+        chosen = kwokctl.choose_ports(None, ports) | dict(zip(uses, ports.take(len(uses)), strict=True))
     made = Record(
-        ports=dict(zip(uses, free_ports(len(uses)), strict=True)),
+        ports=chosen,
         components={one.name: one.version for one in components},
         created=True,
     )
@@ -297,7 +299,8 @@ def test_a_damaged_record_of_kwokctl(
 
 def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     programs = {name: tmp_path / name for name in kwokctl.PROGRAMS}
-    ports = kwokctl.choose_ports(None)
+    with Ports() as free:
+        ports = kwokctl.choose_ports(None, free)
     text = kwokctl.configuration(
         programs,
         ports,

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import pytest
 
+from knavtool.cluster import ports as module
+from knavtool.cluster import record
 from knavtool.cluster.engines.local import kwokctl
-from knavtool.cluster.ports import free_ports, require_free
+from knavtool.cluster.layout import ClusterFiles
+from knavtool.cluster.ports import Ports, require_free
+from knavtool.cluster.record import Record
 from knavtool.errors import EngineError
 
 
@@ -25,31 +31,76 @@ def taken(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_ports_are_different_and_free() -> None:
-    found = free_ports(50)
+    with Ports() as ports:
+        found = [*ports.take(25), *ports.take(25)]
     assert len(set(found)) == 50
     for port in found:
         require_free(port, use="a test", hint="")
 
 
+def test_none_that_the_system_gives_to_outgoing_connections() -> None:
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    with Ports() as ports:
+        assert not [port for port in ports.take(200) if low <= port <= high]
+
+
+@pytest.mark.parametrize(
+    ("outgoing", "reserved", "expected"),
+    [
+        ("32768 60999", "", range(20000, 30000)),
+        ("32768\t60999\n", "20000-28999,29999\n", [*range(29000, 29999)]),
+        ("15000 65535", "", range(10000, 15000)),
+        ("15000 64000", "", [*range(10000, 15000), *range(64001, 65536)]),
+        # There is no good choice, and one of these is better than none.
+        ("1024 65535", "", range(20000, 30000)),
+        ("nonsense", "", range(20000, 30000)),
+    ],
+)
+def test_ports_suit_the_settings_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outgoing: str, reserved: str, expected: Sequence[int]
+) -> None:
+    (tmp_path / "ip_local_port_range").write_text(outgoing)
+    (tmp_path / "ip_local_reserved_ports").write_text(reserved)
+    monkeypatch.setattr("knavtool.cluster.ports._SETTINGS", tmp_path)
+    monkeypatch.setattr("knavtool.cluster.ports._ENOUGH", 900)
+    assert module._candidates() == list(expected)
+
+
 def test_none_of_those_that_are_given_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered = iter([1001, 1002, 1003])
+    monkeypatch.setattr("knavtool.cluster.ports._candidates", lambda: [20001, 20002, 20003])
+    with Ports(besides=[20002]) as ports:
+        assert set(ports.take(2)) == {20001, 20003}
+        with pytest.raises(EngineError, match="no 1 ports between 20001 and 20003 are free on"):
+            ports.take(1)
 
-    class Socket:
-        def __enter__(self) -> Self:
-            self._port = next(offered)
-            return self
 
-        def __exit__(self, *_: object) -> None:
-            pass
+TAKER = """\
+import sys
+from knavtool.cluster.ports import Ports
+with Ports() as ports:
+    print(*ports.take(300), flush=True)
+    sys.stdin.read()
+"""
 
-        def bind(self, address: tuple[str, int]) -> None:
-            assert address == ("127.0.0.1", 0)
 
-        def getsockname(self) -> tuple[str, int]:
-            return "127.0.0.1", self._port
-
-    monkeypatch.setattr("knavtool.cluster.ports.socket.socket", Socket)
-    assert free_ports(2, besides=[1002]) == [1001, 1003]
+def test_no_two_processes_are_given_the_same_port_before_they_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ports are only watched over for as long as their servers need to start."""
+    takers = [
+        subprocess.Popen([sys.executable, "-c", TAKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    found = []
+    try:
+        for taker in takers:
+            assert taker.stdout is not None
+            found += taker.stdout.readline().split()
+    finally:
+        for taker in takers:
+            taker.communicate()
+    assert len(set(found)) == len(found) == 1200
+    monkeypatch.setattr("knavtool.cluster.ports._candidates", lambda: [int(port) for port in found[:3]])
+    with Ports() as ports:
+        assert sorted(ports.take(3)) == sorted(map(int, found[:3]))
 
 
 def test_the_holder_of_a_port_is_named(taken: int) -> None:
@@ -72,13 +123,21 @@ def test_a_port_that_has_just_been_used_is_free() -> None:
 
 
 def test_the_chosen_port_is_given_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, list[int]]] = []
+    monkeypatch.setattr("knavtool.cluster.ports._candidates", lambda: list(range(20001, 20007)))
+    with Ports(besides=[20003]) as ports:
+        chosen = kwokctl.choose_ports(20003, ports)
+    assert chosen.pop(kwokctl.API_SERVER_PORT) == 20003
+    assert len(set(chosen.values())) == 4
+    assert 20003 not in chosen.values()
 
-    def ports(count: int, *, besides: list[int]) -> list[int]:
-        asked.append((count, list(besides)))
-        return list(range(1, count + 1))
 
-    monkeypatch.setattr(kwokctl, "free_ports", ports)
-    assert kwokctl.choose_ports(7)[kwokctl.API_SERVER_PORT] == 7
-    assert set(kwokctl.choose_ports(None).values()) == {1, 2, 3, 4, 5}
-    assert asked == [(4, [7]), (5, [])]
+def test_ports_of_all_clusters_of_a_user_are_known(files: ClusterFiles) -> None:
+    for name, port in (("test", 20001), ("other", 20002)):
+        one = replace(files, name=name)
+        one.directory.mkdir(exist_ok=True)
+        record.save(one, Record(ports={"etcd/http": port, "etcd/peer": port + 100}))
+    broken = replace(files, name="broken")
+    broken.directory.mkdir()
+    broken.record.write_text("{")
+    replace(files, name="empty").directory.mkdir()
+    assert record.ports_of_all(files) == {20001, 20101, 20002, 20102}

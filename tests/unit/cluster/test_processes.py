@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from knavtool.cluster import processes
+from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.layout import ClusterFiles
+from knavtool.cluster.toolchain.pins import host_platform
 from knavtool.errors import EngineError, ProcessDied
 from support import processes as found
 
@@ -168,8 +170,40 @@ async def test_a_process_that_does_not_end_is_told(cluster: ClusterFiles, monkey
     number = start(cluster, "a")
     with monkeypatch.context() as patch:
         patch.setattr(signal, "pidfd_send_signal", lambda *_: None)
-        with pytest.raises(EngineError, match=r"did not end within 0\.05 s"):
+        with pytest.raises(
+            EngineError, match=rf"not ended within 0\.05 s of SIGKILL: \S+ \(process {number}, state \w\)$"
+        ):
             await processes.end([number], within=0.05)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "why"),
+    [
+        (b"\x7fELF of another machine", 0o755, f"it is no program for {host_platform()}"),
+        (b"#!/no/such/interpreter\n", 0o755, "its interpreter or loader is not on this machine"),
+        (b"#!/bin/sh\n", 0o644, "it is not executable, or lies where nothing may be"),
+        (None, 0o755, "No such file or directory"),
+    ],
+)
+async def test_a_program_that_cannot_be_started_is_told_as_what_it_is(
+    cluster: ClusterFiles, tmp_path: Path, content: bytes | None, mode: int, why: str
+) -> None:
+    program = tmp_path / "kwokctl"
+    if content is not None:
+        program.write_bytes(content)
+        program.chmod(mode)
+    with pytest.raises(EngineError) as raised:
+        await kwokctl.start(program, cluster, environment=dict(os.environ))
+    assert raised.value.message.startswith(f"{program} cannot be started: {why}")
+    assert "--binary" in raised.value.hint
+
+
+def test_a_machine_without_proc_is_told(cluster: ClusterFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "_PROC", tmp_path / "proc")
+        with pytest.raises(EngineError, match="which cannot be read: No such file or directory") as raised:
+            processes.everything(cluster)
+    assert "Linux" in raised.value.hint
 
 
 async def test_a_watched_process_that_ends_ends_the_block(cluster: ClusterFiles) -> None:

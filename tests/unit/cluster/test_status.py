@@ -13,6 +13,7 @@ from knavtool.cluster.components.hosted import port_uses
 from knavtool.cluster.engines.local import kwokctl, status
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.layout import ClusterFiles
+from knavtool.cluster.ports import Ports
 from knavtool.cluster.record import Record
 from knavtool.cluster.supervision import kept
 from knavtool.cluster.supervision.kept import Exit, State
@@ -26,7 +27,8 @@ HOSTED = [process.name for one in COMPONENTS for process in one.processes]
 @pytest.fixture
 def known(files: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> Record:
     """A cluster of which only jobset runs, and that does not answer; it is this very process."""
-    uses = [*kwokctl.choose_ports(None), *port_uses(COMPONENTS)]
+    with Ports() as ports:
+        uses = [*kwokctl.choose_ports(None, ports), *port_uses(COMPONENTS)]
     made = Record(
         ports={use: 40000 + number for number, use in enumerate(uses)},
         versions={"etcd": "3.6.0"},

@@ -153,5 +153,26 @@ async def test_a_kind_is_waited_for_until_it_is_served_also_after_it_was_establi
 async def test_a_kind_that_is_never_served(established: bool) -> None:
     memory = Memory()
     await memory.create(CUSTOM_RESOURCE_DEFINITIONS, definition(established=established))
-    with pytest.raises(DeadlineExceeded, match=r"within 0.05 s: the API server does not serve gizmos.example.com"):
+    said = "the API server does not serve gizmos.example.com"
+    why = "established, but not in discovery" if established else "Established=False"
+    with pytest.raises(DeadlineExceeded, match=rf"within 0.05 s: {said} \({why}\)$"):
         await until_established(memory, ["gizmos.example.com"], timeout=0.05)
+
+
+async def test_only_definitions_that_are_missing_are_told() -> None:
+    memory = Memory([GIZMOS])
+    await memory.create(CUSTOM_RESOURCE_DEFINITIONS, definition())
+    accepted = {
+        "type": "NamesAccepted",
+        "status": "False",
+        "reason": "ListKindConflict",
+        "message": "OtherList is taken",
+    }
+    other = definition() | {"metadata": {"name": "others.example.com"}, "status": {"conditions": [accepted]}}
+    await memory.create(CUSTOM_RESOURCE_DEFINITIONS, other)
+    with pytest.raises(DeadlineExceeded) as raised:
+        await until_established(memory, ["gizmos.example.com", "others.example.com", "no.example.com"], timeout=0.05)
+    assert raised.value.message.endswith(
+        "does not serve no.example.com (there is no such definition), "
+        "others.example.com (NamesAccepted=False: OtherList is taken)"
+    )

@@ -100,5 +100,29 @@ async def test_the_deadline_counts_and_names_what_is_left(cluster: Cluster) -> N
     with pytest.raises(DeadlineExceeded):
         await apply(cluster, node_set("a", "b", ready=False), timeout=0)
     await become_ready(cluster, "b")
-    with pytest.raises(DeadlineExceeded, match=r"^1 of 2 nodes are not Ready after 0\.05 s \(a\)$"):
+    with pytest.raises(DeadlineExceeded, match=r"^1 of 2 nodes are not Ready after 0\.05 s \(a\); a has Ready=False"):
         await wait(cluster, "a", "b", timeout=0.05)
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (
+            {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Down", "message": "no power"}]}},
+            "a has Ready=False (Down: no power)",
+        ),
+        (
+            {"status": {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "Lost"}]}},
+            "a has Ready=Unknown (Lost)",
+        ),
+        ({"status": READY, "spec": {"taints": [NOT_READY]}}, "a has the taint node.kubernetes.io/not-ready"),
+    ],
+)
+async def test_the_last_that_was_seen_is_told(cluster: Cluster, node: dict[str, Any], said: str) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await apply(cluster, node_set("a", ready=False), timeout=0)
+    await cluster.patch(NODES, "a", {"status": node.get("status", {})}, subresource="status", strategic=True)
+    await cluster.patch(NODES, "a", {"spec": node.get("spec", {})}, strategic=True)
+    with pytest.raises(DeadlineExceeded) as raised:
+        await wait(cluster, "a", timeout=0.05)
+    assert raised.value.message == f"1 of 1 nodes are not Ready after 0.05 s (a); {said}"

@@ -14,8 +14,8 @@ import yaml
 
 from knavtool.atomic import atomic_write
 from knavtool.cluster.engines.local.settings import PROCESSES
-from knavtool.cluster.ports import LOOPBACK, free_ports
-from knavtool.cluster.processes import marked, tail
+from knavtool.cluster.ports import LOOPBACK
+from knavtool.cluster.processes import cannot_start, marked, tail
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from knavtool.cluster.engines.local.settings import Group
     from knavtool.cluster.layout import ClusterFiles
+    from knavtool.cluster.ports import Ports
 
 PROGRAMS = (*PROCESSES, "kubectl", "kwokctl")
 API_SERVER_PORT = "kube-apiserver/https"
@@ -46,11 +47,11 @@ class Process:
     metrics: str
 
 
-def choose_ports(api_server: int | None) -> dict[str, int]:
+def choose_ports(api_server: int | None, free: Ports) -> dict[str, int]:
     """A free port for each use; that of the API server may be given."""
     given = {API_SERVER_PORT: api_server} if api_server else {}
     uses = [use for use in _PORTS if use not in given]
-    return given | dict(zip(uses, free_ports(len(uses), besides=given.values()), strict=True))
+    return given | dict(zip(uses, free.take(len(uses)), strict=True))
 
 
 def configuration(
@@ -138,18 +139,21 @@ async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environme
     log.parent.mkdir(parents=True, exist_ok=True)
     variables = {key: value for key, value in environment.items() if not key.startswith(("KWOK_", "KUBECONFIG"))}
     with log.open("ab") as sink:
-        process = await asyncio.create_subprocess_exec(
-            str(kwokctl),
-            "--name",
-            files.name,
-            *args,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            env=marked(files, variables | _places(files)),
-            start_new_session=True,
-            umask=0o077,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(kwokctl),
+                "--name",
+                files.name,
+                *args,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=marked(files, variables | _places(files)),
+                start_new_session=True,
+                umask=0o077,
+            )
+        except OSError as error:
+            raise cannot_start(kwokctl, error) from error
     try:
         code = await process.wait()
     finally:

@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import kubeconfig, processes, record
+from knavtool.cluster.awaited import Awaited
 from knavtool.cluster.components import gates, hosted
 from knavtool.cluster.components.hosted import Host, port_uses
 from knavtool.cluster.components.lab import Lab
 from knavtool.cluster.components.objects import project_objects
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.down import stop
+from knavtool.cluster.engines.local.machine import meaning
 from knavtool.cluster.engines.local.plan import server_url
 from knavtool.cluster.engines.local.readiness import API_SERVER, control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES, chosen
-from knavtool.cluster.health import until_healthy
-from knavtool.cluster.ports import free_ports
+from knavtool.cluster.ports import Ports
+from knavtool.cluster.processes import tail
 from knavtool.cluster.record import Record
 from knavtool.errors import EngineError, blamed
 from knavtool.kube.client import connect
@@ -26,7 +28,7 @@ from knavtool.kube.resource import SERVICE_ACCOUNTS
 from knavtool.kube.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.cluster.components.records import Component
@@ -70,19 +72,25 @@ async def up(
     except BaseExceptionGroup as errors:
         raise blamed(errors) from None
     theirs = {name: task.result() for name, task in objects.items()}
-    work = _Work(files, wanted, plan, toolchain, programs.result(), theirs, environment, steps)
-    try:
-        async with asyncio.timeout(timeout):
-            if plan.record is None:
-                await work.create()
-            else:
-                await work.repair(plan.record)
-    except TimeoutError:
-        message = f"cluster {files.name} was not ready within {timeout:g} s"
-        raise EngineError(message, hint="is the machine very busy? give it more time with --timeout") from None
-    except OSError as error:
-        message = f"cannot write {error.filename or files.directory}: {error.strerror or error}"
-        raise EngineError(message, hint="free some space, or choose another place with XDG_DATA_HOME") from error
+    awaited = Awaited()
+    limit = asyncio.timeout(timeout)
+    others = record.ports_of_all(files)
+    with Ports(besides=others | {wanted.api_server_port or 0}) as ports:
+        work = _Work(files, wanted, plan, toolchain, programs.result(), theirs, environment, ports, awaited, steps)
+        try:
+            async with limit:
+                if plan.record is None:
+                    await work.create()
+                else:
+                    await work.repair(plan.record)
+        except OSError as error:
+            if not limit.expired():
+                raise meaning(error, files) from error
+            told = awaited.told()
+            message = f"cluster {files.name} was not ready within {timeout:g} s" + (
+                f"; it lacks\n{told}" if told else ""
+            )
+            raise EngineError(message, hint="if that only needs more time, give it more with --timeout") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,8 @@ class _Work:
     programs: Mapping[str, Path]
     theirs: Mapping[str, ManifestSet]
     environment: Mapping[str, str]
+    ports: Ports
+    awaited: Awaited
     steps: Steps
 
     async def create(self) -> None:
@@ -103,13 +113,12 @@ class _Work:
         files = self.files
         # What is left of an earlier attempt that was killed, or of a cluster whose directory somebody removed.
         await stop(files)
-        ports = kwokctl.choose_ports(self.wanted.api_server_port)
         uses = port_uses(self.plan.starting)
         known = Record(
             feature_gates=self.wanted.feature_gates or "",
             runtime_config=self.wanted.runtime_config or "",
             tuning=self.wanted.tuning or "all",
-            ports=ports | dict(zip(uses, free_ports(len(uses), besides=ports.values()), strict=True)),
+            ports=kwokctl.choose_ports(self.wanted.api_server_port, self.ports) | self._ports(uses),
             versions={name: self.toolchain.program(name).version for name in self.programs},
         )
         files.directory.mkdir(mode=0o700, parents=True)
@@ -124,7 +133,7 @@ class _Work:
                 groups=chosen(known.tuning),
             )
             with self.steps.step("cluster", "control plane") as step:
-                async with _unless_dead(files):
+                async with self._control_plane():
                     await kwokctl.create(self.programs["kwokctl"], files, config, environment=self.environment)
                 step.message = server_url(known)
             await self._complete(replace(known, created=True))
@@ -137,14 +146,13 @@ class _Work:
         """Start what died, stop what is not wanted any more, and leave the rest alone."""
         files, plan = self.files, self.plan
         new = [use for use in port_uses(plan.starting) if use not in known.ports]
-        ports = free_ports(len(new), besides=known.ports.values())
-        known = replace(known, ports={**known.ports, **dict(zip(new, ports, strict=True))})
+        known = replace(known, ports={**known.ports, **self._ports(new)})
         if plan.dead:
             with self.steps.step("cluster", "control plane", f"{', '.join(plan.dead)} again"):
                 # kwokctl takes the number in a pid file for the process, whoever has that number now.
                 for name in plan.dead:
                     files.pid(name).unlink(missing_ok=True)
-                async with _unless_dead(files):
+                async with self._control_plane():
                     await kwokctl.start(self.programs["kwokctl"], files, environment=self.environment)
         if plan.leaving:
             async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
@@ -156,7 +164,7 @@ class _Work:
         """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
         known = replace(known, unfinished={**known.unfinished, one.name: one.version})
         record.save(self.files, known)
-        with self.steps.step("cluster", one.name, "removing"):
+        with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(f"{one.name}: to be removed"):
             await self._lab(gateway, one, known.ports).remove()
         known = replace(
             known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
@@ -195,17 +203,30 @@ class _Work:
             self._add_context(known)
 
     def _lab(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> Lab:
-        return Lab(Host(self.files, one, ports), gateway, self.theirs[one.name], self.programs, self.environment)
+        host, theirs = Host(self.files, one, ports), self.theirs[one.name]
+        return Lab(host, gateway, theirs, self.programs, self.environment, self.awaited)
+
+    def _ports(self, uses: Sequence[str]) -> dict[str, int]:
+        return dict(zip(uses, self.ports.take(len(uses)), strict=True))
+
+    @contextlib.asynccontextmanager
+    async def _control_plane(self) -> AsyncIterator[None]:
+        """For the block in which kwokctl starts processes: it waits for them itself, and tells its log of that."""
+        log = self.files.log("kwokctl")
+        with self.awaited.waiting("control plane:", lambda: f"kwokctl says last: {tail(log, 1) or 'nothing'}"):
+            async with _unless_dead(self.files):
+                yield
 
     async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
         with self.steps.step("cluster", name):
-            await until_healthy(url)
+            await self.awaited.healthy(self.files, name, url)
         if name == API_SERVER:
             server_ready.set()
 
     async def _service_account(self, gateway: Gateway) -> None:
         """Pods are refused until the controller manager has made the account that they run as."""
-        with self.steps.step("cluster", "service account default"):
+        what = "service account default in the namespace default: kube-controller-manager has not made it"
+        with self.steps.step("cluster", "service account default"), self.awaited.waiting(what):
             await until(
                 gateway,
                 SERVICE_ACCOUNTS,
@@ -218,7 +239,8 @@ class _Work:
         """Create a component's objects, then start its processes, which expect them and those of others."""
         component = lab.host.component
         with self.steps.step("cluster", component.name, component.version) as step:
-            step.message = await lab.install(server_ready)
+            with self.awaited.waiting(f"{component.name}: its objects in the cluster"):
+                step.message = await lab.install(server_ready)
             for other in before:
                 await other.installed.wait()
             step.message = await lab.start() or step.message
