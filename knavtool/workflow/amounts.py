@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
+    from knavtool.workflow.scope import PlannedSubmission
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,11 @@ class AmountDocument:
                 raise RenderError(f"{where}: {fault}")
             numbers[path[-1]] = evaluate(rendered)
         return self._amount(numbers)
+
+    async def per_round(self, planned: PlannedSubmission, helm: Helm) -> dict[int, Amount]:
+        """The value by the key of each round of a SubmitObj; raises RenderError."""
+        rounds = zip(planned.keys, planned.params(), strict=True)
+        return {key: await self.value(params, helm) for key, params in rounds}
 
     def plain(self) -> Amount:
         """The value of one without templates, which `violations` has passed."""

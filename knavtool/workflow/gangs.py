@@ -13,16 +13,31 @@ if TYPE_CHECKING:
 
     from knavtool.kube.gateway import Gateway
     from knavtool.measure.pod_log import PodTimes
+    from knavtool.workflow.amounts import Amount
 
 
 @dataclass(slots=True, kw_only=True)
 class Gang:
-    """The pods of one submitted object, of which `size` are expected."""
+    """The pods of one submitted object, of which as many as `amount` says are expected."""
 
     title: str
-    size: int
+    amount: Amount
     family: Family = field(repr=False)
     pods: list[PodTimes] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many pods make it whole."""
+        return self.amount.least
+
+    @property
+    def surplus(self) -> int:
+        """How many pods too many hold a place; one that has ended or is being deleted holds none."""
+        if self.amount.most is None:
+            return 0
+        live = [times for times in self.pods if times.bound is not None and times.gone is None and times.ended is None]
+        staying = sum("deletionTimestamp" not in times.pod["metadata"] for times in live)
+        return max(staying - self.amount.most, 0)
 
     @property
     def placed(self) -> list[PodTimes]:
@@ -31,22 +46,24 @@ class Gang:
 
 
 class Gangs:
-    """The gangs of a submission."""
+    """The gangs of a submission; `amounts` says of each of its instances how many pods it has."""
 
-    def __init__(self, submission: Submission) -> None:
+    def __init__(self, submission: Submission, amounts: Sequence[Amount]) -> None:
         self.all: list[Gang] = []
         self._owners: dict[str, Gang] = {}
+        of_each = iter(amounts)
         for part in submission.parts or (submission,):
             for number, blocks in enumerate(part.instances):
+                amount = next(of_each)
                 if blocks:
-                    self._add(part, number)
+                    self._add(part, number, amount)
 
-    def _add(self, part: Submission, number: int) -> None:
+    def _add(self, part: Submission, number: int, amount: Amount) -> None:
         blocks, patterns = part.instances[number], part.pod_patterns
         own = (patterns[number],) if len(patterns) == len(part.instances) else patterns
         gang = Gang(
             title=str(blocks[-1]),
-            size=part.pod_count // len(part.instances),
+            amount=amount,
             family=Family(Submission(instances=[blocks], pod_patterns=own)),
         )
         self.all.append(gang)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from knavtool.kube.resource import Manifest
+    from knavtool.workflow.amounts import Amount
 
 _ENDED = ("Succeeded", "Failed")
 _LATER = {"Pending": ("Running", *_ENDED), "Running": _ENDED}
@@ -22,7 +23,7 @@ _NAMES_SHOWN = 3
 class Expectation:
     """`count` pods in a phase (empty: any), each bound to a node that has the labels."""
 
-    count: int
+    count: Amount
     status: str = ""
     node_labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -36,7 +37,7 @@ class Expectation:
 class Census:
     """The pods of one moment.
 
-    Expected are exactly `count` pods in the phase, all of them on nodes with the labels. Pods that are being deleted
+    Expected are `count` pods in the phase, all of them on nodes with the labels. Pods that are being deleted
     and have not ended count for nothing; they are about to go. `phases` has how many pods are in each phase,
     `Terminating` for those that are being deleted; `nodes` is how many different nodes they are on. `pods` is empty
     when the expectation is met: nobody asks for them then, and to gather thousands takes longer than to detect it.
@@ -57,7 +58,14 @@ class Census:
     @property
     def satisfied(self) -> bool:
         """Whether the expectation is met at this moment."""
-        return self.in_phase == self.expected.count and not self.misplaced
+        return self.in_phase in self.expected.count and not self.misplaced
+
+    def counts(self) -> str:
+        """`3 of 4 pods are Running`, `3 pods are Running, expected 2 to 4`."""
+        words, count = self.expected.words(), self.expected.count
+        if count.exact:
+            return f"{self.matching} of {count} pods are {words}"
+        return f"{self.matching} pods are {words}, expected {count}"
 
     def phase_text(self) -> str:
         """`3 Running, 1 Pending`."""
@@ -66,7 +74,7 @@ class Census:
     def data(self) -> dict[str, object]:
         """For machines."""
         return {
-            "expected": self.expected.count,
+            "expected": self.expected.count.data(),
             "matching": self.matching,
             "phases": dict(self.phases),
             "nodes": self.nodes,
@@ -81,13 +89,13 @@ class Census:
     def problems(self) -> Iterator[str]:
         """Why the expectation is not met, pods with the same reason in one line."""
         status, count = self.expected.status, self.expected.count
-        if self.in_phase > count:
-            yield f"{self.in_phase - count} more than expected"
+        if count.most is not None and self.in_phase > count.most:
+            yield f"{self.in_phase - count.most} more than expected"
         if gone_on := {phase: n for phase, n in self.phases.items() if phase in _LATER.get(status, ())}:
             passed = ", ".join(f"{number} to {phase}" for phase, number in gone_on.items())
             yield f"pods that have already passed {status}: {passed}"
-        if len(self.pods) < count:
-            yield f"{count - len(self.pods)} of {count} pods do not exist"
+        if len(self.pods) < count.least:
+            yield f"{count.least - len(self.pods)} of {count} pods do not exist"
         groups: dict[str, list[str]] = {}
         for pod, reason in self.misplaced:
             groups.setdefault(reason, []).append(_name(pod))
@@ -121,7 +129,7 @@ class Tally:
     @property
     def satisfied(self) -> bool:
         """Whether the expectation is met at this moment."""
-        return len(self._in_phase) == self._expected.count and not self._misplaced
+        return len(self._in_phase) in self._expected.count and not self._misplaced
 
     @property
     def matching(self) -> int:
@@ -185,7 +193,7 @@ class Tally:
         )
 
 
-def essential(pod: Manifest) -> Manifest:
+def essential(pod: Manifest, *, labels: Collection[str] = ()) -> Manifest:
     """The parts of a pod that are looked at here, a tenth of it: tens of thousands may be followed."""
     wanted = {
         "metadata": ("name", "namespace", "uid", "ownerReferences", "deletionTimestamp"),
@@ -198,6 +206,10 @@ def essential(pod: Manifest) -> Manifest:
         kept[part] = {key: given[key] for key in keys if key in given}
     conditions = pod.get("status", {}).get("conditions", ())
     kept["status"]["conditions"] = [condition for condition in conditions if condition["type"] == "PodScheduled"]
+    if labels:
+        kept["metadata"]["labels"] = {
+            key: value for key, value in pod["metadata"].get("labels", {}).items() if key in labels
+        }
     return kept
 
 

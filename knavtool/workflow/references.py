@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
+    from knavtool.workflow.amounts import AmountDocument
     from knavtool.workflow.scope import PlannedSubmission, Scope
     from knavtool.workflow.task import Submitted
 
@@ -30,13 +31,18 @@ def index_violations(document: TaskDocument, planned: PlannedSubmission, index: 
 
 
 def pods_violations(
-    document: TaskDocument, scope: Scope, reference: str, *, lives: bool = False
+    document: TaskDocument, scope: Scope, reference: str, *, count: AmountDocument | None = None, lives: bool = False
 ) -> Iterator[Violation]:
-    """A SubmitObj whose pods cannot be told from others; otherwise they are followed from their beginning."""
+    """A SubmitObj whose pods cannot be told from others; otherwise they are followed from their beginning.
+
+    A `count` of pods is checked with the parameters of that SubmitObj.
+    """
     planned = scope.submissions.get(reference)
     if planned is None:
         yield scope.unknown(document, reference, "SubmitObj")
         return
+    if count is not None:
+        yield from count.violations(*planned.params())
     scope.watch_pods(planned, lives=lives)
     if planned.registration is not None and planned.registration.formats.pod_name is None:
         registration = planned.registration.document

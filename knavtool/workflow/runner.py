@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ClusterError, KnavError, blamed, leaves
@@ -79,7 +80,9 @@ async def execute(
 
 def _kept(rendered: RenderedPlan) -> Mapping[Resource, Keep]:
     """Pods are kept in part, unless they are what a run submits itself: a check may compare any field of them."""
-    return {} if ("v1", PODS.kind) in rendered.kinds() else {PODS: essential}
+    if ("v1", PODS.kind) in rendered.kinds():
+        return {}
+    return {PODS: partial(essential, labels=frozenset(rendered.plan.scope.whole.pod_labels))}
 
 
 async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float, *, raises: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knavtool.documents.schema import nearest
 
@@ -35,7 +35,8 @@ class Registration:
 class PlannedSubmission:
     """A SubmitObj with its reference resolved; `registration` is None if there is none, which has been told.
 
-    `keys` are the numbers under which a run keeps what was submitted: one, or one per round of a loop.
+    `keys` are the numbers under which a run keeps what was submitted: one, or one per round of a loop, whose tasks are
+    the `rounds`.
     """
 
     document: TaskDocument
@@ -43,6 +44,11 @@ class PlannedSubmission:
     count: int
     first_enum: int
     keys: tuple[int, ...]
+    rounds: tuple[TaskDocument, ...] = ()
+
+    def params(self) -> list[Mapping[str, Any]]:
+        """What the template prints, in each round."""
+        return [document.params.get("params") or {} for document in self.rounds]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +58,7 @@ class Whole:
     Templates are looked for in `search`, and only `within` these directories if any are given.
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
     `watched` are the keys of submissions whose pods a later task looks at, `judged` those of which it judges the whole
-    lives of the pods. `node_labels` are the labels of all nodes
+    lives of the pods, and `pod_labels` the labels of pods that it looks at. `node_labels` are the labels of all nodes
     that the plan itself makes, None if it makes none. `lenient` reads as Knavigator does: what is missing in a template
     is a warning.
     """
@@ -66,6 +72,7 @@ class Whole:
     next_key: int = 0
     watched: set[int] = field(default_factory=set)
     judged: set[int] = field(default_factory=set)
+    pod_labels: set[str] = field(default_factory=set)
     node_labels: set[str] | None = None
 
     def forgivable(self, violation: Violation) -> Iterator[Violation]:
@@ -116,7 +123,8 @@ class Scope:
                 elif known.document.place != planned.document.place:
                     yield self.taken(planned.document, known.document)
                 else:
-                    submitted[id_] = replace(known, keys=known.keys + planned.keys)
+                    keys, documents = known.keys + planned.keys, known.rounds + planned.rounds
+                    submitted[id_] = replace(known, keys=keys, rounds=documents)
         self.registrations.update(registered)
         self.submissions.update(submitted)
 

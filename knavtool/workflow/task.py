@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.errors import ExitCode, KnavError
+from knavtool.workflow.amounts import Amount
 
 if TYPE_CHECKING:
     import re
@@ -54,13 +55,15 @@ class Item:
 class Rendering:
     """What a task will send: objects per instance and block, and which pods they start; or nodes.
 
-    `pod_patterns` has one pattern per instance, or none.
+    `pod_patterns` has one pattern per instance, or none. `pod_counts` is how many pods a check expects of each object,
+    by the key of the round that submits it.
     """
 
     instances: tuple[tuple[Item, ...], ...] = ()
     pod_patterns: tuple[re.Pattern[str], ...] = ()
     pod_count: int = 0
     nodes: NodeSet | None = None
+    pod_counts: Mapping[int, Amount] = field(default_factory=dict)
 
 
 NOTHING = Rendering()
@@ -152,6 +155,15 @@ class Submissions:
     def __setitem__(self, id_: str, submission: Submission) -> None:
         (key,) = self._scope.submissions[id_].keys
         self._kept[key] = submission
+
+    def pods_of_each(self, reference: str, counts: Mapping[int, Amount]) -> list[Amount]:
+        """How many pods each of the instances has: by key as a check says it, otherwise as its podCount said it."""
+        amounts = []
+        for key in self._scope.submissions[reference].keys:
+            if (part := self._kept.get(key)) is not None:
+                each = counts.get(key) or Amount.exactly(part.pod_count // max(len(part.instances), 1))
+                amounts += [each] * len(part.instances)
+        return amounts
 
     def by_uid(self) -> dict[str, Submitted]:
         """All objects that the run has submitted."""

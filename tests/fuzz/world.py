@@ -96,6 +96,8 @@ class World(Memory):
         """Everything that is there, without what only the server sets."""
         return {
             f"{resource.kind} {'/'.join(filter(None, key))}": {
+                "apiVersion": resource.api_version,
+                "kind": resource.kind,
                 **manifest,
                 "metadata": {name: value for name, value in manifest["metadata"].items() if name not in _SET_BY_SERVER},
             }

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from knavtool.workflow.plan import Plan, PlannedTask
     from knavtool.workflow.task import Outcome, Submission
 
+NO_HELM: Any = None
+"""For what prints parameters only."""
+
 JOB = """\
 apiVersion: batch/v1
 kind: Job
@@ -128,6 +131,8 @@ class Bench:
     async def run(self, given: Plan, id_: str, rendering: Rendering = NOTHING) -> Outcome:
         """Run the task of that id."""
         found = next(planned for planned in given.tasks() if planned.document.id == id_)
+        if found.document.type in ("CheckPod", "CheckPlacement"):
+            rendering = await found.task.render(found.scope, NO_HELM)
         async with Stores(self.gateway, keep={PODS: essential}) as stores:
             outcome = await self._run(found, stores, rendering)
         planned = found.scope.submissions.get(id_)

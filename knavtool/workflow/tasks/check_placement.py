@@ -11,15 +11,18 @@ from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
 from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import partial_times
+from knavtool.workflow.amounts import Amount, AmountDocument
 from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.domains import Topology
 from knavtool.workflow.gangs import Gangs
+from knavtool.workflow.groups import Grouping
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import why
 from knavtool.workflow.references import pods_violations
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from knavtool.measure.pod_log import PodTimes
     from knavtool.workflow.gangs import Gang
     from knavtool.workflow.scope import Scope
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
 
 _WITHIN = 1.0
 _SHOWN = 10
@@ -39,9 +42,13 @@ class CheckPlacement:
 
     document: TaskDocument
     ref: str
+    count: AmountDocument | None
     all_or_nothing: bool
     within: float
     topology_key: str
+    grouping: Grouping | None
+    domains: AmountDocument | None
+    distinct: bool
     nodes: Sequence[str]
     waiting: float | None
     timeout: float | None
@@ -52,9 +59,13 @@ class CheckPlacement:
         return cls(
             document=document,
             ref=params["refTaskId"],
+            count=AmountDocument.of(document, "count"),
             all_or_nothing=bool(params.get("allOrNothing")),
             within=_seconds(params.get("within")) or _WITHIN,
             topology_key=params.get("topologyKey", ""),
+            grouping=Grouping.of(document),
+            domains=AmountDocument.of(document, "domains"),
+            distinct=bool(params.get("distinctDomains")),
             nodes=params.get("nodes", ()),
             waiting=_seconds(params.get("waiting")),
             timeout=timeout_of(document),
@@ -73,18 +84,33 @@ class CheckPlacement:
             listed = nearest(self.topology_key, known) or f"; there are: {', '.join(sorted(known))}"
             message = f"no node of the workflow has the label {self.topology_key!r}{listed}"
             yield self.document.violation(message, "topologyKey")
-        yield from pods_violations(self.document, scope, self.ref, lives=True)
+        if self.domains is not None:
+            yield from self.domains.violations({})
+        if self.grouping is not None:
+            yield from self.grouping.violations()
+            scope.whole.pod_labels |= self.grouping.labels()
+        yield from pods_violations(self.document, scope, self.ref, count=self.count, lives=True)
 
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:
+        if self.count is None:
+            return NOTHING
+        return Rendering(pod_counts=await self.count.per_round(scope.submissions[self.ref], helm))
+
+    def _topology(self) -> Topology:
+        domains = self.domains.plain() if self.domains is not None else Amount.exactly(1)
+        return Topology(key=self.topology_key, domains=domains, distinct=self.distinct, grouping=self.grouping)
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
         submission = context.submissions[self.ref]
-        look = _Look(context, Gangs(submission), submission.namespace)
+        each = context.submissions.pods_of_each(self.ref, context.rendering.pod_counts)
+        if self.count is None:
+            # Of a Job that tries again, the pods that failed keep their places as well.
+            each = [Amount(amount.least, None) for amount in each]
+        look = _Look(context, Gangs(submission, each), submission.namespace)
         if self.waiting is not None:
             await look.until(bound=1, timeout=self.waiting)
             return self._waited(look)
-        enough = await look.until(bound=submission.pod_count, timeout=self.timeout or 0.0)
+        enough = await look.until(bound=0, timeout=self.timeout or 0.0)
         if not enough:
             return await self._unbound(look, context)
         faults = [*self._partial(look), *await self._misplaced(context, look)]
@@ -93,7 +119,15 @@ class CheckPlacement:
             data["problems"] = faults
             more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
             return Outcome(passed=False, message="\n".join([*faults[:_SHOWN], *more]), data=data)
+        if self.grouping is not None:
+            data["groups"] = groups = await self._groups(context, look)
+            return Outcome(message=f"{look.words()}, in {groups} group{'s' if groups != 1 else ''}", data=data)
         return Outcome(message=look.words(), data=data)
+
+    async def _groups(self, context: Context, look: _Look) -> int:
+        nodes = await node_labels(context.gateway)
+        topology = self._topology()
+        return sum(len(topology.groups(gang, nodes)) for gang in look.gangs)
 
     def _waited(self, look: _Look) -> Outcome:
         early = [times for gang in look.gangs for times in gang.placed]
@@ -111,6 +145,8 @@ class CheckPlacement:
         for gang in look.gangs:
             if len(gang.placed) < gang.size:
                 lines.append(f"{gang.title}: {len(gang.placed)} of {gang.size} pods have a node")
+            elif gang.surplus:
+                lines.append(f"{gang.title}: {gang.surplus} more pods have a node than expected: {gang.amount}")
             for times in gang.pods:
                 if times.bound is None:
                     reasons.setdefault(why(times.pod) or "no reason is known", []).append(_name(times))
@@ -135,17 +171,8 @@ class CheckPlacement:
         if not self.topology_key and not self.nodes:
             return iter(())
         labels = await node_labels(context.gateway) if self.topology_key else {}
-        return iter([*self._scattered(look, labels), *self._elsewhere(look)])
-
-    def _scattered(self, look: _Look, labels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-        for gang in look.gangs if self.topology_key else ():
-            domains: dict[str, int] = {}
-            for times in gang.placed:
-                domain = labels.get(times.node, {}).get(self.topology_key, "(no label)")
-                domains[domain] = domains.get(domain, 0) + 1
-            if len(domains) != 1 or "(no label)" in domains:
-                spread = ", ".join(f"{domain}: {count}" for domain, count in sorted(domains.items()))
-                yield f"{gang.title}: expected one domain of {self.topology_key}, actual {len(domains)} ({spread})"
+        scattered = self._topology().faults(look.gangs, labels) if self.topology_key else ()
+        return iter([*scattered, *self._elsewhere(look)])
 
     def _elsewhere(self, look: _Look) -> Iterator[str]:
         if not self.nodes:
@@ -186,7 +213,9 @@ class _Look:
                     if synced and log.bindings >= due:
                         seen = log.bindings
                         missing = await self._missing(bound)
-                        reached, due = not missing, seen + missing
+                        reached = not missing
+                        # Pods that are too many go without a binding.
+                        due = seen if any(gang.surplus for gang in self.gangs) else seen + missing
                     if reached or (synced and not timeout):
                         break
         except TimeoutError:
@@ -195,13 +224,13 @@ class _Look:
         return reached or not await self._missing(bound)
 
     async def _missing(self, bound: int) -> int:
-        """How many pods have to get a node yet."""
+        """How many pods have to get a node yet, or to lose theirs."""
         await self._gangs.sort(self._context.gateway, self._context.pod_logs[self._namespace].pods.values())
         placed = [(len(gang.placed), gang.size) for gang in self.gangs]
         self._context.step.progress(sum(count for count, _ in placed), sum(size for _, size in placed))
         if bound == 1:
             return max(1 - sum(count for count, _ in placed), 0)
-        return sum(max(size - count, 0) for count, size in placed)
+        return sum(max(size - count, 0) for count, size in placed) + sum(gang.surplus for gang in self.gangs)
 
     def skews(self) -> list[float]:
         """Per gang, seconds from the first bound pod of those that have a place to the last."""
@@ -225,7 +254,9 @@ class _Look:
         nodes = len({times.node for gang in self.gangs for times in gang.placed})
         longest = max(self.skews(), default=0.0)
         several = "s" if len(self.gangs) != 1 else ""
-        return f"{len(self.gangs)} gang{several}, {data['pods']} pods on {nodes} nodes, bound within {longest:.3g} s"
+        certain = all(gang.amount.most in (None, gang.size) for gang in self.gangs)
+        pods = data["pods"] if certain else data["bound"]
+        return f"{len(self.gangs)} gang{several}, {pods} pods on {nodes} nodes, bound within {longest:.3g} s"
 
 
 def _seconds(given: str | None) -> float | None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import PODS
+from knavtool.workflow.amounts import AmountDocument, total
 from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
 from knavtool.workflow.references import pods_violations
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.workflow.pods import Census
     from knavtool.workflow.scope import Scope
-    from knavtool.workflow.task import Context, Rendering, Submission
+    from knavtool.workflow.task import Context, Submission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class CheckPod:
 
     document: TaskDocument
     ref: str
+    count: AmountDocument | None
     status: str
     node_labels: Mapping[str, str]
     timeout: float | None
@@ -43,6 +45,7 @@ class CheckPod:
         return cls(
             document=document,
             ref=params["refTaskId"],
+            count=AmountDocument.of(document, "count"),
             status=params.get("status", ""),
             node_labels=params.get("nodeLabels") or {},
             timeout=timeout_of(document),
@@ -51,14 +54,17 @@ class CheckPod:
     def check(self, scope: Scope) -> Iterator[Violation]:
         if not self.status and not self.node_labels:
             yield self.document.violation("expected at least one of status and nodeLabels")
-        yield from pods_violations(self.document, scope, self.ref)
+        yield from pods_violations(self.document, scope, self.ref, count=self.count)
 
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:
+        if self.count is None:
+            return NOTHING
+        return Rendering(pod_counts=await self.count.per_round(scope.submissions[self.ref], helm))
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
         submission = context.submissions[self.ref]
-        expected = Expectation(count=submission.pod_count, status=self.status, node_labels=self.node_labels)
+        each = context.submissions.pods_of_each(self.ref, context.rendering.pod_counts)
+        expected = Expectation(count=total(each), status=self.status, node_labels=self.node_labels)
         look = _Look(context, submission, expected)
         if self.timeout is None:
             await look.once()
@@ -67,8 +73,7 @@ class CheckPod:
         return await self._outcome(look.seen, submission, context)
 
     async def _outcome(self, seen: Census, submission: Submission, context: Context) -> Outcome:
-        expected = seen.expected
-        counts = f"{seen.matching} of {expected.count} pods are {expected.words()}"
+        counts = seen.counts()
         if seen.satisfied:
             nodes = f", on {seen.nodes} node{'' if seen.nodes == 1 else 's'}" if seen.nodes else ""
             return Outcome(message=counts + nodes, data=seen.data())
@@ -120,7 +125,9 @@ class _Look:
                             self._tally.put(event.object)
                         if synced and (now := self._clock()) - told >= BETWEEN_SIGNS:
                             told = now
-                            self._step.progress(self._tally.matching, self._expected.count, self._tally.phase_text())
+                            self._step.progress(
+                                self._tally.matching, self._expected.count.least, self._tally.phase_text()
+                            )
                         if synced and await self._decided():
                             return
         except TimeoutError:

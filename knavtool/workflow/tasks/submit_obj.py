@@ -68,6 +68,7 @@ class SubmitObj:
             count=self.count,
             first_enum=scope.numbers(self.count) if numbered else 0,
             keys=(scope.key(),),
+            rounds=(self.document,),
         )
         if (earlier := scope.submissions.get(self.document.id)) is not None:
             yield scope.taken(self.document, earlier.document)

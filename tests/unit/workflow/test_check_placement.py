@@ -235,3 +235,186 @@ def test_partial_times(
     pods = [PodTimes(pod={}, created=0, bound=bound, gone=gone, ended=ended) for bound, gone, ended in moments]
     found = [(one.since, one.seconds, one.most) for one in partial_times(pods, 2, now=10.0)]
     assert found == expected
+
+
+async def test_a_gang_that_has_grown(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3", "n4")
+    outcome = await cluster.check(count=3, allOrNothing=True, within="10s")
+    assert not outcome.passed
+    assert outcome.message.splitlines()[:3] == [
+        "2 of 2 gangs are not placed whole",
+        "  Job default/a: 2 of 3 pods have a node",
+        "  Job default/b: 2 of 3 pods have a node",
+    ]
+    cluster.put("a", 2, "n5")
+    cluster.put("b", 2, "n6")
+    outcome = await cluster.check(count=3, allOrNothing=True, within="10s")
+    assert outcome.message.startswith("2 gangs, 6 pods on 6 nodes")
+
+
+async def test_a_gang_that_has_shrunk(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3", "n4")
+    checking = asyncio.create_task(cluster.check(count=1, nodes=["n1", "n3"], timeout="60s"))
+    for job in ("a", "b"):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not checking.done()
+        cluster.remove(job, 1)
+    assert (await checking).passed
+
+
+async def test_pods_that_are_too_many_are_told(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n3")
+    outcome = await cluster.check(count={"max": 1}, nodes=["n1"])
+    assert outcome.message.splitlines()[1] == "  Job default/a: 1 more pods have a node than expected: at most 1"
+    assert (await cluster.check(count={"min": 1, "max": 2}, nodes=["n1", "n2", "n3"])).passed
+    assert not (await cluster.check(count={"min": 2}, nodes=["n1", "n2", "n3"])).passed
+
+
+def test_a_count_prints_the_parameters_of_the_submission(tmp_path: Path) -> None:
+    check = task("CheckPlacement", "check", refTaskId="job", allOrNothing=True, count="{{.worker}}")
+    (found,) = faults(tmp_path, register(), submit(), check)
+    assert "params.count: '{{.worker}}' prints {{.worker}}, which is not given" in str(found)
+
+
+class _Groups(_Cluster):
+    """One object whose pods belong to controllers of their own, on nodes in racks."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, "a", pods=8)
+
+    def place(self, controller: str, index: int, rack: str, *, kind: str = "Worker", **labels: str) -> None:
+        """A pod of a controller, on a node of its own."""
+        name = f"{controller}-{index}"
+        one = pod(name, self.jobs["a"], node=f"{rack}-{name}")
+        owner = {"apiVersion": "v1", "kind": kind, "name": controller, "uid": controller, "controller": True}
+        one["metadata"]["ownerReferences"] += [owner] if controller else []
+        one["metadata"]["labels"] = labels
+        self.memory._store(PODS, ("default", name), one, Change.ADDED)
+        self.log(WatchEvent(Change.ADDED, one))
+        self.memory._store(
+            NODES,
+            ("", f"{rack}-{name}"),
+            {"metadata": {"name": f"{rack}-{name}", "labels": {"rack": rack}}},
+            Change.ADDED,
+        )
+
+    def indexed(self, controller: str, *racks: str) -> None:
+        for index, rack in enumerate(racks):
+            self.place(controller, index, rack, **{"batch.kubernetes.io/job-completion-index": str(index)})
+
+
+@pytest.fixture
+async def groups(tmp_path: Path) -> _Groups:
+    made = _Groups(tmp_path)
+    await made.submit()
+    return made
+
+
+async def problems(cluster: _Cluster, **params: Any) -> list[str]:
+    outcome = await cluster.check(topologyKey="rack", **params)
+    return [] if outcome.passed else outcome.message.splitlines()
+
+
+async def test_the_pods_of_each_controller_in_one_domain(groups: _Groups) -> None:
+    for controller, racks in (("w-0", "rrrr"), ("w-1", "sssr")):
+        groups.indexed(controller, *racks)
+    assert await problems(groups, groups={"owner": "Worker"}) == [
+        "Job default/a: Worker w-1: expected one domain of rack, actual 2 (r: 1, s: 3)"
+    ]
+    assert await problems(groups, groups={"owner": "Worker"}, domains={"max": 2}) == []
+    assert await problems(groups, groups={"owner": "Worker"}, domains=2) == [
+        "Job default/a: Worker w-0: expected 2 domains of rack, actual 1 (r: 4)"
+    ]
+
+
+async def test_groups_in_different_domains(groups: _Groups) -> None:
+    for controller, racks in (("w-0", "rrrr"), ("w-1", "rrrr")):
+        groups.indexed(controller, *racks)
+    chosen = {"groups": {"owner": "Worker", "count": 2}}
+    assert await problems(groups, **chosen) == []
+    assert await problems(groups, **chosen, distinctDomains=True) == [
+        "expected different domains of rack, but r has pods of Job default/a: Worker w-0 and Job default/a: Worker w-1"
+    ]
+    assert await problems(groups, groups={"owner": "Worker", "count": {"min": 3}}) == [
+        "Job default/a: expected at least 3 groups, actual 2 (Worker w-0, Worker w-1)"
+    ]
+    outcome = await groups.check(topologyKey="rack", **chosen)
+    assert outcome.message.endswith(", in 2 groups")
+    assert outcome.data["groups"] == 2
+
+
+async def test_at_most_so_many_domains_of_the_whole(groups: _Groups) -> None:
+    groups.indexed("w-0", *"rrrrssss")
+    assert await problems(groups, domains={"max": 2}) == []
+    assert await problems(groups, domains={"max": 1}) == [
+        "Job default/a: expected at most 1 domains of rack, actual 2 (r: 4, s: 4)"
+    ]
+
+
+async def test_groups_by_a_label(groups: _Groups) -> None:
+    for index, (rack, role) in enumerate(zip("rrrrssss", "xxxxyyyx", strict=True)):
+        groups.place("w", index, rack, role=role)
+    assert await problems(groups, groups={"label": "role"}) == [
+        "Job default/a: role=x: expected one domain of rack, actual 2 (r: 4, s: 1)"
+    ]
+    assert await problems(groups, groups={"label": "rule"}) == ["Job default/a: no pod has the label 'rule'"]
+    assert await problems(groups, groups={"owner": "Set"}) == [
+        "Job default/a: no pod is controlled by a Set, but by: Worker"
+    ]
+
+
+async def test_slices_in_the_order_of_the_index(groups: _Groups) -> None:
+    groups.indexed("w", *"rrssrrss")
+    assert await problems(groups, groups={"size": 2, "count": 4}) == []
+    assert await problems(groups, groups={"size": 4}) == [
+        "Job default/a: pods 0 to 3 of Worker w: expected one domain of rack, actual 2 (r: 2, s: 2)",
+        "Job default/a: pods 4 to 7 of Worker w: expected one domain of rack, actual 2 (r: 2, s: 2)",
+    ]
+
+
+async def test_slices_of_pods_without_an_order(groups: _Groups) -> None:
+    for index, rack in enumerate("rsrsrsrs"):
+        groups.place("w", index, rack)
+    assert await problems(groups, groups={"size": 4}) == []
+    assert await problems(groups, groups={"size": 3}) == [
+        "Job default/a: the pods w-6, w-1, w-3 of Worker w: expected one domain of rack, actual 2 (r: 1, s: 2)"
+    ]
+
+
+async def test_objects_in_different_domains(cluster: _Cluster) -> None:
+    for name, rack in (("n1", "r"), ("n2", "r"), ("n3", "s")):
+        await cluster.node(name, rack=rack)
+    bind(cluster, "a", "n1", "n2")
+    bind(cluster, "b", "n1", "n2")
+    assert await problems(cluster, distinctDomains=True) == [
+        "expected different domains of rack, but r has pods of Job default/a and Job default/b"
+    ]
+    for number in (0, 1):
+        cluster.put("b", number, "n3")
+    assert await problems(cluster, distinctDomains=True) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "fault"),
+    [
+        ({"allOrNothing": True, "domains": 2}, "params: the field 'topologyKey' is missing"),
+        ({"topologyKey": "rack", "groups": {}}, "params.groups: expected exactly one of owner, label and size"),
+        (
+            {"topologyKey": "rack", "groups": {"owner": "Job", "size": 2}},
+            "params.groups: expected exactly one of owner, label and size",
+        ),
+        ({"topologyKey": "rack", "groups": {"size": 0}}, "params.groups.size: 0 is out of range"),
+        (
+            {"topologyKey": "rack", "groups": {"size": 2, "count": "x"}},
+            "params.groups.count: 'x' is not a whole number",
+        ),
+        ({"topologyKey": "rack", "domains": "{{.n}}"}, "params.domains: '{{.n}}' prints {{.n}}, which is not given"),
+    ],
+)
+def test_faults_of_groups(tmp_path: Path, params: dict[str, Any], fault: str) -> None:
+    found = faults(tmp_path, register(), submit(), task("CheckPlacement", "check", refTaskId="job", **params))
+    assert any(fault in str(one) for one in found), [str(one) for one in found]

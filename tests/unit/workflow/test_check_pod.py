@@ -10,6 +10,7 @@ import pytest
 
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
+from knavtool.kube.store import Stores
 from knavtool.workflow.task import Outcome, Submission, Submitted
 from support.workflows import Bench, jobs, planned, pod, register, submit, task
 
@@ -215,3 +216,62 @@ async def test_gates_that_hold_a_pod_back_are_named(cluster: _Cluster) -> None:
     await cluster.add(held)
     outcome = await cluster.check(status="Running")
     assert "Pending: held back by its scheduling gates: example.com/data-ready, example.com/quota" in outcome.message
+
+
+async def test_a_count_in_place_of_the_registered_one(cluster: _Cluster) -> None:
+    (job,) = await cluster.submitted("a")
+    await cluster.add(pod("a-0", job), pod("a-1", job))
+    outcome = await cluster.check(status="Running", count=4)
+    assert outcome.message.splitlines() == [
+        "2 of 4 pods are Running (2 Running)",
+        "  2 of 4 pods do not exist",
+    ]
+    checking = asyncio.create_task(cluster.check(status="Running", count=4, timeout="60s"))
+    for number in (2, 3):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not checking.done()
+        await cluster.add(pod(f"a-{number}", job))
+    assert (await checking).message == "4 of 4 pods are Running"
+    # And the number that the template said is wrong now.
+    assert (await cluster.check(status="Running")).message.splitlines()[1] == "  2 more than expected"
+
+
+@pytest.mark.parametrize(
+    ("count", "passed", "message"),
+    [
+        ({"min": 3}, False, "2 pods are Running, expected at least 3 (2 Running)"),
+        ({"min": 2}, True, "2 pods are Running, expected at least 2"),
+        ({"max": 1}, False, "2 pods are Running, expected at most 1 (2 Running)"),
+        ({"max": 2}, True, "2 pods are Running, expected at most 2"),
+        ({"min": 1, "max": 3}, True, "2 pods are Running, expected 1 to 3"),
+        ("{{.parallelism}}", True, "2 of 2 pods are Running"),
+        ("{{.parallelism}} * 2 - 1", False, "2 of 3 pods are Running (2 Running)"),
+        (0, False, "2 of 0 pods are Running (2 Running)"),
+    ],
+)
+async def test_how_many_pods(cluster: _Cluster, count: Any, passed: bool, message: str) -> None:
+    (job,) = await cluster.submitted("a")
+    await cluster.add(pod("a-0", job), pod("a-1", job))
+    outcome = await cluster.check(status="Running", count=count)
+    assert (outcome.passed, outcome.message.splitlines()[0]) == (passed, message)
+
+
+async def test_a_count_is_that_of_each_object(cluster: _Cluster) -> None:
+    first, second = await cluster.submitted("a", "b")
+    await cluster.add(pod("a-0", first), pod("b-0", second))
+    assert (await cluster.check(status="Running", count=1)).message == "2 of 2 pods are Running"
+    assert (await cluster.check(status="Running", count={"min": 2})).message.startswith(
+        "2 pods are Running, expected at least 4"
+    )
+
+
+async def test_each_round_of_a_loop_has_its_own_count(cluster: _Cluster, tmp_path: Path) -> None:
+    loop = {**submit(params={"namespace": "default", "parallelism": "${n}"}), "foreach": {"n": [1, 2]}}
+    check = task("CheckPod", "check", refTaskId="job", status="Running", count="{{.parallelism}} + 1")
+    built = planned(tmp_path, register(), loop, check)
+    for name, found in zip("ab", [one for one in built.tasks() if one.document.id == "job"], strict=True):
+        async with Stores(cluster.memory) as stores:
+            await cluster.bench._run(found, stores, jobs(name, pods=1))
+    outcome = await cluster.bench.run(built, "check")
+    assert outcome.data["expected"] == 5
