@@ -31,10 +31,14 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-ma
 
 @dataclass(frozen=True, kw_only=True)
 class LocalCluster:
-    """A cluster by its name, whether it runs or not; `root` holds the kubeconfig and the data of its user."""
+    """A cluster by its name, whether it runs or not; `root` holds the kubeconfig and the data of its user.
+
+    `caches` are the user's, those of this machine if not given.
+    """
 
     root: Path
     name: str = "test"
+    caches: Path | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -64,6 +68,7 @@ class LocalCluster:
             "HOME": str(self.root),
             "KUBECONFIG": str(self.kubeconfig),
             "XDG_DATA_HOME": str(self.root / "data"),
+            **({} if self.caches is None else {"XDG_CACHE_HOME": str(self.caches)}),
         }
 
     def cli(self, *args: str | Path, **more: Any) -> CompletedProcess[str]:
