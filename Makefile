@@ -30,7 +30,7 @@ demo: $(INSTALLED) ## Set up, start a cluster, create virtual GPU nodes, run a w
 	knavtool toolchain install; \
 	knavtool cluster up --name demo; \
 	knavtool nodes apply -f charts/virtual-nodes/values-example.yaml; \
-	knavtool run workflows/quick-start.yml --report report; \
+	knavtool run workflows/quick-start.yml --cleanup --report report; \
 	cat report/junit.xml
 
 test: $(DEVELOPED) ## Set up and run every test, also those on a real control plane

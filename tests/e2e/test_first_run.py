@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = "charts/virtual-nodes/values-example.yaml"
 APART = [
     ("a", ("--with", "kueue,jobset")),
-    ("b", ("--with", "volcano,mpi-operator")),
-    ("c", ("--with", "kueue,coscheduling")),
+    ("b", ("--with", "mpi-operator,jobset")),
+    ("c", ("--with", "kueue,kuberay")),
 ]
 
 
