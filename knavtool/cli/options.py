@@ -45,6 +45,15 @@ Settings: TypeAlias = Annotated[
         "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflows a value."
     ),
 ]
+Compat: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--compat",
+        envvar="KNAVTOOL_COMPAT",
+        help="Take what Knavigator would run: what it accepts without a word, such as unknown fields and missing "
+        "template parameters, is a warning.",
+    ),
+]
 Prometheus: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this at run time
     typer.Option(

@@ -72,15 +72,7 @@ def run(
     qps: Qps = None,
     burst: Burst = None,
     settings: options.Settings = None,
-    compat: Annotated[
-        bool,
-        typer.Option(
-            "--compat",
-            envvar="KNAVTOOL_COMPAT",
-            help="Run what Knavigator would run: what it takes without a word, such as unknown fields and missing "
-            "template parameters, is a warning.",
-        ),
-    ] = False,
+    compat: options.Compat = False,
     prometheus: options.Prometheus = None,
     dry_run: Annotated[
         bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ def validate(
         ),
     ],
     settings: options.Settings = None,
+    compat: options.Compat = False,
 ) -> None:
     """Check files; every fault of all of them is one line on stderr: file:line:column: path: message."""
     from knavtool.documents.paths import find_paths
@@ -36,28 +38,40 @@ def validate(
     given = parse_settings(settings or [])
     missing: list[str] = []
     faults: list[Violation] = []
+    warnings: list[Violation] = []
     looked_at: list[Path] = []
     for argument in files:
         found, wrong = find_paths([argument])
         missing += wrong
         looked_at += found
-        faults += _violations(list(dict.fromkeys(found)), given)
+        faults += _violations(list(dict.fromkeys(found)), given, warnings if compat else None)
     bad = {violation.file for violation in faults}
     fine = [f"{file}: ok" for file in looked_at if str(file) not in bad]
     # Nothing stands before a fault, so that editors find the place.
-    streams.say("\n".join(dict.fromkeys([*missing, *map(str, faults), *fine])))
+    streams.say("\n".join(dict.fromkeys([*missing, *map(str, faults), *map(_warning, warnings), *fine])))
     if missing or faults:
         raise typer.Exit(int(ExitCode.BAD_INPUT))
 
 
-def _violations(files: Sequence[Path], settings: Mapping[str, Any]) -> Sequence[Violation]:
-    """What is wrong with files that are used together; their kinds are told by their top-level fields."""
+def _warning(violation: Violation) -> str:
+    path = f"{violation.path}: " if violation.path else ""
+    return str(replace(violation, path="", message=f"warning: {path}{violation.message}"))
+
+
+def _violations(
+    files: Sequence[Path], settings: Mapping[str, Any], warnings: list[Violation] | None
+) -> Sequence[Violation]:
+    """What is wrong with files that are used together; their kinds are told by their top-level fields.
+
+    With `warnings`, which receives them, workflows are read as Knavigator reads them.
+    """
     from knavtool.documents.schema import nearest
     from knavtool.documents.values import parse_values
     from knavtool.documents.workflow import parse_workflow
     from knavtool.documents.yaml import load
     from knavtool.workflow import plan
 
+    lenient = warnings is not None
     wrong: list[Violation] = []
     workflows = []
     for file in files:
@@ -65,7 +79,7 @@ def _violations(files: Sequence[Path], settings: Mapping[str, Any]) -> Sequence[
             document = load(file)
             data = document.data
             if isinstance(data, dict) and "tasks" in data:
-                workflows.append(parse_workflow(document, file, settings=settings))
+                workflows.append(parse_workflow(document, file, settings=settings, lenient=lenient))
             elif isinstance(data, dict) and "nodes" in data:
                 parse_values(document)
             else:
@@ -75,7 +89,9 @@ def _violations(files: Sequence[Path], settings: Mapping[str, Any]) -> Sequence[
         except InvalidDocument as error:
             wrong += error.violations
     try:
-        plan.build(workflows, search=[Path.cwd()])
+        planned = plan.build(workflows, search=[Path.cwd()], lenient=lenient)
+        if warnings is not None:
+            warnings += planned.warnings
     except InvalidDocument as error:
         wrong += error.violations
     return sorted(set(wrong))

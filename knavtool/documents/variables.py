@@ -34,6 +34,11 @@ def parse_settings(given: Iterable[str]) -> dict[str, Any]:
         name, equals, value = argument.partition("=")
         if not equals or not _NAME.fullmatch(name):
             raise UsageError(f"--set {argument}: expected NAME=VALUE", hint="for example --set replicas=4")
+        if value.lstrip().startswith("#"):
+            raise UsageError(
+                f"--set {argument}: for YAML the value is a comment",
+                hint=f"put it into quotes: --set '{name}=\"{value}\"'",
+            )
         try:
             settings[name] = load_text(value, "--set").data if value.strip() else ""
         except InvalidDocument as error:

@@ -50,7 +50,7 @@ class Document:
 
 
 def load(path: Path) -> Document:
-    """Read the first document of a file; raises InvalidDocument with the place of the fault."""
+    """Read the first document of a file that is not empty; raises InvalidDocument with the place of the fault."""
     try:
         # Editors on Windows begin a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
@@ -70,7 +70,8 @@ def _unreadable(path: Path, message: str) -> InvalidDocument:
 
 
 def load_text(text: str, file: str) -> Document:
-    """Read the first document of a text; scalars by the rules of YAML 1.2, so `yes` and dates stay strings."""
+    """Read the first document of a text that is not empty; scalars by the rules of YAML 1.2, so `yes` and dates stay
+    strings."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError
@@ -82,7 +83,7 @@ def load_text(text: str, file: str) -> Document:
     reader.composer.warn_double_anchors = False
     composer = Composer(file, budget=_LEAST_BUDGET + _VALUES_PER_CHARACTER * len(text))
     try:
-        root = next(iter(reader.compose_all(text)), None)
+        root = next((node for node in reader.compose_all(text) if not _empty(node)), None)
         data = composer.data(root) if root is not None else None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -105,6 +106,11 @@ def load_text(text: str, file: str) -> Document:
     if composer.faults:
         raise InvalidDocument(composer.faults)
     return Document(file=file, data=data, positions=composer.positions)
+
+
+def _empty(node: Any) -> bool:
+    """Whether nothing but comments stands between two separators."""
+    return node.id == "scalar" and not node.value and node.style is None
 
 
 def _code(character: int | str | bytes) -> int:

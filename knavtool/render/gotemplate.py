@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from knavtool.render.goactions import ACTION, CONDITIONS, TOKEN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -14,24 +16,6 @@ NAME = "_NAME_"
 ENUM = "_ENUM_"
 """The parameter that holds an object's number."""
 
-_ACTION = re.compile(
-    r"""\{\{(?P<left>-(?=\s))?\s*
-        (?P<code>/\*.*?\*/|(?:"(?:\\.|[^"\\])*"|`[^`]*`|'(?:\\.|[^'\\])+'|[^`"'])*?)
-        \s*(?P<right>(?<=\s)-)?\}\}""",
-    re.DOTALL | re.VERBOSE,
-)
-_TOKEN = re.compile(
-    r"""(?P<text>"(?:\\.|[^"\\])*"|`[^`]*`|'(?:\\.|[^'\\])+')
-      | (?P<number>[-+]?\.?\d[\w.]*)
-      | (?P<variable>\$\w*(?:\.\w+)*)
-      | (?P<chained>(?<=\))(?:\.\w+)+)
-      | (?P<field>(?:\.[^\W\d]\w*)+)
-      | (?P<dot>\.)
-      | (?P<word>[^\W\d]\w*)
-      | (?P<mark>:=|\S)""",
-    re.VERBOSE,
-)
-_CONDITIONS = frozenset({"if", "with", "range"})
 # What makes something of a parameter that is not given.
 # fmt: off
 _TOLERANT = frozenset(
@@ -139,7 +123,7 @@ def only_printed(text: str) -> bool:
             moved[-1] = "with" in action.words()
         if not _harmless(action, moved=any(moved)):
             return False
-        if action.keyword in _CONDITIONS:
+        if action.keyword in CONDITIONS:
             moved.append(action.keyword != "if")
     return True
 
@@ -162,7 +146,7 @@ def _harmless(action: _Action, *, moved: bool) -> bool:
 
 
 def _actions(text: str) -> Iterator[_Action]:
-    matches = list(_ACTION.finditer(text))
+    matches = list(ACTION.finditer(text))
     for number, match in enumerate(matches):
         code = match["code"]
         if code.startswith("/*"):
@@ -179,7 +163,7 @@ def _actions(text: str) -> Iterator[_Action]:
         ):
             after = after.lstrip()
         yield _Action(
-            tokens=tuple((str(token.lastgroup), token[0]) for token in _TOKEN.finditer(code)),
+            tokens=tuple((str(token.lastgroup), token[0]) for token in TOKEN.finditer(code)),
             line=text.count("\n", 0, match.start()),
             before=before[-1:],
             after=after[:1],
@@ -189,7 +173,7 @@ def _actions(text: str) -> Iterator[_Action]:
 def _enter_or_leave(action: _Action, blocks: list[_Block], params: Mapping[str, Any]) -> bool:
     """Keep the open blocks; False if the action may need parameters itself."""
     keyword = action.keyword
-    if keyword in _CONDITIONS:
+    if keyword in CONDITIONS:
         holds = _truth(action.tokens[1:], params, moved=any(block.moves_dot for block in blocks))
         blocks.append(_Block(keyword != "if", holds, holds))
         return True

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import RenderError
 from knavtool.render.driver import run
-from knavtool.render.template import Formats, ObjectTemplate
+from knavtool.render.source import ObjectTemplate
+from knavtool.render.template import Formats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 async def render_number(helm: Helm, text: str, params: Mapping[str, Any], *, file: Path, where: str) -> str:
     """The expression that a template prints; raises RenderError, whose message begins with `where`."""
-    template = ObjectTemplate(file=file, blocks=(), lines=())
+    template = ObjectTemplate(file=file, text="", blocks=(), lines=(), raw=True)
     try:
         answer = await run(helm, template, Formats(pod_count=text), params, range(0), stamped=False)
     except RenderError as error:

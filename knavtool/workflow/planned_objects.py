@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     Name = tuple[Resource, str | None, str]
 
-_OF_ONE_BLOCK = frozenset({"CheckObj", "UpdateObj"})
+OF_ONE_DOCUMENT = frozenset({"CheckObj", "UpdateObj"})
 """Task types that work on the objects of one document of a template."""
-_SELECTING = frozenset({*_OF_ONE_BLOCK, "DeleteObj"})
+_SELECTING = frozenset({*OF_ONE_DOCUMENT, "DeleteObj"})
 """Task types that may choose objects by their kind instead."""
-_ALL_BLOCKS = slice(None)
 
 
 class PlannedObjects:
@@ -41,9 +40,10 @@ class PlannedObjects:
             if planned.document.type == "SubmitObj"
         }
 
-    def items(self, order: int, block: slice = _ALL_BLOCKS) -> Iterator[Item]:
-        """What a task submits, or those of it that come from some documents of the template."""
-        return (item for blocks in self._instances[order] for item in blocks[block])
+    def items(self, order: int, document: int | None = None) -> Iterator[Item]:
+        """What a task submits, or those of it that come from one document of the template."""
+        items = (item for blocks in self._instances[order] for item in blocks)
+        return items if document is None else (item for item in items if item.document == document)
 
     def first_items(self, order: int) -> Iterator[Item]:
         """One object for each document of the template of a task: the others differ in names and parameters only."""
@@ -73,23 +73,38 @@ class PlannedObjects:
             owners = [namespace for _, namespace, _ in self._submitted(order, selection.owner)]
             yield resource, selection.place(resource, owners)
 
+    def of_empty_documents(self) -> Iterator[Violation]:
+        """Tasks on the objects of a document that renders to nothing."""
+        for planned in self.tasks:
+            document = planned.document
+            reference = document.params.get("refTaskId") if document.type in OF_ONE_DOCUMENT else None
+            submission = planned.scope.submissions.get(reference) if reference else None
+            if submission is None or submission.registration is None:
+                continue
+            index = document.params.get("index") or 0
+            submitted = [self._submissions[key] for key in submission.keys]
+            template = submission.registration.template
+            if template is not None and not any(item for one in submitted for item in self.items(one, index)):
+                place = template.place(index) if index < len(template.blocks) else str(template.file)
+                message = f"{place} renders to nothing with the params of {submission.document.id!r}"
+                yield document.violation(message, *(["index"] if "index" in document.params else []))
+
     def names(self, order: int) -> Iterator[Name]:
         """The objects of a SubmitObj, or those that another task names or refers to; without those of unknown kinds."""
         document = self.tasks[order].document
         selection = self._selections[order]
         if selection is None:
-            index = document.params.get("index") or 0
-            block = slice(index, index + 1) if document.type in _OF_ONE_BLOCK else _ALL_BLOCKS
+            index = (document.params.get("index") or 0) if document.type in OF_ONE_DOCUMENT else None
             reference = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
-            yield from self._submitted(order, reference, block)
+            yield from self._submitted(order, reference, index)
         elif selection.name:
             yield from ((resource, namespace, selection.name) for resource, namespace in self.places(order))
 
-    def _submitted(self, order: int, reference: str | None, block: slice = _ALL_BLOCKS) -> Iterator[Name]:
-        """The objects of the SubmitObj with that id, as the task sees it."""
+    def _submitted(self, order: int, reference: str | None, index: int | None = None) -> Iterator[Name]:
+        """The objects of the SubmitObj with that id, as the task sees it, or those of one document of its template."""
         submission = self.tasks[order].scope.submissions.get(reference) if reference else None
         for key in submission.keys if submission is not None else ():
-            for item in self.items(self._submissions[key], block):
+            for item in self.items(self._submissions[key], index):
                 resource = self.kinds.get((item.api_version, item.kind))
                 if resource is not None:
                     yield resource, item.place(resource), item.name

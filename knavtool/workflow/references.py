@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from knavtool.documents.yaml import load_rendered, path_text
+from knavtool.render.objects import flattened
 from knavtool.render.template import ENUM, NAME
 from knavtool.workflow import formats
 
@@ -91,16 +92,17 @@ def _example(planned: PlannedSubmission, index: int, number: int) -> dict[tuple[
     registration = planned.registration
     if len(planned.keys) > 1:
         return {}  # rounds of a loop, whose parameters differ
-    if registration is None or registration.template is None or index >= len(registration.template.blocks):
+    template = registration.template if registration is not None else None
+    if registration is None or template is None or template.raw or index >= len(template.blocks):
         return {}
     params = {**(planned.document.params.get("params") or {}), ENUM: number}
     if registration.formats.name is not None:
         params[NAME] = formats.simply_rendered(registration.formats.name, params)
-    text = formats.simply_rendered(registration.template.blocks[index], params)
+    text = formats.simply_rendered(template.blocks[index], params)
     if text is None:
         return {}
     try:
-        (manifest,) = load_rendered(text)
+        (manifest,) = flattened(load_rendered(text))
     except (yaml.YAMLError, ValueError):
         return {}
     facts: dict[tuple[str, ...], str] = {}

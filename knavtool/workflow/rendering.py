@@ -11,6 +11,7 @@ import orjson
 from knavtool.documents.yaml import dump
 from knavtool.errors import InvalidDocument
 from knavtool.workflow.plan import PlannedTask, tasks_of
+from knavtool.workflow.planned_objects import PlannedObjects
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ async def render(plan: Plan, helm: Helm) -> RenderedPlan:
         if isinstance(answer, BaseException):
             raise answer
         renderings[id(planned.task)] = answer
-    return RenderedPlan(plan=plan, renderings=renderings)
+    rendered = RenderedPlan(plan=plan, renderings=renderings)
+    if empty := list(PlannedObjects(rendered).of_empty_documents()):
+        raise InvalidDocument(empty)
+    return rendered
 
 
 def _sends(rendering: Rendering) -> str:

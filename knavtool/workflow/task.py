@@ -38,13 +38,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One rendered object, encoded as it is sent."""
+    """One rendered object, encoded as it is sent; `document` is the number of the template's document it comes from."""
 
     api_version: str
     kind: str
     namespace: str | None
     name: str
     body: bytes
+    document: int = 0
 
     def place(self, resource: Resource) -> str | None:
         """The namespace it is created in, None for a kind that lives in none."""
@@ -53,7 +54,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What a task will send: objects per instance and block, and which pods they start; or nodes.
+    """What a task will send: objects per instance, and which pods they start; or nodes.
 
     `pod_patterns` has one pattern per instance, or none. `pod_counts` is how many pods a check expects of each object,
     by the key of the round that submits it.
@@ -74,13 +75,17 @@ BETWEEN_SIGNS = 0.1
 
 @dataclass(slots=True, kw_only=True)
 class Submitted:
-    """One object of a SubmitObj as it is in the cluster; `existed` when it was there before."""
+    """One object of a SubmitObj as it is in the cluster; `existed` when it was there before.
+
+    `document` is the number of the template's document it comes from.
+    """
 
     resource: Resource
     namespace: str | None
     name: str
     uid: str
     existed: bool = False
+    document: int = 0
     version: int = 0
     """The resourceVersion of our last write: what a store shows of an earlier one is out of date."""
 
@@ -99,7 +104,7 @@ class Submitted:
 
 @dataclass(slots=True, kw_only=True)
 class Submission:
-    """The objects of one SubmitObj, per instance and block of the template; `parts` are the rounds of a loop."""
+    """The objects of one SubmitObj, per instance; `parts` are the rounds of a loop."""
 
     instances: list[list[Submitted]]
     pod_patterns: tuple[re.Pattern[str], ...] = ()
@@ -116,8 +121,8 @@ class Submission:
         return [item for blocks in self.instances for item in blocks]
 
     def block(self, index: int) -> list[Submitted]:
-        """Those of one document of the template."""
-        return [blocks[index] for blocks in self.instances if index < len(blocks)]
+        """Those of one document of the template: several of an instance if it is a list or a loop, or none."""
+        return [item for item in self.objects() if item.document == index]
 
     @classmethod
     def together(cls, submissions: Sequence[Submission]) -> Submission:

@@ -132,3 +132,16 @@ def test_an_unknown_schema(knavtool: Callable[..., CompletedProcess[str]]) -> No
     done = knavtool("schema", "nonsense", check=ExitCode.BAD_INPUT)
     assert "values" in done.stderr
     assert done.stdout == ""
+
+
+def test_compat_makes_warnings_of_what_run_would_take(
+    knavtool: Callable[..., CompletedProcess[str]], work: Path
+) -> None:
+    (work / "w.yml").write_text("tasks:\n- {id: a, type: Sleep, params: {timeout: 1s, why: x}}\n")
+    (work / "bad.yml").write_text("tasks:\n- {id: a, type: Sleep, params: {timeout: 5}}\n")
+    said = "tasks[0].params.why: unknown field 'why'"
+    assert knavtool("validate", "w.yml", check=ExitCode.BAD_INPUT).stderr.startswith(f"w.yml:2:46: {said}")
+    warned, fine = knavtool("validate", "--compat", "w.yml").stderr.splitlines()
+    assert warned.startswith("w.yml:2:46: warning: tasks[0].params.why: ")
+    assert fine == "w.yml: ok"
+    assert "bad.yml:2:33" in knavtool("validate", "--compat", "bad.yml", check=ExitCode.BAD_INPUT).stderr

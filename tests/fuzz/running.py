@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from fuzz.world import Trouble
     from knavtool.errors import Violation
     from knavtool.events import Event
-    from knavtool.render.template import Formats, ObjectTemplate
+    from knavtool.render.source import ObjectTemplate
+    from knavtool.render.template import Formats
     from knavtool.workflow.plan import Plan
 
 _PYTHON = re.compile(r"\b(?:None|True|False|NoneType|Traceback|KeyError)\b|\{'\w|\['\w|<class|object at 0x")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from knavtool.errors import DocumentError
-from knavtool.render.template import Formats, load_template
+from knavtool.render.source import load_template
+from knavtool.render.template import Formats
 from knavtool.workflow.scope import Registration
 from knavtool.workflow.task import NOTHING, Outcome
 from knavtool.workflow.templates import find_template, shown
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.render.template import ObjectTemplate
+    from knavtool.render.source import ObjectTemplate
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.task import Context, Rendering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterObj:
-    """A template file, and how its objects and their pods are called."""
+    """A template file, and how its objects and their pods are called; a `raw` one is taken as it is."""
 
     document: TaskDocument
     template: str
     formats: Formats
+    raw: bool
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -43,6 +45,7 @@ class RegisterObj:
                 pod_name=params.get("podNameFormat") or None,
                 pod_count=params.get("podCount") or None,
             ),
+            raw=bool(params.get("raw")),
         )
 
     def check(self, scope: Scope) -> Iterator[Violation]:
@@ -63,7 +66,7 @@ class RegisterObj:
         else:
             try:
                 # Messages call the file as a reader in the working directory would.
-                template = replace(load_template(found), file=shown(found, bases))
+                template = replace(load_template(found, raw=self.raw), file=shown(found, bases))
             except DocumentError as error:
                 yield self.document.violation(error.message, "template")
         if (earlier := scope.registrations.get(self.document.id)) is not None:

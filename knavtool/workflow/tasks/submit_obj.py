@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
+import re
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,19 +24,24 @@ from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import ClusterError, Violation
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest, Resource
-    from knavtool.render.template import Formats, ObjectTemplate
+    from knavtool.render.source import ObjectTemplate
+    from knavtool.render.template import Formats
     from knavtool.workflow.ledger import Group
     from knavtool.workflow.scope import Registration, Scope
     from knavtool.workflow.task import Context
 
 _ESTABLISHED_WITHIN = 30.0
+_GENERATED = re.compile(r"generateName[\"']?\s*:")
+_LONGEST_NAME = 63
+_RANDOM_LENGTH = 5
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""Those of the server, which make no words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,23 +88,33 @@ class SubmitObj:
         yield from self._check_formats(registration)
 
     def _check_template(self, scope: Scope, template: ObjectTemplate, given: Formats) -> Iterator[Violation]:
+        if template.raw:
+            yield from self._check_raw(template, given)
         for name, line in missing_parameters(template, self.params):
             message = f"the template prints {{{{.{name}}}}} ({template.file}:{line}), which is not given"
             yield from scope.whole.forgivable(self._violation(message, name))
-        internal = next(filter(None, map(formats.uses_internal, template.blocks)), "")
+        internal = "" if template.raw else formats.uses_internal(template.text)
         # Without a nameFormat, NAME and ENUM are parameters like others.
         if internal and given.name is None and self.params.get(internal) is None:
             message = (
                 f"{template.file} prints {{{{.{internal}}}}}, but the RegisterObj task {self.ref!r} has no nameFormat"
             )
             yield from scope.whole.forgivable(self.document.violation(message, "refTaskId"))
-        generated = all("generateName:" in block for block in template.blocks)
+        generated = all(_GENERATED.search(block) for block in template.blocks)
         if self.count > 1 and not generated and ENUM not in (given.name or ""):
             message = (
                 f"{self.count} objects would get one name; put {{{{._ENUM_}}}} into the nameFormat "
                 f"of the RegisterObj task {self.ref!r}"
             )
             yield self.document.violation(message, "count")
+
+    def _check_raw(self, template: ObjectTemplate, given: Formats) -> Iterator[Violation]:
+        """Parameters that nothing could print."""
+        printing = " ".join(filter(None, (given.name, given.pod_name, given.pod_count)))
+        for name in self.params:
+            if not re.search(rf"\.{re.escape(name)}\b", printing):
+                message = f"{template.file} is taken as it is (raw: true), so nothing prints {name}"
+                yield self._violation(message, name)
 
     def _check_formats(self, registration: Registration) -> Iterator[Violation]:
         where = registration.document.where
@@ -148,7 +164,11 @@ class SubmitObj:
             wrong.append(registration.document.violation(fault, "podCount"))
         if wrong:
             raise InvalidDocument(wrong)
-        instances = tuple(tuple(_item(manifest) for manifest in blocks) for blocks in rendered.objects)
+        generated = _GeneratedNames()
+        instances = tuple(
+            tuple(_item(manifest, number, generated) for manifest, number in zip(objects, documents, strict=True))
+            for objects, documents in zip(rendered.objects, rendered.documents, strict=True)
+        )
         _check_names(instances, template, self.document)
         per_object = evaluate(rendered.pod_count) if registration.formats.pod_count is not None else 0
         return Rendering(
@@ -225,10 +245,17 @@ class SubmitObj:
                     hint="delete it, or set canExist: true if it may be used as it is",
                 ) from error
             live = await context.gateway.get(resource, item.name, namespace=namespace)
-            return Submitted(
-                resource=resource, namespace=namespace, name=item.name, uid=live["metadata"]["uid"], existed=True
-            )
-        return Submitted(resource=resource, namespace=namespace, name=item.name, uid=made.uid)
+            uid, existed = live["metadata"]["uid"], True
+        else:
+            uid, existed = made.uid, False
+        return Submitted(
+            resource=resource,
+            namespace=namespace,
+            name=item.name,
+            uid=uid,
+            existed=existed,
+            document=item.document,
+        )
 
 
 async def _follow_pods(
@@ -248,11 +275,29 @@ def _compiled(patterns: Sequence[str]) -> Iterator[re.Pattern[str]]:
     return (known[text] for text in patterns)
 
 
-def _item(manifest: Manifest) -> Item:
+class _GeneratedNames:
+    """Names as the server makes them of generateName, but known before they are sent, so that they can be undone
+    whatever happens; and no name twice."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, base: str) -> str:
+        """A new name; a base that would become too long is cut as the server cuts it."""
+        while True:
+            end = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM_LENGTH))
+            name = f"{base[: _LONGEST_NAME - _RANDOM_LENGTH]}{end}"
+            if name not in self._taken:
+                self._taken.add(name)
+                return name
+
+
+def _item(manifest: Manifest, document: int, generated: _GeneratedNames) -> Item:
     metadata = manifest["metadata"]
     if not metadata.get("name"):
-        # As the server would do it, but known before it is sent, so that it can be undone whatever happens.
-        metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
+        # Objects of a file that is taken as it is are all the same one, so this must not change it.
+        metadata = {**metadata, "name": generated.of(metadata["generateName"])}
+        manifest = {**manifest, "metadata": metadata}
     namespace = metadata.get("namespace")
     return Item(
         api_version=manifest["apiVersion"],
@@ -260,6 +305,7 @@ def _item(manifest: Manifest) -> Item:
         namespace=str(namespace) if namespace else None,
         name=str(metadata["name"]),
         body=orjson.dumps(manifest),
+        document=document,
     )
 
 

@@ -53,10 +53,17 @@ def test_settings_are_yaml(given: str, expected: Any) -> None:
     assert parse_settings([given]) == {"n": expected}
 
 
-@pytest.mark.parametrize("given", ["n", "=1", "1n=2", "a-b=1", "n=[", "n='"])
+@pytest.mark.parametrize("given", ["n", "=1", "1n=2", "a-b=1", "n=[", "n='", "n=#fff"])
 def test_bad_settings(given: str) -> None:
     with pytest.raises(UsageError, match="--set"):
         parse_settings([given])
+
+
+def test_a_setting_that_is_a_comment_for_yaml() -> None:
+    with pytest.raises(UsageError, match="for YAML the value is a comment") as caught:
+        parse_settings(["color=#fff"])
+    assert caught.value.hint == """put it into quotes: --set 'color="#fff"'"""
+    assert parse_settings(['color="#fff"', "none=null"]) == {"color": "#fff", "none": None}
 
 
 TEXT = """\

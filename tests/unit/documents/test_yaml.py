@@ -280,3 +280,29 @@ def test_writing_is_deterministic_and_readable() -> None:
     shared = {"a": "8"}
     text = dump([{"one": shared, "two": shared, "script": "line 1\nline 2\n"}, {"kind": "Node"}])
     assert text == ("---\none:\n  a: '8'\ntwo:\n  a: '8'\nscript: |\n  line 1\n  line 2\n---\nkind: Node\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Copyright of somebody\n---\na: 1\n",
+        "--- # made by a tool\na: 1\n",
+        "---\n# nothing\n---\n---\na: 1\n---\nb: 2\n",
+        "\ufeff# Copyright\r\n--- # made by a tool\r\na: 1\r\n",
+        '{\n\t"a": 1\n}\n',
+    ],
+)
+def test_what_stands_around_a_document_does_not_matter(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_bytes(text.encode())
+    assert load(file).data == load_text(text, "f").data == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["---\n# nothing\n---\n", "---\n---\n", "\ufeff"])
+def test_a_file_of_empty_documents(text: str) -> None:
+    assert fault(text) == "f.yaml:1:1: the file is empty"
+
+
+def test_a_value_may_be_null() -> None:
+    assert load_text("null", "f").data is None
+    assert load_text("~", "f").data is None

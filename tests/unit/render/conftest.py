@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from knavtool.helm import Helm
-from knavtool.render.template import Formats, ObjectTemplate, Rendered, load_template, render_objects
+from knavtool.render.source import ObjectTemplate, load_template
+from knavtool.render.template import Formats, Rendered, render_objects
 from support.programs import program
 
 Render = Callable[..., Awaitable[Rendered]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +303,8 @@ async def test_a_check_after_a_loop_is_about_the_objects_of_all_rounds(tmp_path:
 
 
 async def test_a_check_of_one_document_needs_nothing_of_the_others(tmp_path: Path) -> None:
-    blocks = ((item("v1", "ConfigMap", "c"), item("batch/v1", "Job", "j", "default")),)
+    job = replace(item("batch/v1", "Job", "j", "default"), document=1)
+    blocks = ((item("v1", "ConfigMap", "c"), job),)
     both = JOB + "---\n" + JOB
     plan_ = planned(
         tmp_path,

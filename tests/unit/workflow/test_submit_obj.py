@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from knavtool.errors import AlreadyExists, Forbidden, RenderError
+from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
 from knavtool.helm import Helm
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, Manifest, Resource
 from knavtool.workflow import rendering
 from knavtool.workflow.task import Rendering
 from support.programs import program
-from support.workflows import Bench, item, jobs, planned, register, submit
+from support.workflows import JOB, Bench, faults, item, jobs, planned, register, submit, task
 
 
 async def test_creates_all_objects_and_records_them(tmp_path: Path) -> None:
@@ -160,6 +160,64 @@ async def test_generated_names_are_known_before_they_are_sent(tmp_path: Path) ->
     )
     instances = (await rendering.render(built, Helm(program("helm")))).of(list(built.tasks())[1].task).instances
     assert len({blocks[0].name for blocks in instances}) == 3
+
+
+async def test_generated_names_are_as_long_as_the_server_makes_them_and_no_name_is_there_twice(tmp_path: Path) -> None:
+    base = "a-name-of-more-letters-than-a-name-of-any-object-may-have-at-all-"
+    template = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: {base}\n"
+    parts = {"nameFormat": None, "podNameFormat": None, "podCount": None}
+    # So many names of five letters would hold one twice, were they only drawn.
+    built = planned(tmp_path, register(**parts, raw=True), submit(count=20_000, params=None), template=template)
+    instances = (await rendering.render(built, Helm(tmp_path / "nowhere"))).of(list(built.tasks())[1].task).instances
+    names = {blocks[0].name for blocks in instances}
+    assert len(names) == 20_000
+    assert {name[:58] for name in names} == {base[:58]}
+    assert {len(name) for name in names} == {63}
+    assert all(f'"name":"{blocks[0].name}"'.encode() in blocks[0].body for blocks in instances)
+
+
+def test_params_that_a_raw_file_cannot_print(tmp_path: Path) -> None:
+    params = {"parallelism": 2, "namespace": "default"}
+    foreign = JOB + "  message: '{{ .Values.text }} {{ $labels.pod }}'\n"
+    found = faults(tmp_path, register(raw=True), submit(params=params), template=foreign)
+    assert [(fault.path, fault.message) for fault in found] == [
+        (
+            "tasks[1].params.params.namespace",
+            "job.yml is taken as it is (raw: true), so nothing prints namespace",
+        )
+    ]
+
+
+OPTIONAL = (
+    "---\n{{- if .on }}\n"
+    + JOB
+    + "{{- end }}\n---\napiVersion: v1\nkind: List\nitems:\n"
+    + "".join(
+        f"- {{apiVersion: v1, kind: ConfigMap, metadata: {{name: '{{{{._NAME_}}}}-{letter}'}}}}\n" for letter in "ab"
+    )
+)
+
+
+async def test_an_index_counts_documents_where_they_stand(tmp_path: Path) -> None:
+    memory = Memory()
+    params = {"on": False, "namespace": "default", "parallelism": 2}
+    check = task("CheckObj", "check", refTaskId="job", state={"kind": "ConfigMap"}, index=1)
+    built = planned(tmp_path, register(), submit(params=params), check, template=OPTIONAL)
+    rendered = await rendering.render(built, Helm(program("helm")))
+    bench = Bench(memory)
+    await bench.run(built, "job", rendered.of(list(built.tasks())[1].task))
+    submission = bench.submissions["job"]
+    assert [one.name for one in submission.block(1)] == ["job1-a", "job1-b"]
+    assert submission.block(0) == []
+
+
+async def test_a_check_of_a_document_that_renders_to_nothing_is_refused(tmp_path: Path) -> None:
+    params = {"on": False, "namespace": "default", "parallelism": 2}
+    check = task("CheckObj", "check", refTaskId="job", state={"kind": "Job"}, index=0)
+    built = planned(tmp_path, register(), submit(params=params), check, template=OPTIONAL)
+    with pytest.raises(InvalidDocument, match=r"tasks\[2\].params.index: .*document 0 renders to nothing") as caught:
+        await rendering.render(built, Helm(program("helm")))
+    assert "with the params of 'job'" in caught.value.message
 
 
 async def test_two_objects_of_one_name_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
