@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
 
-_ELSEWHERE = frozenset({"Pod", "Event", "Lease"})
-"""Kinds whose words are told elsewhere, or that have none."""
+_TOLD_BY_CHECKS = "Pod"
+"""A kind whose conditions the checks tell themselves; what its objects own is asked for all the same."""
 _READ_ONE_BY_ONE = 10
 """Up to so many objects of a kind in a namespace are read singly, more by a list of all."""
 _TROUBLE = re.compile(
@@ -128,10 +128,7 @@ async def read_held(
     kinds = [
         one.resource
         for one in served.kinds
-        if one.resource.namespaced
-        and {"get", "list"} <= one.verbs
-        and "status" in one.subresources
-        and one.resource.kind not in _ELSEWHERE
+        if one.resource.namespaced and {"get", "list"} <= one.verbs and "status" in one.subresources
     ]
     places = [(kind, namespace) for namespace in namespaces for kind in kinds]
     listed: dict[tuple[Resource, str], list[Manifest]] = {}
@@ -157,7 +154,8 @@ async def read_held(
     wanted = {
         place: names
         for place, items in listed.items()
-        if (names := [item["metadata"]["name"] for item in items if item["metadata"]["uid"] in family])
+        if place[0].kind != _TOLD_BY_CHECKS
+        and (names := [item["metadata"]["name"] for item in items if item["metadata"]["uid"] in family])
     }
 
     async def read(place: tuple[Resource, str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from knavtool.errors import Forbidden
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import JOBS, NODES, Manifest, Resource
+from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
 from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.task import Submitted
 from support.workflows import pod
@@ -89,6 +89,15 @@ async def test_a_pod_owns_too() -> None:
     await make(memory, WORKLOADS, "pod-a", reference("Pod", pod("a")), NO_QUOTA)
     found = await last_events(memory, pods=[pod("a", phase="Pending")])
     assert found.conditions[0].objects == ("default/pod-a",)
+
+
+async def test_what_pods_of_an_object_own_is_found_without_naming_them() -> None:
+    memory = Memory([WORKLOADS])
+    job = await make(memory, JOBS, "a")
+    one = await make(memory, PODS, "a-0", reference("Job", job), {"type": "PodScheduled", "status": "False"})
+    await make(memory, WORKLOADS, "pod-a-0", reference("Pod", one), NO_QUOTA)
+    found = await last_events(memory, [submitted(JOBS, job)])
+    assert [group.objects for group in found.conditions] == [("default/pod-a-0",)]
 
 
 async def test_conditions_that_are_as_they_should_be_are_not_told() -> None:
