@@ -33,18 +33,27 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One change of one object, or `synced` when the initial list has been handed over completely."""
+    """One change of one object, or `synced` when the initial list has been handed over completely.
+
+    `interrupted` says why nothing is told from here to the next `synced`; listeners of a store get it.
+    """
 
     change: Change | None
     object: Manifest
+    interrupted: str = ""
 
     @property
     def synced(self) -> bool:
         """True for the mark that ends the initial list."""
-        return self.change is None
+        return self.change is None and not self.interrupted
 
 
 SYNCED = WatchEvent(None, {})
+
+
+def interruption(why: str) -> WatchEvent:
+    """That changes are missed from now on."""
+    return WatchEvent(None, {}, interrupted=why or "unknown")
 
 
 class Gateway(Protocol):

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
-from knavtool.kube.gateway import SYNCED, Change, WatchEvent
+from knavtool.kube.gateway import SYNCED, Change, WatchEvent, interruption
 from knavtool.kube.watching import key_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ class Stores:
     async def follow(
         self, resource: Resource, namespace: str | None, listener: Callable[[WatchEvent], None] | None = None
     ) -> None:
-        """Return once everything that is there now is known; `listener` is told of it and of all that comes."""
+        """Return once everything that is there now is known; `listener` is told of it and of all that comes.
+
+        That goes on when the server refused to tell more and a later reader asked anew: the listener is told of the
+        interruption, and when it is over of the difference.
+        """
         store = self._store(resource, namespace)
         if listener is not None:
             for item in store.objects.values():
@@ -82,8 +86,7 @@ class Stores:
         events: asyncio.Queue[WatchEvent | None] = asyncio.Queue()
         told = list(store.objects.values())
         synced = store.synced
-        store.listeners.append(events.put_nowait)
-        store.enders.append(events)
+        store.readers.append(events)
         try:
             for number, item in enumerate(told, 1):
                 yield WatchEvent(Change.ADDED, item)
@@ -95,37 +98,43 @@ class Stores:
                 yield event
             store.raise_failure()
         finally:
-            store.listeners.remove(events.put_nowait)
-            store.enders.remove(events)
+            store.readers.remove(events)
 
     def _store(self, resource: Resource, namespace: str | None) -> _Store:
         store = self._stores.get((resource, namespace))
-        if store is None or store.ended():
-            store = _Store(keep=self._keep.get(resource, _without_managers))
-            self._stores[resource, namespace] = store
-            store.task = asyncio.create_task(
-                store.follow(self._gateway, resource, namespace), name=f"store-{resource}-{namespace}"
-            )
+        if store is None:
+            store = self._stores[resource, namespace] = _Store(keep=self._keep.get(resource, _without_managers))
+        if store.task is None or store.ended():
+            store.begin(self._gateway, resource, namespace)
         return store
 
 
 @dataclass(slots=True, kw_only=True)
 class _Store:
-    """The last-seen state of one kind in one namespace."""
+    """The last-seen state of one kind in one namespace; `readers` get None when the following ends."""
 
     keep: Keep
     objects: dict[Key, Manifest] = field(default_factory=dict)
     synced: bool = False
     task: asyncio.Task[None] | None = None
     listeners: list[Callable[[WatchEvent], None]] = field(default_factory=list)
-    enders: list[asyncio.Queue[WatchEvent | None]] = field(default_factory=list)
+    readers: list[asyncio.Queue[WatchEvent | None]] = field(default_factory=list)
     _known: asyncio.Event = field(default_factory=asyncio.Event)
+    _doubted: dict[Key, Manifest] = field(default_factory=dict)  # known before an interruption, not seen since
+
+    def begin(self, gateway: Gateway, resource: Resource, namespace: str | None) -> None:
+        """Follow, or follow anew after the server has refused to go on."""
+        self.synced, self._doubted = False, dict(self.objects)
+        self._known.clear()
+        self.task = asyncio.create_task(
+            self._follow(gateway, resource, namespace), name=f"store-{resource}-{namespace}"
+        )
 
     def ended(self) -> bool:
         """Whether it follows no longer, because the server refused to go on; those who read it have been told."""
         return self.task is not None and self.task.done() and (self.task.cancelled() or bool(self.task.exception()))
 
-    async def follow(self, gateway: Gateway, resource: Resource, namespace: str | None) -> None:
+    async def _follow(self, gateway: Gateway, resource: Resource, namespace: str | None) -> None:
         """Take in events for ever; raises ClusterError when the server does not give them."""
         taken = 0
         try:
@@ -135,22 +144,49 @@ class _Store:
                 if taken % _AT_ONCE == 0:
                     # A backlog is read without a pause; those who wait for an event must not wait for its end.
                     await asyncio.sleep(0)
+        except Exception as error:
+            for listener in self.listeners:
+                listener(interruption(str(error)))
+            raise
         finally:
             self._known.set()
-            for queue in self.enders:
-                queue.put_nowait(None)
+            for reader in self.readers:
+                reader.put_nowait(None)
 
     def _take(self, event: WatchEvent) -> None:
         if event.synced:
+            for key, item in self._doubted.items():
+                self._delete(key, item)
+            self._doubted.clear()
             self.synced = True
             self._known.set()
-        elif event.change is Change.DELETED:
-            self.objects.pop(key_of(event.object), None)
-        else:
-            event = WatchEvent(event.change, self.keep(event.object))
-            self.objects[key_of(event.object)] = event.object
+            self._tell(event)
+            return
+        key = key_of(event.object)
+        before = self._doubted.pop(key, None)
+        if event.change is Change.DELETED:
+            self._delete(key, event.object)
+            return
+        change, item = event.change, self.keep(event.object)
+        if before is not None:
+            if before["metadata"].get("uid") != item["metadata"].get("uid"):
+                self._delete(key, before)
+            elif before == item:
+                return
+            else:
+                change = Change.MODIFIED
+        self.objects[key] = item
+        self._tell(WatchEvent(change, item))
+
+    def _delete(self, key: Key, item: Manifest) -> None:
+        self.objects.pop(key, None)
+        self._tell(WatchEvent(Change.DELETED, item))
+
+    def _tell(self, event: WatchEvent) -> None:
         for listener in self.listeners:
             listener(event)
+        for reader in self.readers:
+            reader.put_nowait(event)
 
     async def known(self) -> None:
         """Wait for the end of the first list. Raises ClusterError."""

@@ -26,6 +26,8 @@ class PodTimes:
     running: float | None = None
     ended: float | None = None
     gone: float | None = None
+    missed: str = ""
+    """Why the moment at which it got its node is not known; empty if it is."""
 
     @property
     def node(self) -> str:
@@ -49,10 +51,12 @@ class PodLog:
         self.pods: dict[str, PodTimes] = {}
         self.bindings = 0
         """How many pods were seen to get a node, those that are gone again included."""
+        self._missing = ""  # why changes are missed, until all that is there is known again
 
     def __call__(self, event: WatchEvent) -> None:
         """Take one event in."""
-        if event.synced:
+        if event.synced or event.interrupted:
+            self._missing = event.interrupted
             return
         now = self._clock()
         pod = event.object
@@ -67,7 +71,7 @@ class PodLog:
         times.pod = pod
         phase = pod.get("status", {}).get("phase")
         if times.bound is None and pod.get("spec", {}).get("nodeName"):
-            times.bound = now
+            times.bound, times.missed = now, self._missing
             self.bindings += 1
         if times.running is None and phase == "Running":
             times.running = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 
 from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, NotFound, NotServed
 from knavtool.kube.client import connect
-from knavtool.kube.gateway import Change, Gateway
+from knavtool.kube.gateway import AGE_TOLERANCE, Change, Gateway, written_by_us
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PRIORITY_CLASSES, Resource
 from knavtool.kube.waiting import until
@@ -52,6 +53,16 @@ async def test_create_then_get(gateway: Gateway, namespace: str) -> None:
     assert found["data"] == {"k": "v"}
     assert found["metadata"]["namespace"] == namespace
     assert created["metadata"]["uid"] == found["metadata"]["uid"]
+
+
+async def test_who_made_an_object_and_when(gateway: Gateway, namespace: str) -> None:
+    before = await gateway.get(NAMESPACES, namespace)
+    began = time.monotonic()
+    await gateway.create(CONFIG_MAPS, config_map("a"), namespace=namespace)
+    made = await gateway.get(CONFIG_MAPS, "a", namespace=namespace)
+    assert written_by_us(made)
+    assert -AGE_TOLERANCE <= gateway.age(made) <= time.monotonic() - began + AGE_TOLERANCE
+    assert gateway.age(before) >= gateway.age(made)
 
 
 async def test_create_takes_encoded_json(gateway: Gateway, namespace: str) -> None:

@@ -61,6 +61,36 @@ def test_a_report_that_cannot_be_written_is_told_before_the_run(cli: Cli, tmp_pa
     assert "cannot write reports" in done.stderr
 
 
+def test_a_dry_run_makes_no_directory_for_a_report(cli: Cli, tmp_path: Path) -> None:
+    cli("run", write(tmp_path, task("Sleep", timeout="1ms")), "--dry-run", "--report", tmp_path / "out")
+    cli("run", write(tmp_path, task("Sleep", timeout="1h", typo=1)), "--report", tmp_path / "out", check=2)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "text"),
+    [
+        (("run", "wf.yml", "--cleanup"), "--cleanup-timeout", "0"),
+        (("run", "wf.yml", "--cleanup"), "--cleanup-timeout", "-5s"),
+        (("nodes", "apply", "-f", "values.yaml"), "--timeout", "0s"),
+        (("cluster", "up"), "--timeout", "0"),
+        (("cluster", "up", "--engine", "existing"), "--timeout", "-1s"),
+        (("cluster", "down", "--engine", "existing"), "--timeout", "0"),
+        (("serve",), "--body-timeout", "0"),
+        (("serve",), "--drain", "-1s"),
+    ],
+)
+def test_time_that_nothing_can_be_done_in_is_refused(
+    cli: Cli, tmp_path: Path, command: tuple[str, ...], option: str, text: str
+) -> None:
+    write(tmp_path, task("Sleep", timeout="1ms"))
+    (tmp_path / "values.yaml").write_text("nodes: [{type: cpu.x86, count: 1, resources: {cpu: 1}}]")
+    done = cli(
+        *(str(tmp_path / word) if word.endswith(("yml", "yaml")) else word for word in command), option, text, check=2
+    )
+    assert f"error: {option} {text}: must " in done.stderr
+
+
 def test_a_timeout_that_is_none(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", write(tmp_path, task("Sleep", timeout="1ms")), "--cleanup-timeout", "5", check=2)
-    assert "'5' is not a duration" in done.stderr
+    assert "--cleanup-timeout: '5' is not a duration" in done.stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
+from knavtool.errors import ClusterError
 from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import partial_times
 from knavtool.workflow.amounts import Amount, AmountDocument
@@ -113,6 +114,9 @@ class CheckPlacement:
         enough = await look.until(bound=0, timeout=self.timeout or 0.0)
         if not enough:
             return await self._unbound(look, context)
+        if self.all_or_nothing and (missed := look.missed()):
+            # Seen late, they would seem to have got their nodes at once.
+            raise ClusterError(missed, hint="run the workflow again")
         faults = [*self._partial(look), *await self._misplaced(context, look)]
         data = look.data()
         if faults:
@@ -236,6 +240,13 @@ class _Look:
         """Per gang, seconds from the first bound pod of those that have a place to the last."""
         moments = [[times.bound for times in gang.placed if times.bound is not None] for gang in self.gangs]
         return [max(each) - min(each) for each in moments if each]
+
+    def missed(self) -> str:
+        """Why it is not known when the pods got their nodes; empty if it is."""
+        missed = [times.missed for gang in self.gangs for times in gang.pods if times.missed]
+        if not missed:
+            return ""
+        return f"when {len(missed)} pods got their nodes is not known, because pods could not be watched: {missed[0]}"
 
     def data(self) -> dict[str, object]:
         """For machines."""

@@ -69,3 +69,19 @@ def test_the_schema_and_the_code_mean_the_same_text() -> None:
         assert (pattern.search(text) is not None) is is_duration(text), text
         seen[is_duration(text)] += 1
     assert min(seen.values()) > 500
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "-5s", "-0s"])
+def test_an_option_for_time_that_is_waited_needs_some(text: str) -> None:
+    with pytest.raises(UsageError, match=f"--timeout {text}: must be longer than zero"):
+        parse_duration(text, option="--timeout")
+    if not text.startswith("-5"):
+        assert parse_duration(text, option="--drain", zero=True) == 0
+    else:
+        with pytest.raises(UsageError, match="--drain -5s: must not be negative"):
+            parse_duration(text, option="--drain", zero=True)
+
+
+def test_an_option_is_named_with_what_is_no_duration() -> None:
+    with pytest.raises(UsageError, match="--timeout: '5' is not a duration"):
+        parse_duration("5", option="--timeout")

@@ -109,6 +109,38 @@ async def test_an_object_of_an_earlier_run_does_not_count(
             await client.create(NODES, BODY)
 
 
+QUOTA = refuse(403, "Forbidden", "exceeded quota: nodes, requested: count=1, used: count=1, limited: count=1")
+
+
+@pytest.mark.parametrize("then", [QUOTA, refuse(422, "Invalid"), refuse(409, "Conflict"), refuse(404, "NotFound")])
+async def test_an_object_that_is_there_counts_whatever_its_second_attempt_is_told(
+    server: ApiServer, client: Client, then: Answer
+) -> None:
+    # It may itself be what fills the quota.
+    server.on("POST", NODES_PATH, Drop(), then)
+    server.on("GET", f"{NODES_PATH}/a", managed("knavtool"))
+    assert (await client.create(NODES, BODY))["metadata"]["uid"] == "uid-a"
+
+
+@pytest.mark.parametrize("look", [refuse(404, "NotFound"), refuse(403, "Forbidden")])
+async def test_a_refusal_after_a_lost_answer_says_that_the_object_may_be_there(
+    server: ApiServer, client: Client, look: Answer
+) -> None:
+    server.on("POST", NODES_PATH, Drop(), QUOTA)
+    server.on("GET", f"{NODES_PATH}/a", look)
+    with pytest.raises(Forbidden, match="exceeded quota") as caught:
+        await client.create(NODES, BODY)
+    assert caught.value.perhaps_done
+
+
+async def test_a_refusal_of_the_first_attempt_says_that_it_is_not(server: ApiServer, client: Client) -> None:
+    server.on("POST", NODES_PATH, QUOTA)
+    with pytest.raises(Forbidden) as caught:
+        await client.create(NODES, BODY)
+    assert not caught.value.perhaps_done
+    assert server.asked("GET") == []
+
+
 async def test_a_taken_generated_name_is_refused_also_after_trouble(server: ApiServer, client: Client) -> None:
     server.on("POST", NODES_PATH, Drop(), TAKEN)
     with pytest.raises(AlreadyExists, match="create nodes x-:"):
@@ -132,6 +164,8 @@ async def test_delete_spares_another_object_of_that_name(server: ApiServer, clie
     assert server.asked("DELETE")[0].json["preconditions"] == {"uid": "u"}
     with pytest.raises(Conflict):
         await client.delete(NODES, "a")
+    server.on("DELETE", f"{NODES_PATH}/a", Drop(), refuse(409, "Conflict", "the UID does not match"))
+    assert await client.delete(NODES, "a", uid="u") is True  # by the attempt whose answer got lost
 
 
 async def test_patches_say_how_they_merge(server: ApiServer, client: Client) -> None:

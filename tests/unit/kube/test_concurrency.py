@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from knavtool.errors import Forbidden, Unreachable
+from knavtool.errors import ClusterError, Forbidden, Unreachable
 from knavtool.kube.concurrency import for_each
 
 
@@ -108,3 +108,30 @@ async def test_nothing_to_do() -> None:
         raise AssertionError
 
     assert await for_each([], work) == []
+
+
+async def test_what_was_retried_in_vain_ends_the_rest_unless_something_goes_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a webhook that does not answer: each attempt costs the API server's patience with it."""
+    now = 1000.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    tried: list[int] = []
+
+    async def work(number: int) -> None:
+        nonlocal now
+        tried.append(number)
+        now += 10
+        if number % 100 == 99:
+            return
+        error = ClusterError("failed calling webhook", status=500)
+        error.given_up = True
+        raise error
+
+    refused = await for_each(range(95, 1000), work, width=1)
+    # Two more were tried after the first that was given up; one that went through gave the others a new chance.
+    assert tried == [95, 96, 97]
+    assert len(refused) == 3
+    tried.clear()
+    await for_each(range(98, 1000), work, width=1)
+    assert tried == [98, 99, 100, 101, 102]

@@ -100,6 +100,71 @@ async def test_a_refusal_reaches_every_reader_and_the_next_one_asks_again() -> N
         assert await seen(stores, 1) == [("synced", "")]
 
 
+class _Breaking(Memory):
+    """A watch that ends with a refusal when it is told to, and misses what happens until it is asked again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = asyncio.Event()
+
+    async def watch(self, resource: Resource, **options: Any) -> AsyncGenerator[WatchEvent]:
+        async with aclosing(super().watch(resource, **options)) as events:
+            while True:
+                coming = asyncio.ensure_future(anext(events))
+                breaking = asyncio.ensure_future(self.broken.wait())
+                try:
+                    await asyncio.wait([coming, breaking], return_when=asyncio.FIRST_COMPLETED)
+                    if breaking.done():
+                        raise Forbidden("watch jobs: no", status=403)
+                    yield coming.result()
+                finally:
+                    coming.cancel()
+                    breaking.cancel()
+                    await asyncio.gather(coming, breaking, return_exceptions=True)
+
+
+async def test_a_listener_hears_of_an_interruption_and_of_all_that_changed_meanwhile() -> None:
+    memory = _Breaking()
+    for name in ("stays", "goes", "replaced"):
+        await job(memory, name)
+    told: list[str] = []
+
+    def listen(event: WatchEvent) -> None:
+        what = event.interrupted or ("synced" if event.synced else f"{event.change} {event.object['metadata']['name']}")
+        told.append(what)
+
+    async with Stores(memory) as stores:
+        await stores.follow(JOBS, "default", listen)
+        assert told == ["ADDED stays", "ADDED goes", "ADDED replaced", "synced"]
+        told.clear()
+        memory.broken.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert told == ["watch jobs: no"]
+        memory.broken.clear()
+        await memory.delete(JOBS, "goes", namespace="default")
+        await memory.delete(JOBS, "replaced", namespace="default")
+        await job(memory, "replaced")
+        await job(memory, "new")
+        told.clear()
+        # Whoever reads it next gets what was known and the difference, and begins the following anew for all.
+        difference = [
+            ("DELETED", "replaced"),
+            ("ADDED", "replaced"),
+            ("ADDED", "new"),
+            ("DELETED", "goes"),
+            ("synced", ""),
+        ]
+        known = [("ADDED", name) for name in ("stays", "goes", "replaced")]
+        assert await seen(stores, 8) == known + difference
+        assert told == [f"{change} {name}".strip() for change, name in difference]
+        told.clear()
+        await job(memory, "later")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert told == ["ADDED later"]
+
+
 async def test_nothing_is_followed_after_the_end() -> None:
     memory = _Counting()
     async with Stores(memory) as stores:

@@ -64,6 +64,45 @@ async def test_patience_ends(server: ApiServer, client: Client, clock: Clock) ->
     assert 0 < sum(clock.slept) <= 60
 
 
+DEAD = refuse(500, "InternalError", 'Internal error occurred: failed calling webhook "jobs.example.com": refused')
+
+
+async def test_a_webhook_that_is_dead_is_waited_for_once_and_not_for_every_object(
+    server: ApiServer, client: Client, clock: Clock
+) -> None:
+    names = [f"n{number}" for number in range(40)]
+    for name in names:
+        server.on("DELETE", f"/api/v1/nodes/{name}", DEAD)
+    server.on("DELETE", "/api/v1/nodes/free", Answer())
+    for name in names:
+        with pytest.raises(ClusterError, match=f"delete nodes {name}: .*failed calling webhook") as caught:
+            await client.delete(NODES, name)
+        assert (caught.value.given_up, caught.value.cause) == (True, "webhook jobs.example.com")
+        assert "does the controller of this webhook run?" in caught.value.hint
+        # It stands before some objects; that others go through says nothing about it.
+        await client.delete(NODES, "free")
+    assert 30 < sum(clock.slept) <= 60
+
+
+async def test_a_webhook_that_comes_back_is_waited_for_again_the_next_time(
+    server: ApiServer, client: Client, clock: Clock
+) -> None:
+    for _ in range(20):
+        server.on("DELETE", PATH, *[DEAD] * 5, Answer())
+        assert await client.delete(NODES, "a")
+        clock.now += 15  # seconds in which nobody meets it
+    assert sum(clock.slept) > 60
+
+
+async def test_what_fails_for_some_objects_is_waited_for_while_others_go_through(
+    server: ApiServer, client: Client, clock: Clock
+) -> None:
+    for _ in range(20):
+        server.on("DELETE", PATH, *[refuse(503, "ServiceUnavailable", "busy")] * 6, Answer())
+        assert await client.delete(NODES, "a")
+    assert sum(clock.slept) > 60
+
+
 async def test_a_wait_beyond_patience_is_not_begun(server: ApiServer, client: Client, clock: Clock) -> None:
     server.on("GET", PATH, refuse(429, "", "later", retry_after="61"))
     with pytest.raises(ClusterError, match="later"):

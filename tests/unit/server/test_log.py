@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 
 from knavtool.events import StepId
@@ -35,9 +36,38 @@ async def test_of_the_progress_of_a_step_only_the_last_is_kept() -> None:
     live = asyncio.create_task(numbers(log.follow()))
     await asyncio.sleep(0)
     log.close()
-    assert await live == [1, 2, 3, 4, 5]
+    assert await live == [2, 4, 5]
     assert await numbers(log.follow()) == [2, 4, 5]
     assert await numbers(log.follow(after=3)) == [4, 5]
+
+
+async def test_a_reader_who_keeps_up_gets_every_progress() -> None:
+    log = Log()
+    live = asyncio.create_task(numbers(log.follow()))
+    for _ in range(3):
+        log.append("progressed", {}, progress_of=StepId(1))
+        for _ in range(3):
+            await asyncio.sleep(0)
+    log.close()
+    assert await live == [1, 2, 3]
+
+
+async def test_the_log_of_a_long_run_stays_small_while_it_runs() -> None:
+    """A hundred steps at the same time, each with the progress of three hundred objects."""
+    log = Log()
+    tracemalloc.start()
+    try:
+        for done in range(300):
+            for step in range(100):
+                log.append("progressed", {"step": step, "done": done, "total": 300}, progress_of=StepId(step))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 300_000
+    log.append("ended", {})
+    log.close()
+    assert await numbers(log.follow()) == list(range(29_901, 30_002))
+    assert await numbers(log.follow(after=29_999)) == [30_000, 30_001]
 
 
 async def test_a_silent_log_gives_signs_of_life() -> None:

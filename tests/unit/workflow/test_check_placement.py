@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from knavtool.kube.gateway import Change, WatchEvent
+from knavtool.errors import ClusterError
+from knavtool.kube.gateway import SYNCED, Change, WatchEvent, interruption
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS
 from knavtool.measure.pod_log import PodLog, PodTimes, partial_times
@@ -97,6 +98,20 @@ async def test_a_gang_that_was_bound_in_part_for_too_long(cluster: _Cluster) -> 
     assert not outcome.passed
     assert outcome.message == ("Job default/b: was bound in part for 3 s, at most 1 of 2 pods; expected all within 1 s")
     assert (await cluster.check(allOrNothing=True, within="4s")).passed
+
+
+async def test_pods_that_could_not_be_watched_while_they_got_their_nodes_are_not_judged(cluster: _Cluster) -> None:
+    bind(cluster, "a", "n1", "n2")
+    cluster.log(interruption("watch pods: Unauthorized"))
+    bind(cluster, "b", "n3", "n4")
+    cluster.log(SYNCED)
+    with pytest.raises(ClusterError) as raised:
+        await cluster.check(allOrNothing=True)
+    assert raised.value.message == (
+        "when 2 pods got their nodes is not known, because pods could not be watched: watch pods: Unauthorized"
+    )
+    # Where they are is known all the same.
+    assert (await cluster.check(nodes=["n1", "n2", "n3", "n4"])).passed
 
 
 async def test_a_gang_that_lost_a_pod_is_partial_and_one_whose_pod_has_ended_is_not(cluster: _Cluster) -> None:

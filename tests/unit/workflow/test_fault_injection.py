@@ -13,7 +13,7 @@ import pytest
 
 from knavtool.cli.options import Globals, LogFormat
 from knavtool.cli.progress import steps as progress
-from knavtool.errors import ClusterError, ExitCode, exit_code
+from knavtool.errors import ClusterError, ExitCode, Forbidden, Unreachable, exit_code
 from knavtool.events import Event, Listeners, Result, Steps
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, PRIORITY_CLASSES, Manifest, Resource
@@ -238,6 +238,43 @@ def test_a_fault_of_knavtool_at_any_request_is_cleaned_up_and_told_as_one(tmp_pa
             told = " ".join(str(one) for one in getattr(error, "exceptions", [error]))
             assert name in told, told
     assert seen > 15
+
+
+async def test_an_object_whose_creation_was_refused_after_a_lost_answer_is_looked_for(tmp_path: Path) -> None:
+    class Quota(World):
+        """Makes the object, loses the answer, and refuses the second attempt."""
+
+        async def create(self, *given: Any, **options: Any) -> Manifest:
+            made = await super().create(*given, **options)
+            if given[0] != JOBS:
+                return made
+            refusal = Forbidden("exceeded quota", status=403)
+            refusal.perhaps_done = True
+            raise refusal
+
+    world = Quota()
+    with pytest.raises(Forbidden):
+        await run(plan(tmp_path, submit(count=2)), world, Steps(Recorder()))
+    assert world.there() == BEFORE
+
+
+async def test_what_an_earlier_run_left_behind_is_not_removed(tmp_path: Path) -> None:
+    """Though it has the name, and was written by this tool: nobody knows whether this run would have made it."""
+
+    class Lost(World):
+        async def create(self, resource: Resource, body: Any, **options: Any) -> Manifest:
+            if self.fault == -1:
+                raise Unreachable("create jobs: no answer")
+            return await super().create(resource, body, **options)
+
+    world = Lost()
+    await world.fill()
+    await world.create(JOBS, {"metadata": {"name": "a"}}, namespace="default")
+    world._made = dict.fromkeys(world._made, 0.0)
+    world.fault = -1
+    with pytest.raises(Unreachable):
+        await execute(plan(tmp_path, submit()), world, steps=Steps(Recorder()), cleanup=True, cleanup_timeout=60)
+    assert world.there() == {**BEFORE, "Job default/a": None}
 
 
 async def test_a_cleanup_goes_on_after_a_fault_of_its_own(tmp_path: Path) -> None:
