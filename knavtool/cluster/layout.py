@@ -67,6 +67,15 @@ class ClusterFiles:
         """The token with which Prometheus asks controllers for metrics."""
         return self.directory / "metrics.token"
 
+    @property
+    def component_records(self) -> Path:
+        """The records of the catalogue that the cluster's components were installed with, one file for each."""
+        return self.directory / "records"
+
+    def component_record(self, name: str) -> Path:
+        """That of one component."""
+        return self.component_records / f"{name}.json"
+
     def component(self, name: str) -> Path:
         """The directory of a component's processes: what they are configured with and what they keep."""
         return self.directory / "components" / name

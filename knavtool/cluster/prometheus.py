@@ -47,17 +47,18 @@ async def find_prometheus(
 def local_address(server: str, environment: Mapping[str, str]) -> str | None:
     """Where the Prometheus of the local cluster with this API server listens; None if there is none."""
     for name in cluster_names(environment):
+        files = cluster_files(name, environment)
         try:
-            known = record.load(cluster_files(name, environment))
+            known = record.load(files)
         except EngineError:
             continue  # another cluster's record; `cluster status` complains about it
         if known is not None and known.created and server_url(known) == server:
-            return _monitoring_address(known, environment)
+            return _monitoring_address(known, Catalogue.load(environment).with_records_of(files, first=True))
     return None
 
 
-def _monitoring_address(known: Record, environment: Mapping[str, str]) -> str | None:
-    for one in Catalogue.load(environment).with_role("monitoring"):
-        if one.name in known.components and one.processes:
+def _monitoring_address(known: Record, catalogue: Catalogue) -> str | None:
+    for one in (catalogue.component(name) for name in known.components if name in catalogue.files):
+        if one.role == "monitoring" and one.processes:
             return f"http://{LOOPBACK}:{known.ports[one.processes[0].uses[0]]}"
     return None

@@ -49,7 +49,8 @@ async def _status(files: ClusterFiles, environment: Mapping[str, str], output: o
     from knavtool.cluster.engines.local.status import require_finished
     from knavtool.cluster.engines.local.status import status as look
 
-    rows = await look(files, Catalogue.load(environment))
+    catalogue = Catalogue.load(environment)
+    rows = await look(files, catalogue)
     print_rows(rows, output)
-    require_finished(files)
+    require_finished(files, catalogue)
     return all(row.state == "healthy" for row in rows)

@@ -179,7 +179,7 @@ async def _up(
 
     catalogue = Catalogue.load(target.environment, directories=directories)
     plan = make_plan(files, wanted, catalogue)
-    programs = catalogue.programs(plan.components)
+    programs = catalogue.with_records_of(files).programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)
     if dry_run or plan.nothing:
         versions = {name: program.version for name, program in toolchain.programs.items()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from knavtool.cli import options
 from knavtool.cli.components import app
 from knavtool.cli.output import print_rows
+from knavtool.errors import DocumentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
     """List the components that `cluster up --with` knows, those of your own records too."""
     from knavtool.cluster.components.catalogue import Catalogue
 
+    components, wrong = Catalogue.load(os.environ).sound()
     rows = [
         Row(
             name=one.name,
@@ -38,6 +40,8 @@ def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
             needs=one.needs,
             title=one.title,
         )
-        for one in Catalogue.load(os.environ).all()
+        for one in components
     ]
     print_rows(rows, output)
+    if wrong:
+        raise DocumentError("\n".join(error.message for error in wrong))

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from knavtool.cluster.components.reading import read
 from knavtool.cluster.layout import xdg_directory
 from knavtool.cluster.toolchain.pins import read_programs
-from knavtool.errors import InvalidDocument, UsageError
+from knavtool.errors import DocumentError, InvalidDocument, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from knavtool.cluster.components.records import Component
+    from knavtool.cluster.layout import ClusterFiles
     from knavtool.cluster.toolchain.pins import Program
 
 _VERSION = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?")
@@ -66,28 +67,47 @@ class Catalogue:
             return one
         return replace(one, source=replace(one.source, directory=self.directories[name]))
 
+    def with_records_of(self, files: ClusterFiles, *, first: bool = False) -> Catalogue:
+        """With the records that a cluster's components were installed with: for names that are not there any more.
+
+        If they come `first`, they stand for those of today too.
+        """
+        kept = {file.stem: file for file in sorted(files.component_records.glob("*.json"))}
+        found = {**self.files, **kept} if first else {**kept, **self.files}
+        return replace(self, files=dict(sorted(found.items())))
+
     def needs(self, name: str) -> tuple[str, ...]:
         """What a component needs; nothing if its record is there no more."""
         return self.component(name).needs if name in self.files else ()
 
-    def all(self) -> list[Component]:
-        """All components in the order of their names."""
-        return [self.component(name) for name in self.files]
+    def sound(self) -> tuple[list[Component], list[DocumentError]]:
+        """The components in the order of their names, and what is wrong with those records of users that are wrong.
+
+        One that is to replace a record of ours is needed by all that need ours, so that is an error.
+        """
+        found, wrong = [], []
+        for name, file in self.files.items():
+            try:
+                found.append(self.component(name))
+            except DocumentError as error:
+                if (SHIPPED / file.name).exists():
+                    raise
+                wrong.append(error)
+        return found, wrong
 
     def with_role(self, role: str) -> list[Component]:
         """The components that can play a role."""
-        return [one for one in self.all() if one.role == role]
+        return [one for one in self.sound()[0] if one.role == role]
 
     def programs(self, chosen: Iterable[Component] | None = None) -> dict[str, Program]:
         """The programs of all components; those of the chosen ones at their versions."""
         versions = {one.name: one.version for one in chosen or ()}
         found: dict[str, Program] = {}
-        for name in self.files:
-            own = self.component(name)
+        for own in self.sound()[0]:
             found |= read_programs(
                 {program: _with_module(record, own) for program, record in own.programs.items()},
                 version=own.version,
-                instead=versions.get(name),
+                instead=versions.get(own.name),
             )
         return found
 

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from knavtool.cluster.components.hosted import Host
     from knavtool.cluster.components.records import Hosted
     from knavtool.kube.gateway import Gateway
+    from knavtool.render.manifests import Manifest
 
 
 @dataclass(slots=True)
 class Lab:
     """A component that is installed, started and removed; `installed` is set when its kinds are served.
+
+    `definitions` are those of its kinds then, and `made_definitions` tells whether one of them is new.
 
     `theirs` are the objects of its project, as `project_objects` gives them; `awaited` remembers what did not come.
     """
@@ -39,6 +42,8 @@ class Lab:
     environment: Mapping[str, str]
     awaited: Awaited
     installed: asyncio.Event = field(default_factory=asyncio.Event)
+    definitions: tuple[Manifest, ...] = ()
+    made_definitions: bool = False
     _webhooks: ManifestSet = field(default_factory=ManifestSet)
 
     async def install(self, server_ready: asyncio.Event) -> str:
@@ -48,14 +53,16 @@ class Lab:
         """
         rendered = await self._objects()
         self._webhooks = rendered.webhooks
-        if any(manifest["kind"] == DEFINITION for manifest in rendered.objects):
+        self.definitions = tuple(manifest for manifest in rendered.objects if manifest["kind"] == DEFINITION)
+        if self.definitions:
             await server_ready.wait()
         manifest = self.host.component.manifest
         made = await install(
             self.gateway, rendered.objects, after=manifest.after if manifest and not self.host.component.process else ()
         )
+        self.made_definitions = any(manifest["kind"] == DEFINITION for manifest in made)
         self.installed.set()
-        return f"{made} objects created" if len(rendered.objects) else ""
+        return f"{len(made)} objects created" if len(rendered.objects) else ""
 
     async def start(self) -> str:
         """Start the processes that do not run, one after the other, with the webhooks; returns where they are.

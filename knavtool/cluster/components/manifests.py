@@ -24,8 +24,8 @@ _GONE_WITHIN = 100.0
 DEFINITION = "CustomResourceDefinition"
 
 
-async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[str] = ()) -> int:
-    """Create the objects that do not exist; returns how many were made.
+async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[str] = ()) -> list[Manifest]:
+    """Create the objects that do not exist; returns those that were made.
 
     What exists stays as it is: somebody may have changed it on purpose. Objects come when the definitions in `after`
     and those among them are served, and when their namespaces are there.
@@ -40,7 +40,7 @@ async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[st
         gateway, [*after, *(one["metadata"]["name"] for one in definitions)], timeout=_SERVED_WITHIN
     )
     await _create(gateway, [one for one in missing if one not in first and one not in definitions])
-    return len(missing)
+    return missing
 
 
 async def withdraw(gateway: Gateway, manifests: Iterable[Manifest]) -> None:

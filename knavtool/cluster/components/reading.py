@@ -54,6 +54,7 @@ def read(record: Mapping[str, Any], version: str = "") -> Component:
         credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
         source=_source(record["source"], text, own=own) if "source" in record else None,
         programs=record.get("programs", {}),
+        written=record,
         chart=_chart(faces["chart"], text, own=own) if "chart" in faces else None,
         manifest=manifest,
         process=_process(faces["process"], text, objects, own=own) if "process" in faces else None,

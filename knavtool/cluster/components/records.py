@@ -179,7 +179,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One record; a component may have any of the faces. `programs` are in the form of the toolchain's pins."""
+    """One record; a component may have any of the faces. `programs` are in the form of the toolchain's pins.
+
+    `written` is the record itself, as it is read from a file.
+    """
 
     name: str
     title: str
@@ -193,6 +196,7 @@ class Component:
     credentials: tuple[Credential, ...] = ()
     source: Source | None = None
     programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     chart: ChartFace | None = None
     manifest: ManifestFace | None = None
     process: ProcessFace | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -348,3 +349,37 @@ def test_groups_of_settings_are_chosen_by_name() -> None:
         with pytest.raises(UsageError, match="no group") as raised:
             settings.chosen(wrong)
         assert "memory" in raised.value.hint
+
+
+def test_what_looks_for_kinds_only_at_its_start_is_started_again_for_new_ones(
+    files: ClusterFiles, wanted: Wanted, running: dict[str, int]
+) -> None:
+    saved(files, wanted, CATALOGUE.ordered({"prometheus": "", "kwok": "", "kueue": ""}))
+    running |= {"kueue": 100}
+    adding = replace(wanted, components={"kuberay": ""})
+    plan = planned(files, adding)
+    assert [one.name for one in plan.starting] == ["kuberay", "kueue"]
+    assert plan.again == {"kueue"}
+    version = CATALOGUE.component("kueue").version
+    assert f"start kueue {version} on 127.0.0.1 again, for what is new" in lines(files, adding)
+    # A dead process that is not new brings nothing new.
+    saved(files, wanted, CATALOGUE.ordered({"prometheus": "", "kwok": "", "kueue": "", "kuberay": ""}))
+    plan = planned(files, wanted)
+    assert ([one.name for one in plan.starting], plan.again) == (["kuberay"], frozenset())
+    assert planned(files, replace(wanted, components={"device-classes": ""})).again == frozenset()
+
+
+def test_a_component_whose_record_was_removed_from_the_catalogue_can_be_repaired_and_removed(
+    files: ClusterFiles, wanted: Wanted, running: dict[str, int]
+) -> None:
+    saved(files, wanted, CATALOGUE.ordered({"prometheus": "", "kwok": "", "jobset": "v0.10.0"}))
+    without = replace(CATALOGUE, files={name: file for name, file in CATALOGUE.files.items() if name != "jobset"})
+    with pytest.raises(EngineError, match="cluster test has jobset, of which there is no record any more") as raised:
+        make_plan(files, wanted, without)
+    assert "knavtool cluster down --name test" in raised.value.hint
+    files.component_records.mkdir()
+    files.component_record("jobset").write_text(json.dumps(CATALOGUE.record("jobset")))
+    plan = make_plan(files, wanted, without)
+    assert [(one.name, one.version) for one in plan.starting] == [("jobset", "v0.10.0")]
+    plan = make_plan(files, replace(wanted, without=("jobset",)), without)
+    assert [(one.name, one.version) for one in plan.leaving] == [("jobset", "v0.10.0")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 
@@ -73,15 +74,34 @@ async def test_every_process_is_a_row(files: ClusterFiles, known: Record) -> Non
 async def test_there_is_no_cluster(files: ClusterFiles) -> None:
     with pytest.raises(EngineError, match="there is no cluster test"):
         await status.status(files, CATALOGUE)
-    status.require_finished(files)
+    status.require_finished(files, CATALOGUE)
 
 
 def test_an_up_that_did_not_come_to_its_end(files: ClusterFiles, known: Record) -> None:
-    status.require_finished(files)
+    status.require_finished(files, CATALOGUE)
     record.save(files, replace(known, unfinished={"jobset": "v0.10.0", "device-classes": "v1.0.0"}))
     with pytest.raises(EngineError, match=r"has not come to its end: jobset, device-classes$") as raised:
-        status.require_finished(files)
+        status.require_finished(files, CATALOGUE)
     assert "knavtool cluster up --name test" in raised.value.hint
     record.save(files, replace(known, created=False))
     with pytest.raises(EngineError, match=r"has not come to its end$"):
-        status.require_finished(files)
+        status.require_finished(files, CATALOGUE)
+
+
+async def test_a_component_whose_record_was_removed_from_the_catalogue_is_still_known(
+    files: ClusterFiles, known: Record
+) -> None:
+    """What runs is described by what it was installed with."""
+    without = replace(CATALOGUE, files={name: file for name, file in CATALOGUE.files.items() if name != "jobset"})
+    rows = {row.component: row for row in await status.status(files, without)}
+    assert rows.keys() == {*PROCESSES, *HOSTED} - {"jobset"}
+    with pytest.raises(EngineError, match="cluster test has jobset, of which there is no record any more") as raised:
+        status.require_finished(files, without)
+    assert "jobset.yaml" in raised.value.hint
+
+    files.component_records.mkdir()
+    files.component_record("jobset").write_text(json.dumps(CATALOGUE.record("jobset")))
+    rows = {row.component: row for row in await status.status(files, without)}
+    assert list(rows) == [*PROCESSES, *HOSTED]
+    assert (rows["jobset"].version, rows["jobset"].state) == ("v0.10.0", "unhealthy")
+    status.require_finished(files, without)

@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -40,11 +40,14 @@ _PORTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One process of the control plane, as kwokctl recorded it; `metrics` is an URL."""
+    """One process of the control plane, as kwokctl recorded it and starts it; `metrics` is an URL."""
 
     name: str
     version: str
     metrics: str
+    program: str = ""
+    args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose_ports(api_server: int | None, free: Ports) -> dict[str, int]:
@@ -186,7 +189,14 @@ def processes(files: ClusterFiles) -> list[Process]:
         documents = list(yaml.load_all(files.kwokctl.read_text(encoding="utf-8"), yaml.CSafeLoader))
         (listed,) = (one["components"] for one in documents if one["kind"] == "KwokctlConfiguration")
         return [
-            Process(name=item["name"], version=item.get("version", ""), metrics=_url(item.get("metric")))
+            Process(
+                name=item["name"],
+                version=item.get("version", ""),
+                metrics=_url(item.get("metric")),
+                program=item.get("binary", ""),
+                args=tuple(item.get("args", ())),
+                environment={one["name"]: one.get("value", "") for one in item.get("envs", ())},
+            )
             for item in listed
             if item["name"] in PROCESSES
         ]

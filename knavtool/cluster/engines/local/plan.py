@@ -46,7 +46,8 @@ class Plan:
 
     `components` are all that are wanted, each after what it needs. `dead` are processes of the control plane,
     `starting` the components that are not there as a whole or of which a process does not run, `leaving` those that are
-    not wanted any more, whether their processes run or not.
+    not wanted any more, whether their processes run or not. `again` are those of `starting` whose processes run, but
+    look for kinds only when they start, and now there are new ones.
     """
 
     record: Record | None
@@ -54,6 +55,7 @@ class Plan:
     dead: tuple[str, ...] = ()
     starting: tuple[Component, ...] = ()
     leaving: tuple[Component, ...] = ()
+    again: frozenset[str] = frozenset()
     add_context: bool = True
 
     @property
@@ -67,6 +69,10 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
     before = record.load(files)
     kubeconfig.read(wanted.kubeconfig)
     known = before if before is not None and before.created else None
+    if known is not None:
+        # What runs can be repaired and removed, also when its record is not in the catalogue any more.
+        catalogue = catalogue.with_records_of(files)
+        require_records(files, known, catalogue)
     components = _components(wanted, known.components if known else {}, catalogue)
     # They are joined when the control plane starts; a contradiction is told now.
     gates.feature_gates(wanted.feature_gates or "", components)
@@ -78,12 +84,14 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         return Plan(record=None, components=components, starting=components)
     staying = {one.name for one in components}
     leaving = tuple(
-        catalogue.component(name, version) for name, version in known.components.items() if name not in staying
+        catalogue.with_records_of(files, first=True).component(name, version)
+        for name, version in known.components.items()
+        if name not in staying
     )
     _require_same(files, known, wanted, components, leaving)
     alive = processes.running(files)
     dead = tuple(process.name for process in kwokctl.processes(files) if process.name not in alive)
-    starting = tuple(one for one in components if _incomplete(one, known, alive))
+    starting, again = _starting(components, known, alive)
     names = {process.name for one in starting for process in one.processes if process.name not in alive}
     for use, port in known.ports.items():
         name = use.partition("/")[0]
@@ -96,8 +104,19 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         dead=dead,
         starting=starting,
         leaving=leaving,
+        again=again,
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
+
+
+def _starting(
+    components: tuple[Component, ...], known: Record, alive: Collection[str]
+) -> tuple[tuple[Component, ...], frozenset[str]]:
+    """What has to be started, and what of that runs and is started again, because it comes after what is new."""
+    names = {one.name for one in components if _incomplete(one, known, alive)}
+    new = {name for name in names if name not in known.components}
+    again = {one.name for one in components if one.name not in names and one.processes and new.intersection(one.after)}
+    return tuple(one for one in components if one.name in names | again), frozenset(again)
 
 
 def _incomplete(one: Component, known: Record, alive: Collection[str]) -> bool:
@@ -130,6 +149,18 @@ def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) 
             needing = ", ".join(other.name for other in components if one.name in other.needs)
             raise UsageError(f"--without {one.name}: {needing} needs it", hint="leave that out as well")
     return components
+
+
+def require_records(files: ClusterFiles, known: Record, catalogue: Catalogue) -> None:
+    """Raise EngineError if nobody knows any more what a component of the cluster consists of."""
+    missing = [name for name in known.components if name not in catalogue.files]
+    if missing:
+        where = "~/.config/knavtool/components"
+        raise EngineError(
+            f"cluster {files.name} has {', '.join(missing)}, of which there is no record any more",
+            hint=f"put {missing[0]}.yaml back to {where}, or remove the cluster with "
+            f"`knavtool cluster down --name {files.name}`",
+        )
 
 
 def _require_same(
@@ -204,7 +235,8 @@ def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[
         yield f"start {name} again"
     for one in plan.starting:
         for process in one.processes:
-            yield f"start {process.name} {one.version} on {LOOPBACK}"
+            again = " again, for what is new" if one.name in plan.again else ""
+            yield f"start {process.name} {one.version} on {LOOPBACK}{again}"
     for one in plan.leaving:
         yield f"remove {one.name}"
     if plan.add_context:

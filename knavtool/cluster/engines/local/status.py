@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.cluster import processes, record
 from knavtool.cluster.components.hosted import Host
+from knavtool.cluster.engines.local.plan import require_records
 from knavtool.cluster.engines.local.readiness import control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.health import healthy, origin
@@ -49,7 +50,10 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
     states = kept.states(files)
     urls = control_plane_health(known.ports)
     versions = {name: known.versions.get(name, "") for name in PROCESSES}
+    catalogue = catalogue.with_records_of(files, first=True)
     for name, version in known.components.items():
+        if name not in catalogue.files:
+            continue  # see `require_finished`
         host = Host(files, catalogue.component(name, version), known.ports)
         for process in host.component.processes:
             urls[process.name] = host.ready_url(process)
@@ -77,9 +81,11 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
     return rows
 
 
-def require_finished(files: ClusterFiles) -> None:
-    """Raise EngineError if the last `up` has not come to its end, whatever runs."""
+def require_finished(files: ClusterFiles, catalogue: Catalogue) -> None:
+    """Raise EngineError if the last `up` has not come to its end, or a component has no record any more."""
     known = record.load(files)
+    if known is not None:
+        require_records(files, known, catalogue.with_records_of(files))
     if known is not None and (known.unfinished or not known.created):
         missing = f": {', '.join(known.unfinished)}" if known.unfinished else ""
         raise EngineError(

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from knavtool.cluster import kubeconfig, processes, record
+from knavtool.atomic import atomic_write
+from knavtool.cluster import kubeconfig, record
 from knavtool.cluster.awaited import Awaited
 from knavtool.cluster.components import gates, hosted
 from knavtool.cluster.components.hosted import Host, port_uses
 from knavtool.cluster.components.lab import Lab
 from knavtool.cluster.components.objects import project_objects
 from knavtool.cluster.engines.local import kwokctl
+from knavtool.cluster.engines.local.control_plane import replace_process, unless_dead
 from knavtool.cluster.engines.local.down import stop
+from knavtool.cluster.engines.local.kinds import CONTROLLER_MANAGER, until_collected
 from knavtool.cluster.engines.local.machine import meaning
 from knavtool.cluster.engines.local.plan import server_url
 from knavtool.cluster.engines.local.readiness import API_SERVER, control_plane_health
-from knavtool.cluster.engines.local.settings import PROCESSES, chosen
+from knavtool.cluster.engines.local.settings import chosen
 from knavtool.cluster.ports import Ports
 from knavtool.cluster.processes import tail
 from knavtool.cluster.record import Record
@@ -28,7 +32,7 @@ from knavtool.kube.resource import SERVICE_ACCOUNTS
 from knavtool.kube.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.cluster.components.records import Component
@@ -170,6 +174,7 @@ class _Work:
             known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
         )
         record.save(self.files, known)
+        self.files.component_record(one.name).unlink(missing_ok=True)
         return known
 
     async def _complete(self, known: Record) -> None:
@@ -179,11 +184,14 @@ class _Work:
         starting = {one.name: one.version for one in plan.starting}
         known = replace(known, components={**known.components, **starting}, unfinished=starting)
         record.save(files, known)
+        files.component_records.mkdir(mode=0o700, exist_ok=True)
+        for one in plan.starting:
+            atomic_write(files.component_record(one.name), json.dumps(one.written))
         hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
         labs: dict[str, Lab] = {}
         server_ready = asyncio.Event()
         async with (
-            _unless_dead(files),
+            unless_dead(files) as replaced,
             connect(kubeconfig=files.kubeconfig, context=None) as gateway,
             asyncio.TaskGroup() as group,
         ):
@@ -197,6 +205,7 @@ class _Work:
                 before = [labs[name] for name in (*one.needs, *one.after) if name in labs]
                 labs[one.name] = self._lab(gateway, one, known.ports)
                 group.create_task(self._component(labs[one.name], before, server_ready))
+            group.create_task(self._kinds(gateway, known, labs.values(), replaced))
         known = replace(known, unfinished={})
         record.save(files, known)
         if plan.add_context:
@@ -214,7 +223,7 @@ class _Work:
         """For the block in which kwokctl starts processes: it waits for them itself, and tells its log of that."""
         log = self.files.log("kwokctl")
         with self.awaited.waiting("control plane:", lambda: f"kwokctl says last: {tail(log, 1) or 'nothing'}"):
-            async with _unless_dead(self.files):
+            async with unless_dead(self.files):
                 yield
 
     async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
@@ -237,13 +246,32 @@ class _Work:
 
     async def _component(self, lab: Lab, before: list[Lab], server_ready: asyncio.Event) -> None:
         """Create a component's objects, then start its processes, which expect them and those of others."""
-        component = lab.host.component
+        component, plan = lab.host.component, self.plan
         with self.steps.step("cluster", component.name, component.version) as step:
             with self.awaited.waiting(f"{component.name}: its objects in the cluster"):
                 step.message = await lab.install(server_ready)
             for other in before:
                 await other.installed.wait()
+            if component.name in plan.again:
+                await hosted.stop(self.files, [process.name for process in component.processes])
             step.message = await lab.start() or step.message
+
+    async def _kinds(self, gateway: Gateway, known: Record, labs: Collection[Lab], replaced: set[str]) -> None:
+        """Once all new kinds are served, start the controller manager again, and wait until it knows them."""
+        for lab in labs:
+            await lab.installed.wait()
+        definitions = [one for lab in labs for one in lab.definitions]
+        if not definitions:
+            return
+        what = f"{CONTROLLER_MANAGER}: its garbage collector does not know all new kinds"
+        with self.steps.step("cluster", "new kinds", CONTROLLER_MANAGER), self.awaited.waiting(what):
+            if any(lab.made_definitions for lab in labs):
+                await replace_process(
+                    self.files, CONTROLLER_MANAGER, gateway, environment=self.environment, replaced=replaced
+                )
+                url = control_plane_health(known.ports)[CONTROLLER_MANAGER]
+                await self.awaited.healthy(self.files, CONTROLLER_MANAGER, url)
+            await until_collected(gateway, definitions)
 
     def _add_context(self, known: Record) -> None:
         file = self.wanted.kubeconfig
@@ -257,24 +285,3 @@ class _Work:
 
 def _besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: version for other, version in versions.items() if other != name}
-
-
-@contextlib.asynccontextmanager
-async def _unless_dead(files: ClusterFiles) -> AsyncIterator[None]:
-    """Run the block; ProcessDied at once if a process of the control plane ends meanwhile."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(_dead(files), name="unless-dead")
-            yield
-            task.cancel()
-    except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
-
-
-async def _dead(files: ClusterFiles) -> None:
-    """Wait until the processes have pid files, then until one of them ends."""
-    while not (numbers := processes.recorded(files)).keys() >= set(PROCESSES):  # noqa: ASYNC110
-        # kwokctl writes them within a second of its start, and tells nobody.
-        await asyncio.sleep(0.05)
-    async with processes.watched(files, {name: numbers[name] for name in PROCESSES}):
-        await asyncio.get_running_loop().create_future()

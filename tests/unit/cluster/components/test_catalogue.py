@@ -48,7 +48,7 @@ def order(catalogue: Catalogue, *names: str) -> list[str]:
 def test_the_shipped_records_are_there_without_any_of_the_user(environment: dict[str, str]) -> None:
     catalogue = Catalogue.load(environment)
     assert list(catalogue.files) == sorted(file.stem for file in SHIPPED.glob("*.yaml"))
-    assert [one.name for one in catalogue.all()] == list(catalogue.files)
+    assert [one.name for one in catalogue.sound()[0]] == list(catalogue.files)
     assert "kwok" in [one.name for one in catalogue.with_role("nodes")]
     assert catalogue.with_role("") != catalogue.with_role("monitoring")
 
@@ -234,3 +234,19 @@ def test_what_is_no_version(text: str) -> None:
     for option in ("--with", "--without"):
         with pytest.raises(UsageError, match=f"^{option} {re.escape(text)} is not of the form"):
             parse_wanted([text], option)
+
+
+def test_a_record_that_is_wrong_only_hinders_what_needs_it(environment: dict[str, str], directory: Path) -> None:
+    (directory / "mine.yaml").write_text("name: mine\nfaces: 1\n")
+    catalogue = Catalogue.load(environment)
+    assert [one.name for one in catalogue.with_role("monitoring")] == ["kube-prometheus-stack", "prometheus"]
+    assert "kueue-controller" in catalogue.programs()
+    found, wrong = catalogue.sound()
+    assert [one.name for one in found] == [name for name in catalogue.files if name != "mine"]
+    assert [str(directory / "mine.yaml") in error.message for error in wrong] == [True]
+    with pytest.raises(InvalidDocument):
+        catalogue.ordered({"mine": ""})
+    # But nothing else takes the place of one that is to replace ours.
+    (directory / "kwok.yaml").write_text("name: kwok\nfaces: 1\n")
+    with pytest.raises(InvalidDocument):
+        Catalogue.load(environment).with_role("nodes")
