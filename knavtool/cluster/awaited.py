@@ -23,8 +23,8 @@ class Awaited:
         self._given_up: dict[str, str] = {}
 
     @contextmanager
-    def waiting(self, what: str, last: Callable[[], str] = lambda: "") -> Iterator[None]:
-        """Run a block that waits for `what`; `last` is only asked if the block does not come to its end."""
+    def waiting(self, what: str, last: Callable[[], str]) -> Iterator[None]:
+        """Run a block that waits for `what`; `last` tells what is missing, if the block does not come to its end."""
         try:
             yield
         except BaseException:
@@ -39,14 +39,14 @@ class Awaited:
 
         def last() -> str:
             log = tail(files.log(process), _LINES)
-            return heard[-1] + (f"; its log ends with\n{_indented(log)}" if log else "; its log is empty")
+            return f"{url} {heard[-1]}" + (f"; its log ends with\n{_indented(log)}" if log else "; its log is empty")
 
-        with self.waiting(f"{process}: {url}", last):
+        with self.waiting(process, last):
             await until_healthy(url, heard=lambda said: heard.__setitem__(-1, said))
 
     def told(self) -> str:
         """The waits that were given up, one or more lines each, indented; "" if there are none."""
-        return "\n".join(f"  {what} {last}".rstrip() for what, last in self._given_up.items())
+        return "\n".join(f"  {what}: {last}" for what, last in self._given_up.items())
 
 
 def _indented(text: str) -> str:

@@ -74,8 +74,17 @@ async def until(
         await asyncio.gather(follower, return_exceptions=True)
 
 
-async def until_established(gateway: Gateway, definitions: Collection[str], *, timeout: float) -> None:
-    """Wait until the kinds of these CustomResourceDefinitions, for example `stages.kwok.x-k8s.io`, are served."""
+async def until_established(
+    gateway: Gateway,
+    definitions: Collection[str],
+    *,
+    timeout: float | None,
+    heard: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Wait until the kinds of these CustomResourceDefinitions, for example `stages.kwok.x-k8s.io`, are served.
+
+    `heard` gets what is missing each time that changes.
+    """
     if not definitions:
         return
 
@@ -86,6 +95,7 @@ async def until_established(gateway: Gateway, definitions: Collection[str], *, t
         for name in sorted(definitions):
             if why := _not_established(state.get(("", name))):
                 missing[name] = why
+        heard(_told(missing))
         return None if missing else [state["", name] for name in definitions]
 
     try:
@@ -93,13 +103,18 @@ async def until_established(gateway: Gateway, definitions: Collection[str], *, t
             found = await until(gateway, CUSTOM_RESOURCE_DEFINITIONS, established, timeout=None)
             missing.update((item["metadata"]["name"], "established, but not in discovery") for item in found)
             for item in found:
+                heard(_told(missing))
                 spec = item["spec"]
                 for version in (one["name"] for one in spec["versions"] if one["served"]):
                     await _until_discovered(gateway, f"{spec['group']}/{version}", spec["names"]["kind"])
                 del missing[item["metadata"]["name"]]
     except TimeoutError:
-        told = ", ".join(f"{name} ({why})" for name, why in missing.items()) or ", ".join(sorted(definitions))
+        told = _told(missing) or ", ".join(sorted(definitions))
         raise DeadlineExceeded(f"not reached within {timeout:g} s: the API server does not serve {told}") from None
+
+
+def _told(missing: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({why})" for name, why in missing.items())
 
 
 def _not_established(definition: Manifest | None) -> str:

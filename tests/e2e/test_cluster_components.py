@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from knavtool.errors import ClusterError
 from knavtool.kube.client import Client
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import (
+    CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     DEVICE_CLASSES,
     JOBS,
@@ -152,6 +154,29 @@ def test_webhooks_come_when_their_server_listens(bare: LocalCluster) -> None:
     assert bare.ask(follow) > 0
     assert states(bare) == dict.fromkeys([*CONTROL_PLANE, "kwok", "jobset"], "healthy")
     works(bare, "first")
+
+
+def test_the_control_plane_knows_new_kinds_when_up_ends(bare: LocalCluster) -> None:
+    """The garbage collector reads them when it starts, and then every half minute: it must be younger than they."""
+    before = bare.pids()
+    bare.up("--with", "jobset")
+    after = bare.pids()
+    manager = "kube-controller-manager"
+    assert after.pop(manager) != before.pop(manager)
+    assert before.items() <= after.items()
+
+    async def ask(client: Client) -> tuple[str, list[str]]:
+        definition = await client.get(CUSTOM_RESOURCE_DEFINITIONS, DEFINITION)
+        left = [one["metadata"]["name"] for one in await client.list(CONFIG_MAPS, namespace="kube-system")]
+        return definition["metadata"]["creationTimestamp"], left
+
+    made, left = bare.ask(ask)
+    started = Path(f"/proc/{bare.pids()[manager]}").stat().st_ctime
+    assert datetime.fromisoformat(made).timestamp() <= started
+    # What showed that it knows them has gone.
+    assert not [name for name in left if name.startswith("knavtool")]
+    assert set(states(bare).values()) == {"healthy"}
+    assert "nothing to do" in bare.up().stdout
 
 
 def test_webhooks_go_before_their_server_ends(lab: LocalCluster) -> None:

@@ -136,6 +136,22 @@ def test_a_port_that_somebody_took_meanwhile_is_told(whole: LocalCluster) -> Non
     assert {row["state"] for row in whole.status().values()} == {"healthy"}
 
 
+@in_monitored
+def test_another_port_is_chosen_where_somebody_took_one_meanwhile(whole: LocalCluster) -> None:
+    port = int(whole.status()["prometheus"]["endpoint"].rpartition(":")[2])
+    _kill(whole.keepers()["prometheus"], whole.pids()["prometheus"])
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        done = whole.up(prometheus=True)
+        assert f"port {port} is taken by " in done.stderr
+        assert f"(process {os.getpid()}); another one is used" in done.stderr
+    rows = whole.status()
+    assert {row["state"] for row in rows.values()} == {"healthy"}
+    assert int(rows["prometheus"]["endpoint"].rpartition(":")[2]) != port
+
+
 def test_down_of_a_cluster_that_is_dead(own: LocalCluster) -> None:
     own.up(prometheus=True)
     addresses = listening(own.processes())

@@ -57,9 +57,16 @@ class Lab:
         if self.definitions:
             await server_ready.wait()
         manifest = self.host.component.manifest
-        made = await install(
-            self.gateway, rendered.objects, after=manifest.after if manifest and not self.host.component.process else ()
-        )
+        after = manifest.after if manifest and not self.host.component.process else ()
+        unserved = [""]
+
+        def last() -> str:
+            return f"the API server does not serve {unserved[-1]}" if unserved[-1] else "its objects are not created"
+
+        with self.awaited.waiting(self.host.component.name, last):
+            made = await install(
+                self.gateway, rendered.objects, after=after, heard=lambda said: unserved.__setitem__(-1, said)
+            )
         self.made_definitions = any(manifest["kind"] == DEFINITION for manifest in made)
         self.installed.set()
         return f"{len(made)} objects created" if len(rendered.objects) else ""

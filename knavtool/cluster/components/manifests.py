@@ -10,7 +10,7 @@ from knavtool.kube.waiting import until, until_established
 from knavtool.render.components import key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from knavtool.cluster.components.records import Hosted
     from knavtool.kube.gateway import Gateway
@@ -19,16 +19,21 @@ if TYPE_CHECKING:
     from knavtool.render.components import Key
     from knavtool.render.manifests import Manifest, ManifestSet
 
-_SERVED_WITHIN = 30.0
 _GONE_WITHIN = 100.0
 DEFINITION = "CustomResourceDefinition"
 
 
-async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[str] = ()) -> list[Manifest]:
-    """Create the objects that do not exist; returns those that were made.
+async def install(
+    gateway: Gateway,
+    wanted: ManifestSet,
+    *,
+    after: Collection[str] = (),
+    heard: Callable[[str], None] = lambda _: None,
+) -> list[Manifest]:
+    """Create the objects that do not exist; returns those that were made. The caller bounds the time.
 
     What exists stays as it is: somebody may have changed it on purpose. Objects come when the definitions in `after`
-    and those among them are served, and when their namespaces are there.
+    and those among them are served, and when their namespaces are there; `heard` gets those that are not served yet.
     """
     existing = await _existing(gateway, wanted)
     missing = [manifest for manifest in wanted if key(manifest) not in existing]
@@ -36,9 +41,8 @@ async def install(gateway: Gateway, wanted: ManifestSet, *, after: Collection[st
     await _create(gateway, first)
     definitions = [manifest for manifest in missing if manifest["kind"] == DEFINITION]
     await _create(gateway, definitions)
-    await until_established(
-        gateway, [*after, *(one["metadata"]["name"] for one in definitions)], timeout=_SERVED_WITHIN
-    )
+    names = [*after, *(one["metadata"]["name"] for one in definitions)]
+    await until_established(gateway, names, timeout=None, heard=heard)
     await _create(gateway, [one for one in missing if one not in first and one not in definitions])
     return missing
 

@@ -52,11 +52,11 @@ def test_only_what_was_given_up_is_told() -> None:
     seen = ["early"]
 
     def give_up() -> None:
-        with awaited.waiting("second:", lambda: seen[-1]), awaited.waiting("third"):
+        with awaited.waiting("second", lambda: seen[-1]), awaited.waiting("third", lambda: "no"):
             seen.append("late")
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
         give_up()
     seen.append("afterwards")
-    assert awaited.told().splitlines() == ["  third", "  second: late"]
+    assert awaited.told().splitlines() == ["  third: no", "  second: late"]

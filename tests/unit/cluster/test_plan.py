@@ -262,15 +262,30 @@ def held() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
+@pytest.mark.parametrize("use", ["etcd/http", "jobset/webhook"])
 def test_a_port_that_is_taken_stops_the_work_before_it_begins(
+    files: ClusterFiles, wanted: Wanted, running: dict[str, int], held: int, use: str
+) -> None:
+    """Other files and objects have these ports too."""
+    known = saved(files, wanted, CATALOGUE.ordered({"prometheus": "", "kwok": "", "jobset": ""}))
+    running |= {"jobset": 100}
+    record.save(files, replace(known, ports={**known.ports, use: held}))
+    assert planned(files, wanted).nothing
+    name = use.partition("/")[0]
+    del running[name]
+    with pytest.raises(EngineError, match=f"port {held} for {name} of cluster test is taken"):
+        planned(files, wanted)
+
+
+def test_another_port_is_chosen_where_nothing_else_knows_it(
     files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int], held: int
 ) -> None:
-    ports = {**known.ports, "kwok/http": held}
-    record.save(files, replace(known, ports=ports))
+    record.save(files, replace(known, ports={**known.ports, "kwok/http": held}))
     assert planned(files, wanted).nothing
     del running["kwok"]
-    with pytest.raises(EngineError, match=f"port {held} for kwok of cluster test is taken"):
-        planned(files, wanted)
+    plan = planned(files, wanted)
+    assert list(plan.moved) == ["kwok/http"]
+    assert f"choose another port for kwok/http: port {held} is taken by" in "\n".join(lines(files, wanted))
 
 
 def test_a_chosen_port_that_is_taken(files: ClusterFiles, wanted: Wanted, held: int) -> None:

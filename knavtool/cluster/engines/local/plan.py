@@ -10,7 +10,7 @@ from knavtool.cluster.components import gates
 from knavtool.cluster.engines.local import kwokctl
 from knavtool.cluster.engines.local.settings import PROCESSES
 from knavtool.cluster.layout import cluster_files, cluster_names
-from knavtool.cluster.ports import LOOPBACK, require_free
+from knavtool.cluster.ports import LOOPBACK, holder, require_free
 from knavtool.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Plan:
     `components` are all that are wanted, each after what it needs. `dead` are processes of the control plane,
     `starting` the components that are not there as a whole or of which a process does not run, `leaving` those that are
     not wanted any more, whether their processes run or not. `again` are those of `starting` whose processes run, but
-    look for kinds only when they start, and now there are new ones.
+    look for kinds only when they start, and now there are new ones. `moved` are ports, by use, that somebody else has
+    taken and that may be others; those of the control plane and of webhooks are written down in too many places.
     """
 
     record: Record | None
@@ -56,6 +57,7 @@ class Plan:
     starting: tuple[Component, ...] = ()
     leaving: tuple[Component, ...] = ()
     again: frozenset[str] = frozenset()
+    moved: Mapping[str, str] = field(default_factory=dict)
     add_context: bool = True
 
     @property
@@ -93,11 +95,16 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
     dead = tuple(process.name for process in kwokctl.processes(files) if process.name not in alive)
     starting, again = _starting(components, known, alive)
     names = {process.name for one in starting for process in one.processes if process.name not in alive}
+    fixed = {one.process.webhooks.port for one in starting if one.process and one.process.webhooks}
+    moved = {}
     for use, port in known.ports.items():
         name = use.partition("/")[0]
-        if name in dead or name in names:
-            hint = f"end that process, or remove this cluster with `knavtool cluster down --name {files.name}`"
-            require_free(port, use=f"{name} of cluster {files.name}", hint=hint)
+        if name in dead or use in fixed:
+            if name in dead or name in names:
+                hint = f"end that process, or remove this cluster with `knavtool cluster down --name {files.name}`"
+                require_free(port, use=f"{name} of cluster {files.name}", hint=hint)
+        elif name in names and (why := holder(port)) is not None:
+            moved[use] = f"port {port} {why}"
     return Plan(
         record=known,
         components=components,
@@ -105,6 +112,7 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         starting=starting,
         leaving=leaving,
         again=again,
+        moved=moved,
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
 
@@ -233,10 +241,11 @@ def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[
         yield from _install(one)
     for name in plan.dead:
         yield f"start {name} again"
+    for use, why in plan.moved.items():
+        yield f"choose another port for {use}: {why}"
     for one in plan.starting:
-        for process in one.processes:
-            again = " again, for what is new" if one.name in plan.again else ""
-            yield f"start {process.name} {one.version} on {LOOPBACK}{again}"
+        again = " again, for what is new" if one.name in plan.again else ""
+        yield from (f"start {process.name} {one.version} on {LOOPBACK}{again}" for process in one.processes)
     for one in plan.leaving:
         yield f"remove {one.name}"
     if plan.add_context:

@@ -149,7 +149,9 @@ class _Work:
     async def repair(self, known: Record) -> None:
         """Start what died, stop what is not wanted any more, and leave the rest alone."""
         files, plan = self.files, self.plan
-        new = [use for use in port_uses(plan.starting) if use not in known.ports]
+        for use, why in plan.moved.items():
+            self.steps.note(f"{use}: {why}; another one is used from now on", warning=True)
+        new = [use for use in port_uses(plan.starting) if use not in known.ports or use in plan.moved]
         known = replace(known, ports={**known.ports, **self._ports(new)})
         if plan.dead:
             with self.steps.step("cluster", "control plane", f"{', '.join(plan.dead)} again"):
@@ -168,7 +170,7 @@ class _Work:
         """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
         known = replace(known, unfinished={**known.unfinished, one.name: one.version})
         record.save(self.files, known)
-        with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(f"{one.name}: to be removed"):
+        with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
             await self._lab(gateway, one, known.ports).remove()
         known = replace(
             known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
@@ -222,7 +224,7 @@ class _Work:
     async def _control_plane(self) -> AsyncIterator[None]:
         """For the block in which kwokctl starts processes: it waits for them itself, and tells its log of that."""
         log = self.files.log("kwokctl")
-        with self.awaited.waiting("control plane:", lambda: f"kwokctl says last: {tail(log, 1) or 'nothing'}"):
+        with self.awaited.waiting("control plane", lambda: f"the log of kwokctl ends with {tail(log, 1)!r}"):
             async with unless_dead(self.files):
                 yield
 
@@ -234,8 +236,11 @@ class _Work:
 
     async def _service_account(self, gateway: Gateway) -> None:
         """Pods are refused until the controller manager has made the account that they run as."""
-        what = "service account default in the namespace default: kube-controller-manager has not made it"
-        with self.steps.step("cluster", "service account default"), self.awaited.waiting(what):
+        what = "service account default"
+        with (
+            self.steps.step("cluster", what),
+            self.awaited.waiting(what, lambda: f"{CONTROLLER_MANAGER} has not made it in the namespace default"),
+        ):
             await until(
                 gateway,
                 SERVICE_ACCOUNTS,
@@ -248,8 +253,7 @@ class _Work:
         """Create a component's objects, then start its processes, which expect them and those of others."""
         component, plan = lab.host.component, self.plan
         with self.steps.step("cluster", component.name, component.version) as step:
-            with self.awaited.waiting(f"{component.name}: its objects in the cluster"):
-                step.message = await lab.install(server_ready)
+            step.message = await lab.install(server_ready)
             for other in before:
                 await other.installed.wait()
             if component.name in plan.again:
@@ -263,8 +267,11 @@ class _Work:
         definitions = [one for lab in labs for one in lab.definitions]
         if not definitions:
             return
-        what = f"{CONTROLLER_MANAGER}: its garbage collector does not know all new kinds"
-        with self.steps.step("cluster", "new kinds", CONTROLLER_MANAGER), self.awaited.waiting(what):
+        what = "new kinds"
+        with (
+            self.steps.step("cluster", what, CONTROLLER_MANAGER),
+            self.awaited.waiting(what, lambda: f"the garbage collector of {CONTROLLER_MANAGER} does not know them yet"),
+        ):
             if any(lab.made_definitions for lab in labs):
                 await replace_process(
                     self.files, CONTROLLER_MANAGER, gateway, environment=self.environment, replaced=replaced
