@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from knavtool.atomic import atomic_write
+from knavtool.documents.yaml import dump, load_rendered
 from knavtool.errors import DocumentError, EngineError, why_not
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def chosen_file(option: Path | None, environment: Mapping[str, str]) -> Path:
 def read(file: Path) -> dict[str, Any]:
     """The content of a kubeconfig, an empty one if there is no such file; raises DocumentError if it is none."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # As Go reads it: what looks like a date is text, and is written as text again.
+        content: Any = next(iter(load_rendered(file.read_text(encoding="utf-8-sig"))), None)
     except FileNotFoundError:
         content = None
     except yaml.MarkedYAMLError as error:
@@ -121,7 +123,7 @@ def _changed(file: Path) -> Iterator[dict[str, Any]]:
         with _locked(real.with_name(f"{real.name}.lock")):
             content = read(real)
             yield content
-            atomic_write(real, yaml.safe_dump(content, sort_keys=False))
+            atomic_write(real, dump([content]))
     except OSError as error:
         another = "name another kubeconfig with --kubeconfig"
         hint = why_not(error, denied=another, elsewhere=another)

@@ -10,6 +10,7 @@ import yaml
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import RenderError
 from knavtool.render.manifests import Manifest, ManifestSet
+from knavtool.render.objects import flattened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +61,7 @@ def fill(text: str, values: Mapping[str, str], where: str) -> str:
 def read_text(file: Path) -> str:
     """The text of a manifest or a template; RenderError if it cannot be read."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(f"{file}: not readable: {error}") from error
 
@@ -87,7 +88,7 @@ def _image(image: str, images: Mapping[str, str]) -> str:
 
 def _objects(file: Path, text: str) -> list[Manifest]:
     try:
-        objects: list[Any] = load_rendered(text)
+        objects: list[Any] = list(flattened(load_rendered(text)))
     except yaml.YAMLError as error:
         raise RenderError(f"{file}: not readable as manifests: {error}") from error
     for number, manifest in enumerate(objects, start=1):

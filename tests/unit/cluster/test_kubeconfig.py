@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,25 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="cannot write") as raised:
         add(tmp_path / "file" / "k")
     assert "--kubeconfig" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        yaml.safe_dump,
+        lambda content: json.dumps(content, indent="\t"),
+        lambda content: "\ufeff# Copyright\n--- # made by a tool\n" + yaml.safe_dump(content).replace("\n", "\r\n"),
+    ],
+)
+def test_what_else_is_in_the_file_stays_as_it_is(tmp_path: Path, form: Callable[[Any], str]) -> None:
+    file = kubeconfigs.write(
+        tmp_path / "config",
+        SERVER,
+        context="no",
+        user_more={"auth-provider": {"name": "oidc", "config": {"expiry": "2026-01-02T03:04:05Z", "id": "017"}}},
+    )
+    before = load(file)
+    file.write_bytes(form(before).replace("'2026-01-02T03:04:05Z'", "2026-01-02T03:04:05Z").encode())
+    add(file)
+    assert kubeconfig.remove_context(file, "knavtool-a", before="no")
+    assert load(file) == before
