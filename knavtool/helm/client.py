@@ -14,7 +14,7 @@ from knavtool.helm.command import command_class
 from knavtool.helm.words import message_of, refused, without
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -92,15 +92,19 @@ class Helm:
         namespace: str = "default",
         values: Mapping[str, Any] | None = None,
         kube_version: str = "",
+        api_versions: Iterable[str] = (),
     ) -> str:
         """Render a chart without its `crds/`; returns the YAML as Helm prints it.
 
         Raises RenderError with Helm's message. `kube_version` is what charts are told that ask for the cluster's.
+        `api_versions` are those that a cluster serves beside the ones that Helm knows of itself: `v1/Pod`, `apps/v1`.
         """
         # pyhelm3's own `template` parses the output, which takes many times longer than rendering it.
         command = ["template", release, str(chart), "--skip-crds", "--namespace", namespace, "--values", "-"]
         if version := kube_version or self._kube_version:
             command += ["--kube-version", version]
+        for served in api_versions:
+            command += ["--api-versions", served]
         return await self._rendered(chart, command, json.dumps(values or {}).encode())
 
     async def crds(self, chart: Path) -> str:

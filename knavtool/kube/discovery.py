@@ -9,7 +9,7 @@ from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from knavtool.kube.resource import Manifest
     from knavtool.kube.transport import Transport
@@ -29,10 +29,14 @@ class ServedKind:
 
 @dataclass(frozen=True, slots=True)
 class ServedKinds:
-    """Each kind in the version that the server prefers; `missing` names group versions of which it did not tell any."""
+    """Each kind in the version that the server prefers; `missing` names group versions of which it did not tell any.
+
+    `versions` are all group versions with the kinds in each.
+    """
 
     kinds: tuple[ServedKind, ...]
     missing: tuple[str, ...] = ()
+    versions: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 async def served_kinds(transport: Transport) -> ServedKinds:
@@ -54,7 +58,11 @@ async def served_kinds(transport: Transport) -> ServedKinds:
         for version in versions:
             if version in answers:
                 found.take_classic(version, answers[version])
-    return ServedKinds(tuple(found.kinds.values()), tuple(found.missing))
+    return ServedKinds(
+        kinds=tuple(found.kinds.values()),
+        missing=tuple(found.missing),
+        versions={version: frozenset(kinds) for version, kinds in found.versions.items()},
+    )
 
 
 @dataclass(slots=True)
@@ -63,6 +71,7 @@ class _Found:
 
     kinds: dict[tuple[str, str], ServedKind] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    versions: dict[str, set[str]] = field(default_factory=dict)
 
     def take_aggregated(self, answer: Manifest) -> None:
         for group in answer.get("items") or ():
@@ -98,6 +107,7 @@ class _Found:
     def _add(self, resource: Resource, verbs: Iterable[str], subresources: Iterable[str]) -> None:
         one = ServedKind(resource=resource, verbs=frozenset(verbs), subresources=frozenset(subresources))
         self.kinds.setdefault((resource.group, resource.plural), one)
+        self.versions.setdefault(resource.api_version, set()).add(resource.kind)
 
 
 def _versions(answer: Manifest) -> Iterator[str]:

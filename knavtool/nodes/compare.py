@@ -10,6 +10,7 @@ from knavtool.kube.resource import NODES
 from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.diff import Change, change
+from knavtool.nodes.helm_records import require_only_nodes
 from knavtool.nodes.ownership import VIRTUAL, Owner, is_applied, owner_of
 from knavtool.nodes.runs import runs
 
@@ -71,7 +72,8 @@ class Comparison:
 async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_ownership: bool = False) -> Comparison:
     """Read the cluster's virtual nodes and their devices in pages and keep only what differs.
 
-    Raises Conflict if a wanted node or slice belongs to somebody else and `take_ownership` is not given.
+    Raises Conflict if a wanted node or slice belongs to somebody else and `take_ownership` is not given, or to a Helm
+    release that holds other objects too.
     """
     desired = dict(by_name(prepare(nodes)))
     missing = dict.fromkeys(desired)
@@ -105,6 +107,8 @@ async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_
     releases = {owner for owner in taken.values() if owner.release}
     if prune:
         removed = {name: uid for name, (uid, owner) in others.items() if owner.ours or owner in releases}
+    for release in releases:
+        await require_only_nodes(gateway, release, taken={*taken, *removed}, staying=uids)
     unchanged = len(desired) - len(missing) - len(changed)
     devices = await compare_devices(
         gateway, nodes, uids=uids, prune=prune, take_ownership=take_ownership, releases=releases

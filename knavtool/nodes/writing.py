@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.errors import AlreadyExists, Conflict, NotFound, Unreachable
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.resource import NODES, SECRETS
+from knavtool.kube.resource import NODES
 from knavtool.nodes.diff import change
+from knavtool.nodes.helm_records import forget
 from knavtool.nodes.ownership import owner_of
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ class Writer:
         refused += await self._each(self._difference.removed, self._remove)
         for owner in self._releases:
             # Otherwise Helm would delete the nodes later. Also when some could not be written.
-            await self._gateway.delete_collection(
-                SECRETS, namespace=owner.namespace, label_selector=f"owner=helm,name={owner.release}"
-            )
+            await forget(self._gateway, owner)
         if refused:
             raise summed(refused, self._total)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from typing import Any
@@ -261,6 +262,34 @@ def test_without_rights_nothing_is_sent(existing: Existing) -> None:
         done = existing.up("--with", "widget", "--kubeconfig", kubeconfig, check=5)
     assert "this account may not" in done.stderr
     assert "knavtool" not in existing.names(NAMESPACES)
+
+
+REFUSED = re.compile(r"this account may not (.+?) ([a-z0-9.-]+)(?: in namespace \S+| in all namespaces)?")
+
+
+def test_the_rights_that_are_asked_for_are_enough(existing: Existing) -> None:
+    """Whoever is given what the refusal lists can install: with a chart, its hook, definitions and a repair."""
+    existing.manifest("widget", *widget(definition("Gadget", "v1")))
+    before = {"name": "before", "annotations": {"helm.sh/hook": "pre-install,pre-upgrade"}}
+    existing.chart(READY, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": before})
+    existing.node("virtual-0", type="kwok")
+    wanted = ("--with", "gadget,widget", "--repair")
+    with existing.stranger() as kubeconfig:
+        done = existing.up(*wanted, "--kubeconfig", kubeconfig, check=5)
+        rights = []
+        for line in done.stderr.splitlines():
+            if found := REFUSED.fullmatch(line.removeprefix("error: ")):
+                verbs, what = found.groups()
+                rights += [(verb, what) for verb in re.split(", | or ", verbs)]
+        assert ("list", "pods") in rights
+        assert ("create", "namespaces") in rights
+        assert "knavtool" not in existing.names(NAMESPACES)
+        existing.grant(rights)
+        existing.up(*wanted, "--kubeconfig", kubeconfig)
+        slow = deployment("controller", affinity=REAL, terminationGracePeriodSeconds=5)
+        existing.chart(slow, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": before})
+        existing.up(*wanted, "--kubeconfig", kubeconfig)
+    assert existing.revisions() == [("1", "superseded"), ("2", "deployed")]
 
 
 def test_pods_on_virtual_nodes_are_told_and_moved(existing: Existing) -> None:

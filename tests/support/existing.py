@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -32,10 +33,18 @@ from support.control_plane import LocalCluster
 from support.programs import program
 from support.releases import Host, Served
 
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
+CLUSTER_ROLE_BINDINGS = Resource(
+    "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)
 NODE = "real-0"
 """The real node of the cluster."""
 _NAMESPACES = frozenset({"gadget", "widget", "theirs", "knavtool"})
 """Those that tests use."""
+
+
+async def _delete(client: Client, *, resource: Resource) -> None:
+    await client.delete(resource, "stranger")
 
 
 class Existing:
@@ -70,8 +79,8 @@ class Existing:
     def up(self, *args: str | Path, **more: Any) -> CompletedProcess[str]:
         return self.cli("up", "--no-prometheus", "--yes", "--timeout", "40s", *args, **more)
 
-    def down(self, **more: Any) -> CompletedProcess[str]:
-        return self.cli("down", "--timeout", "60s", **more)
+    def down(self, *args: str | Path, **more: Any) -> CompletedProcess[str]:
+        return self.cli("down", "--timeout", "60s", *args, **more)
 
     def record(self, name: str, faces: dict[str, Any], **more: Any) -> None:
         """A record of the user."""
@@ -153,8 +162,23 @@ class Existing:
         token = self.ask(make)
         authority = self.plane.files.pki / "ca.crt"
         path = self.directory / "stranger"
-        yield kubeconfigs.write(path, self.plane.server, authority=authority, token=token)
-        self.ask(lambda client: client.delete(SERVICE_ACCOUNTS, "stranger", namespace="default"))
+        try:
+            yield kubeconfigs.write(path, self.plane.server, authority=authority, token=token)
+        finally:
+            self.ask(lambda client: client.delete(SERVICE_ACCOUNTS, "stranger", namespace="default"))
+            for resource in (CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES):
+                self.ask(partial(_delete, resource=resource))
+
+    def grant(self, rights: Iterable[tuple[str, str]]) -> None:
+        """Give the stranger rights: (verb, `deployments.apps`)."""
+        rules = []
+        for verb, what in rights:
+            plural, _, group = what.partition(".")
+            rules.append({"apiGroups": [group], "resources": [plural], "verbs": [verb]})
+        subject = {"kind": "ServiceAccount", "namespace": "default", "name": "stranger"}
+        role = {"apiGroup": CLUSTER_ROLES.group, "kind": CLUSTER_ROLES.kind, "name": "stranger"}
+        self.create(CLUSTER_ROLES, {"metadata": {"name": "stranger"}, "rules": rules})
+        self.create(CLUSTER_ROLE_BINDINGS, {"metadata": {"name": "stranger"}, "subjects": [subject], "roleRef": role})
 
     def revisions(self) -> list[tuple[str, str]]:
         """Status and version of each revision of the release."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from knavtool.events import Event, Noted, Steps
 from knavtool.kube.memory import Memory
@@ -185,3 +190,14 @@ class Listener:
 async def apply(gateway: Gateway, nodes: NodeSet, **more: Any) -> Summary:
     """`apply_nodes` that does not wait for ever."""
     return await apply_nodes(gateway, nodes, **{"steps": Listener().steps, "timeout": 20, **more})
+
+
+def virtual(name: str, **labels: str) -> dict[str, Any]:
+    """A node as the manifest of a release has it."""
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"type": "kwok", **labels}}}
+
+
+def stored(*objects: dict[str, Any], hooks: tuple[dict[str, Any], ...] = (), packed: bool = True) -> str:
+    """A revision as Helm stores it."""
+    text = json.dumps({"manifest": yaml.safe_dump_all(objects), "hooks": hooks}).encode()
+    return base64.b64encode(gzip.compress(text) if packed else text).decode()

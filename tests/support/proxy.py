@@ -65,6 +65,7 @@ class Request:
 class Proxy:
     """Forwards with the rights of the cluster's administrator; `tokens` are those it accepts, None: no matter which.
 
+    Without `aggregated`, discovery is as older servers know it: what else a client would accept is lost.
     It runs in a thread of its own, so that tests may wait for processes meanwhile.
     """
 
@@ -73,6 +74,7 @@ class Proxy:
         self.server = ""
         self.requests: list[Request] = []
         self.tokens: set[str] | None = None
+        self.aggregated = True
         self._cluster = cluster
         self._harms: list[tuple[str, re.Pattern[str], list[Harm | None]]] = []
         self._passed = threading.Condition()
@@ -173,6 +175,8 @@ class Proxy:
             return _refusal(harm) if isinstance(harm, Refuse) else None
         assert self._session is not None
         headers = {name: value for name, value in request.headers.items() if name in ("Accept", "Content-Type")}
+        if not self.aggregated and request.path in ("/api", "/apis"):
+            headers["Accept"] = "application/json"
         async with self._session.request(request.method, request.path_qs, data=body, headers=headers) as upstream:
             if method == "WATCH" and upstream.status == 200:
                 return await self._stream(request, upstream, harm if isinstance(harm, Cut) else None)

@@ -131,7 +131,7 @@ async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
     from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
     from knavtool.cluster.components.credentials import require_credentials
     from knavtool.cluster.engines.existing.plan import make_plan
-    from knavtool.cluster.engines.existing.prepare import Preparation
+    from knavtool.cluster.engines.existing.prepare import Preparation, api_versions
 
     target = place.target
     catalogue = Catalogue.load(target.environment, directories=asked.directories)
@@ -152,10 +152,16 @@ async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
                 kube_version=client.server_version,
                 steps=steps,
                 credentials=credentials,
+                api_versions=tuple(api_versions(await client.kinds())) if helm is not None else (),
             )
-            installations = [await preparation.component(one) for one in components]
+            installations = await preparation.components(components)
             plan = await make_plan(
-                client, installations, take_ownership=asked.take_ownership, without=without, needs=catalogue.needs
+                client,
+                installations,
+                take_ownership=asked.take_ownership,
+                repair=asked.repair,
+                without=without,
+                needs=catalogue.needs,
             )
         return plan, helm
 

@@ -13,6 +13,7 @@ from knavtool.cluster.components.records import (
     Credential,
     Hosted,
     Kind,
+    Made,
     ManifestFace,
     Objects,
     ProcessFace,
@@ -51,6 +52,10 @@ def read(record: Mapping[str, Any], version: str = "") -> Component:
             Brought(group=one["group"], kinds=tuple(one.get("kinds", ()))) for one in record.get("brings", ())
         ),
         queue_label=QueueLabel(**record["queueLabel"]) if "queueLabel" in record else None,
+        makes=tuple(
+            Made(api_version=one["apiVersion"], kind=one["kind"], namespace=one.get("namespace", ""), name=one["name"])
+            for one in record.get("makes", ())
+        ),
         credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
         source=_source(record["source"], text, own=own) if "source" in record else None,
         programs=record.get("programs", {}),

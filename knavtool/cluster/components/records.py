@@ -94,6 +94,16 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An object that a component makes by itself; `namespace` is "" for kinds that live in none."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
     """`port` is PROCESS/PORT; without `keep` all are installed, `first` means before the process starts.
 
@@ -193,6 +203,7 @@ class Component:
     after: tuple[str, ...] = ()
     brings: tuple[Brought, ...] = ()
     queue_label: QueueLabel | None = None
+    makes: tuple[Made, ...] = ()
     credentials: tuple[Credential, ...] = ()
     source: Source | None = None
     programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster.engines.existing.installation import Ref, programs_of
-from knavtool.cluster.engines.existing.leftovers import Ours
 from knavtool.cluster.engines.existing.ready import JobFailed, lacking
 from knavtool.cluster.engines.existing.sending import first_ones, last_ones
 
@@ -53,29 +51,3 @@ def test_what_the_server_asks_through_comes_last() -> None:
     objects = [{"kind": kind} for kind in kinds]
     assert [one["kind"] for one in first_ones(objects)] == ["Deployment", "Namespace"]
     assert [one["kind"] for one in last_ones(objects)] == ["MutatingWebhookConfiguration", "APIService"]
-
-
-def test_programs_are_known_by_image_and_command() -> None:
-    containers = [{"image": "r.example:5000/x/controller:v1@sha256:0", "command": ["/manager", "-v"]}, {"image": "vc"}]
-    pod = {"kind": "Pod", "spec": {"containers": containers}}
-    assert programs_of([pod, {"kind": "Service"}]) == {"controller", "manager", "vc"}
-
-
-@pytest.mark.parametrize(
-    ("metadata", "ours"),
-    [
-        ({"managedFields": [{"manager": "manager"}, {"manager": "kube-controller-manager"}]}, True),
-        ({"managedFields": [{"manager": "manager"}, {"manager": "kubectl-edit"}]}, False),
-        ({"managedFields": []}, False),
-        ({"ownerReferences": [{"kind": "Job"}]}, True),
-        ({"annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "n"}}, True),
-        ({"annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "other"}}, False),
-    ],
-)
-def test_whose_an_object_is(metadata: dict[str, Any], ours: bool) -> None:
-    known = Ours(
-        objects=frozenset(),
-        releases=frozenset({("r", "n")}),
-        programs=frozenset({"manager", "kube-controller-manager"}),
-    )
-    assert known.has({"metadata": {"name": "x", **metadata}}, Ref("v1", "ConfigMap", "n", "x")) is ours

@@ -41,6 +41,12 @@ async def test_an_older_server_is_asked_for_each_group_version(server: ApiServer
     assert [sorted(one.subresources) for one in served.kinds] == [[], [], ["status"], []]
     assert all(one.verbs == set(VERBS) for one in served.kinds)
     assert served.missing == ("down.io/v1",)
+    assert served.versions == {
+        "v1": {"ConfigMap", "Node"},
+        "batch/v1": {"Job"},
+        "example.com/v1": {"Queue"},
+        "example.com/v1beta1": {"Queue"},
+    }
 
 
 async def test_a_newer_server_tells_all_in_two_answers(server: ApiServer, client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from knavtool.kube.gateway import FIELD_MANAGER
 from knavtool.kube.resource import SECRETS, Manifest, Resource
 from knavtool.nodes import writing
 from knavtool.render.nodes import NodeSet
-from support.nodes import Cluster, Listener, apply, node_set
+from support.nodes import Cluster, Listener, apply, node_set, stored, virtual
 
 MANY = [f"n-{number}" for number in range(3 * WIDTH)]
 
@@ -126,7 +127,8 @@ async def test_a_refusal_after_the_interruption_is_not_counted(slow: Slow) -> No
 async def test_helm_forgets_a_release_whose_nodes_were_taken(slow: Slow) -> None:
     slow.answer.set()
     await slow.foreign("a", release="virtual-nodes")
-    secret = {"metadata": {"name": "s", "labels": {"owner": "helm", "name": "virtual-nodes"}}}
+    data = {"release": base64.b64encode(stored(virtual("a")).encode()).decode()}
+    secret = {"metadata": {"name": "s", "labels": {"owner": "helm", "name": "virtual-nodes"}}, "data": data}
     await slow.create(SECRETS, secret, namespace="default")
     async with interrupted(slow, node_set("a"), Listener(), take_ownership=True):
         slow.answer.set()

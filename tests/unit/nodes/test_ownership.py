@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
 from knavtool.errors import Conflict, Forbidden
-from knavtool.kube.resource import NODES, SECRETS
+from knavtool.kube.resource import CONFIG_MAPS, NODES, SECRETS
 from knavtool.nodes.ownership import Owner, owner_of
-from support.nodes import Cluster, apply, node_set
+from support.nodes import Cluster, apply, node_set, stored, virtual
 
 OURS = {"app.kubernetes.io/managed-by": "knavtool"}
 HELM: dict[str, str] = {"meta.helm.sh/release-name": "gpus", "meta.helm.sh/release-namespace": "lab"}
@@ -31,15 +32,29 @@ def test_who_owns_a_node(metadata: dict[str, Any], owner: Owner, says: str) -> N
     assert str(found) == says
 
 
-async def record(cluster: Cluster, release: str = "virtual-nodes") -> None:
-    """Helm's record of a release, beside one of another release."""
-    for name in (release, "prometheus"):
-        secret = {"metadata": {"name": f"sh.helm.release.v1.{name}.v1", "labels": {"owner": "helm", "name": name}}}
-        await cluster.create(SECRETS, secret, namespace="default")
+async def record(
+    cluster: Cluster,
+    *objects: dict[str, Any],
+    release: str = "virtual-nodes",
+    status: str = "deployed",
+    in_config_map: bool = False,
+    hooks: tuple[dict[str, Any], ...] = (),
+) -> None:
+    """Helm's record of a release with these objects, beside one of another release; nodes a and b if none are given."""
+    data = stored(*(objects or (virtual("a"), virtual("b"))), hooks=hooks)
+    for name, value in ((release, data), ("prometheus", "")):
+        labels = {"owner": "helm", "name": name, "status": status}
+        body = {"metadata": {"name": f"sh.helm.release.v1.{name}.v1", "labels": labels}, "data": {"release": value}}
+        if in_config_map:
+            await cluster.create(CONFIG_MAPS, body, namespace="default")
+            continue
+        body["data"] = {"release": base64.b64encode(value.encode()).decode()}
+        await cluster.create(SECRETS, body, namespace="default")
 
 
 async def records(cluster: Cluster) -> list[str]:
-    return [secret["metadata"]["labels"]["name"] for secret in await cluster.list(SECRETS)]
+    found = [*await cluster.list(SECRETS), *await cluster.list(CONFIG_MAPS)]
+    return [one["metadata"]["labels"]["name"] for one in found]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +124,64 @@ async def test_deletion_spares_a_node_that_changed_hands(cluster: Cluster) -> No
     await cluster.patch(NODES, "a", {"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm"}}})
     assert (await apply(cluster, node_set())).removed == 0
     assert await cluster.names() == ["a"]
+
+
+SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "hooks", "said"),
+    [
+        ((virtual("a"), SERVICE), (), "Service web"),
+        ((virtual("a"), virtual("b", type="other")), (), "Node b"),
+        ((virtual("a"),), ({"kind": "Job", "name": "prepare"},), "hook Job prepare"),
+        ((SERVICE,) * 5, (), "Service web, Service web, Service web and 2 more"),
+    ],
+)
+async def test_a_release_that_holds_more_than_nodes_is_not_taken_over(
+    cluster: Cluster, objects: tuple[dict[str, Any], ...], hooks: tuple[dict[str, Any], ...], said: str
+) -> None:
+    # Helm would forget the rest of it, which nobody could upgrade or uninstall any more.
+    await cluster.foreign("a", release="umbrella")
+    await record(cluster, *objects, release="umbrella", hooks=hooks)
+    cluster.writes()
+    with pytest.raises(
+        Conflict, match="Helm release default/umbrella has other objects than the wanted nodes"
+    ) as caught:
+        await apply(cluster, node_set("a"), take_ownership=True)
+    assert f"nodes: {said}; nothing was changed" in caught.value.message
+    assert cluster.writes() == []
+    assert await records(cluster) == ["umbrella", "prometheus"]
+
+
+async def test_a_release_of_which_nodes_would_stay_is_not_taken_over(cluster: Cluster) -> None:
+    for name in ("a", "b"):
+        await cluster.foreign(name, release="gpus")
+    await record(cluster, release="gpus")
+    with pytest.raises(Conflict, match="than the wanted nodes: Node b; nothing"):
+        await apply(cluster, node_set("a"), take_ownership=True, prune=False)
+    await apply(cluster, node_set("a", "b"), take_ownership=True, prune=False)
+    assert await records(cluster) == ["prometheus"]
+
+
+async def test_a_record_that_cannot_be_read_proves_nothing(cluster: Cluster) -> None:
+    await cluster.foreign("a", release="gpus")
+    labels = {"owner": "helm", "name": "gpus", "status": "deployed"}
+    secret = {"metadata": {"name": "sh.helm.release.v1.gpus.v1", "labels": labels}, "data": {"release": "AAAA"}}
+    await cluster.create(SECRETS, secret, namespace="default")
+    with pytest.raises(Conflict, match=r"what sh\.helm\.release\.v1\.gpus\.v1 says, which cannot be read"):
+        await apply(cluster, node_set("a"), take_ownership=True)
+
+
+async def test_what_an_earlier_revision_held_does_not_count(cluster: Cluster) -> None:
+    await cluster.foreign("a", release="gpus")
+    await record(cluster, virtual("a"), SERVICE, release="gpus", status="superseded")
+    await apply(cluster, node_set("a"), take_ownership=True)
+    assert await records(cluster) == ["prometheus"]
+
+
+async def test_a_release_that_helm_keeps_in_config_maps_is_forgotten_too(cluster: Cluster) -> None:
+    await cluster.foreign("a", release="gpus")
+    await record(cluster, release="gpus", in_config_map=True)
+    await apply(cluster, node_set("a"), take_ownership=True)
+    assert await records(cluster) == ["prometheus"]

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from knavtool.cluster.toolchain import checksums
 from knavtool.render.manifests import ManifestSet
-from knavtool.render.placement import pod_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from knavtool.kube.resource import Manifest
 
 DEFINITION = "CustomResourceDefinition"
 NAMESPACE = "Namespace"
+API_SERVICE = "APIService"
 
 
 class Ref(NamedTuple):
@@ -61,8 +60,8 @@ class Installation:
 
     `objects` are those that knavtool sends; of a chart its CustomResourceDefinitions, which Helm would never bring up
     to date. `after` are definitions that must be served before the objects can be, `serves` group versions that the
-    cluster itself must serve, and `needs` the components that come before. `programs` are the names under which its
-    controllers write, as far as they show.
+    cluster itself must serve, and `needs` the components that come before. `makes` are objects that its controllers
+    make by themselves, and `hooks` those that Helm makes beside the release.
     """
 
     name: str
@@ -72,7 +71,8 @@ class Installation:
     after: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    programs: frozenset[str] = frozenset()
+    makes: tuple[Ref, ...] = ()
+    hooks: tuple[Ref, ...] = ()
 
     @property
     def everything(self) -> tuple[Manifest, ...]:
@@ -88,16 +88,3 @@ class Installation:
     def title(self) -> str:
         """Name and version, for people."""
         return f"{self.name} {self.version}"
-
-
-def programs_of(manifests: Iterable[Manifest]) -> frozenset[str]:
-    """The names of the programs in the manifests' pods: client libraries sign what they write with these."""
-    return frozenset(name for manifest in manifests for name in _programs(manifest))
-
-
-def _programs(manifest: Manifest) -> Iterator[str]:
-    pod = pod_spec(manifest) or {}
-    for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
-        for path in (*(container.get("command") or ())[:1], container.get("image", "").partition("@")[0]):
-            if name := PurePosixPath(path).name.partition(":")[0]:
-                yield name

@@ -7,11 +7,12 @@ again, from any machine and after any end of the work.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from knavtool.cluster.engines.existing.installation import Ref
-from knavtool.errors import ClusterError, NotFound
+from knavtool.errors import AlreadyExists, ClusterError, NotFound
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 HOME = "knavtool"
 """The namespace that holds the records."""
+LABEL = "knavtool/installed"
+"""Labels what `cluster up` made, with the name of the component."""
+RECORDS = "records"
+"""The value of that label on the namespace of the records."""
 _LABEL = "knavtool/component"
 _KEY = "record.json"
 
@@ -37,8 +42,10 @@ class Work:
 class Installed:
     """One component; `order` counts the installations of a cluster.
 
-    `objects` are those that were not there before and that knavtool sent, or was about to send. `release` is name and
-    namespace of the Helm release, `digest` what it was made of once Helm was done. `complete` tells that all was ready.
+    `objects` are those that were not there before and that knavtool sent, or was about to send: each of them carries
+    `LABEL`, but those `unlabelled`, which an earlier version sent. `makes` are what its controllers make by
+    themselves. `release` is name and namespace of the Helm release, `digest` what it was made of once Helm was done.
+    `complete` tells that all was ready.
     """
 
     name: str
@@ -49,7 +56,8 @@ class Installed:
     release: tuple[str, str] | None = None
     digest: str = ""
     work: Work | None = None
-    programs: tuple[str, ...] = ()
+    unlabelled: tuple[Ref, ...] = ()
+    makes: tuple[Ref, ...] = ()
     complete: bool = False
 
 
@@ -76,9 +84,13 @@ async def save(gateway: Gateway, record: Installed) -> None:
 
 
 async def prepare(gateway: Gateway) -> None:
-    """Make the namespace of the records."""
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
-    await gateway.apply(NAMESPACES, HOME, body)
+    """Make the namespace of the records; one that is there is somebody's, and stays as it is."""
+    try:
+        await gateway.get(NAMESPACES, HOME)
+    except NotFound:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME, "labels": {LABEL: RECORDS}}}
+        with suppress(AlreadyExists):
+            await gateway.create(NAMESPACES, body)
 
 
 async def forget(gateway: Gateway, name: str) -> None:
@@ -97,7 +109,10 @@ def _read(item: Manifest) -> Installed:
         data["workloads"] = tuple(Ref(*one) for one in data["workloads"])
         data["release"] = tuple(data["release"]) if data["release"] else None
         data["work"] = Work(**data["work"]) if data["work"] else None
-        data["programs"] = tuple(data["programs"])
+        # Earlier versions noted the programs of a component, and sent its objects without a label.
+        data.pop("programs", None)
+        for key, before in (("unlabelled", data["objects"]), ("makes", ())):
+            data[key] = tuple(Ref(*one) for one in data.get(key, before))
         return Installed(**data)
     except (KeyError, TypeError, ValueError) as error:
         name = item["metadata"]["name"]

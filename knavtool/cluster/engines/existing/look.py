@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.cluster.engines.existing.installation import DEFINITION, NAMESPACE, Ref
+from knavtool.cluster.engines.existing.ownership import released_by
+from knavtool.cluster.engines.existing.releases import driver
 from knavtool.errors import NotFound
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, SECRETS, Resource
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from knavtool.cluster.engines.existing.installation import Installation
     from knavtool.cluster.engines.existing.installed import Installed
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
 
 KEPT = "knavtool/kept"
 """Labels what `cluster down` left behind, because others need it: it is ours when the component comes again."""
-_RELEASE = "meta.helm.sh/release-name"
-_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,8 @@ class Found(Target):
     """What a look at one component found.
 
     `existing` are the objects that are there, `foreign` says which of them somebody else made, `conflicts` why a
-    definition cannot be replaced, `unserved` which group versions the cluster itself lacks.
+    definition cannot be replaced, `unserved` which group versions the cluster itself lacks. `stale` are places of
+    objects that an earlier version had and this one has not.
     """
 
     record: Installed | None
@@ -55,6 +57,7 @@ class Found(Target):
     foreign: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     unserved: tuple[str, ...] = ()
+    stale: tuple[tuple[Resource, str], ...] = ()
 
     @property
     def missing(self) -> list[Ref]:
@@ -97,6 +100,7 @@ class Kinds:
 async def identify(kinds: Kinds, installation: Installation) -> Target:
     """Find out which objects a component has; `kinds` knows the definitions of all components."""
     wanted = {(one["apiVersion"], one["kind"]) for one in installation.everything}
+    wanted |= {(one.api_version, one.kind) for one in installation.hooks}
     try:
         resources = {key: await kinds.find(*key) for key in sorted(wanted)}
     except NotFound as error:
@@ -120,7 +124,15 @@ async def look(gateway: Client, kinds: Kinds, target: Target, record: Installed 
         foreign=tuple(foreign),
         conflicts=tuple(conflicts),
         unserved=tuple([one for one in installation.serves if not await _serves(gateway, one)]),
+        stale=tuple([place async for place in _stale(kinds, target, record)]),
     )
+
+
+async def _stale(kinds: Kinds, target: Target, record: Installed | None) -> AsyncIterator[tuple[Resource, str]]:
+    for ref in record.objects if record is not None else ():
+        if ref not in target.refs and ref.kind not in (DEFINITION, NAMESPACE):
+            with suppress(NotFound):
+                yield await kinds.find(ref.api_version, ref.kind), ref.namespace
 
 
 def _ref(manifest: Manifest, resources: Mapping[tuple[str, str], Resource], installation: Installation) -> Ref:
@@ -169,19 +181,12 @@ def is_ours(item: Manifest, ref: Ref, record: Installed | None) -> bool:
     return KEPT in (item["metadata"].get("labels") or {})
 
 
-def released_by(item: Manifest) -> tuple[str, ...]:
-    """Name and namespace of the Helm release that an object belongs to; empty if there is none."""
-    annotations = item["metadata"].get("annotations") or {}
-    return (annotations[_RELEASE], annotations.get(_RELEASE_NAMESPACE, "")) if _RELEASE in annotations else ()
-
-
 async def _foreign_release(gateway: Gateway, installation: Installation, record: Installed | None) -> list[str]:
     """A Helm release of the same name that knavtool did not make."""
     release = installation.release
     if release is None or (record is not None and record.release == (release.name, release.namespace)):
         return []
-    selector = f"owner=helm,name={release.name}"
-    found = await gateway.list(SECRETS, namespace=release.namespace, label_selector=selector)
+    found = await driver(gateway, (release.name, release.namespace))
     return [f"Helm release {release.namespace}/{release.name}"] if found else []
 
 

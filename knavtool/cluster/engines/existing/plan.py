@@ -6,12 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.cluster.engines.existing import installed
+from knavtool.cluster.engines.existing import installed, rights
 from knavtool.cluster.engines.existing.look import Kinds, identify, look
-from knavtool.cluster.engines.existing.ready import WORKLOADS
 from knavtool.errors import Conflict, Forbidden, NotFound, UsageError, blamed
-from knavtool.kube.resource import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, NODES, SECRETS
-from knavtool.kube.rights import Right, refused, sentence
+from knavtool.kube.resource import NODES
+from knavtool.kube.rights import refused, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _VIRTUAL = ("type", "kwok")
 _VIRTUAL_ANNOTATION = "kwok.x-k8s.io/node"
-_WRITING = ("get", "create", "patch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +59,7 @@ async def make_plan(
     installations: Sequence[Installation],
     *,
     take_ownership: bool,
+    repair: bool = False,
     without: Collection[str] = (),
     needs: Callable[[str], Collection[str]] = lambda _: (),
 ) -> Plan:
@@ -73,8 +72,8 @@ async def make_plan(
         kinds.add(one.everything)
     targets = [await identify(kinds, one) for one in installations]
     # Who may not even look is told everything that is missing; otherwise what is left alone needs no more rights.
-    if await refused(client, [right for one in targets for right in _reading(one)]):
-        await _require_rights(client, targets)
+    if await refused(client, [right for one in targets for right in rights.reading(one)]):
+        await _require_rights(client, targets, repair=repair)
     records = await installed.load(client)
     _require_unneeded(records, without, needs)
     try:
@@ -90,7 +89,7 @@ async def make_plan(
         leaving=tuple(records[name] for name in reversed(records) if name in without),
     )
     _require_possible(plan)
-    await _require_rights(client, plan.wanted)
+    await _require_rights(client, plan.wanted, repair=repair)
     return plan
 
 
@@ -155,9 +154,9 @@ def _require_possible(plan: Plan) -> None:
         raise NotFound("\n".join([*lines, "nothing was changed"]), status=404, hint=hint)
 
 
-async def _require_rights(gateway: Gateway, targets: Iterable[Target]) -> None:
+async def _require_rights(gateway: Gateway, targets: Iterable[Target], *, repair: bool) -> None:
     """All rights that are missing, before anything is sent."""
-    wanted = list(dict.fromkeys(right for one in targets for right in (*_reading(one), *_writing(one))))
+    wanted = list(dict.fromkeys(right for one in targets for right in rights.of(one, repair=repair)))
     missing = await refused(gateway, wanted)
     verbs: dict[str, list[str]] = {}
     for right in wanted:
@@ -167,25 +166,3 @@ async def _require_rights(gateway: Gateway, targets: Iterable[Target]) -> None:
         lines = [sentence(given, what) for what, given in verbs.items()]
         hint = "installing components takes an administrator of the cluster; another --context may be one"
         raise Forbidden("\n".join([*lines, "nothing was changed"]), status=403, hint=hint)
-
-
-def _reading(one: Target) -> Iterator[Right]:
-    yield Right("list", NODES, "", None)
-    yield Right("list", CONFIG_MAPS, "", installed.HOME)
-    for ref in one.refs:
-        yield Right("list", one.resource(ref), "", ref.namespace or None)
-
-
-def _writing(one: Target) -> Iterator[Right]:
-    for verb in _WRITING:
-        yield Right(verb, CONFIG_MAPS, "", installed.HOME)
-    for ref in one.refs:
-        verbs = (*_WRITING, "watch") if ref.kind in WORKLOADS else _WRITING
-        for verb in verbs:
-            yield Right(verb, one.resource(ref), "", ref.namespace or None)
-    if one.installation.definitions:
-        for verb in ("list", "watch"):
-            yield Right(verb, CUSTOM_RESOURCE_DEFINITIONS, "", None)
-    if (release := one.installation.release) is not None:
-        for verb in ("get", "list", "create", "update", "delete"):
-            yield Right(verb, SECRETS, "", release.namespace)

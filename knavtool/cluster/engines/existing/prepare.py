@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,20 +11,21 @@ from knavtool import resources
 from knavtool.cluster import charts
 from knavtool.cluster.components.credentials import filled
 from knavtool.cluster.components.objects import project_objects, with_overrides
-from knavtool.cluster.engines.existing.installation import Installation, Release, programs_of
+from knavtool.cluster.engines.existing.installation import Installation, Ref, Release
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
 from knavtool.render.manifests import ManifestSet
 from knavtool.render.placement import on_real_nodes, stays_on_real_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.cluster.components.records import ChartFace, Component
     from knavtool.cluster.toolchain.resolve import Toolchain
     from knavtool.events import Steps
     from knavtool.helm import Helm
+    from knavtool.kube.discovery import ServedKinds
     from knavtool.kube.resource import Manifest
 
 _HOOK = "helm.sh/hook"
@@ -34,9 +35,9 @@ _HOOK = "helm.sh/hook"
 class Preparation:
     """What all components are prepared with.
 
-    `local` are charts of the user by component, `options` the names of those that are asked for, `kube_version` is
-    the cluster's. `credentials` are values of environment variables; in values files of charts, a variable without
-    one stays as it is written.
+    `local` are charts of the user by component, `options` the names of those that are asked for. `kube_version` is the
+    cluster's, and `api_versions` are what it serves, for example `apps/v1` and `apps/v1/Deployment`. `credentials` are
+    values of environment variables; in values files of charts, a variable without one stays as it is written.
     """
 
     toolchain: Toolchain
@@ -46,6 +47,18 @@ class Preparation:
     kube_version: str
     steps: Steps
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    api_versions: Collection[str] = ()
+
+    async def components(self, wanted: Sequence[Component]) -> list[Installation]:
+        """Each as `component` makes it, but charts are told of the kinds that any of them defines, as Helm will be."""
+        definitions: list[Manifest] = []
+        for one in wanted:
+            if one.chart is not None:
+                definitions += load_rendered(await self._program().crds(await self._archive(one, one.chart)))
+            else:
+                definitions += (await self.component(one)).definitions
+        told = replace(self, api_versions={*self.api_versions, *_defined(definitions)})
+        return [await told.component(one) for one in wanted]
 
     async def component(self, component: Component) -> Installation:
         """One component as it is to be in the cluster. Raises UsageError if it has no face for that."""
@@ -64,7 +77,7 @@ class Preparation:
                 after=face.after,
                 serves=serves,
                 needs=links,
-                programs=programs_of(objects),
+                makes=_makes(component),
             )
         if component.control_plane is None:
             hint = "it runs beside a local cluster: `knavtool cluster up` without --engine existing"
@@ -72,21 +85,23 @@ class Preparation:
         return Installation(name=component.name, version=component.version, serves=serves, needs=links)
 
     async def _chart(self, component: Component, face: ChartFace, links: tuple[str, ...]) -> Installation:
-        assert self.helm is not None  # noqa: S101 - there is one if a component is a chart
+        helm = self._program()
+        chart = await self._archive(component, face)
         version = component.version
-        chart = self.local.get(component.name)
-        if chart is not None:
-            _, version = await self.helm.about(chart)
-        else:
-            wanted = charts.Chart(repository=face.repository, name=face.name, version=face.version, digest=face.digest)
-            chart = await charts.archive(wanted, self.toolchain, steps=self.steps)
+        if component.name in self.local:
+            _, version = await helm.about(chart)
         values = filled(_values(face, self.options), component, self.credentials)
-        text = await self.helm.template(
-            chart, release=component.name, namespace=face.namespace, values=values, kube_version=self.kube_version
+        text = await helm.template(
+            chart,
+            release=component.name,
+            namespace=face.namespace,
+            values=values,
+            kube_version=self.kube_version,
+            api_versions=sorted(self.api_versions),
         )
         rendered = load_rendered(text)
-        definitions = load_rendered(await self.helm.crds(chart))
-        objects = [one for one in rendered if _HOOK not in (one["metadata"].get("annotations") or {})]
+        definitions = load_rendered(await helm.crds(chart))
+        objects = [one for one in rendered if not _is_hook(one)]
         for one in objects:
             if not stays_on_real_nodes(one):
                 where = f"{one['kind']} {one['metadata']['name']} of {component.name}"
@@ -105,7 +120,50 @@ class Preparation:
             objects=ManifestSet.ordered([namespace, *definitions]),
             release=release,
             needs=links,
-            programs=programs_of(rendered),
+            makes=_makes(component),
+            hooks=tuple(_hooks(rendered, face.namespace)),
+        )
+
+    async def _archive(self, component: Component, face: ChartFace) -> Path:
+        if component.name in self.local:
+            return self.local[component.name]
+        wanted = charts.Chart(repository=face.repository, name=face.name, version=face.version, digest=face.digest)
+        return await charts.archive(wanted, self.toolchain, steps=self.steps)
+
+    def _program(self) -> Helm:
+        assert self.helm is not None  # noqa: S101 - there is one if a component is a chart
+        return self.helm
+
+
+def api_versions(served: ServedKinds) -> Iterator[str]:
+    """What a cluster serves, as Helm tells a chart that is installed: each group version, and each kind in it."""
+    for version, kinds in served.versions.items():
+        yield version
+        yield from (f"{version}/{kind}" for kind in kinds)
+
+
+def _defined(definitions: Iterable[Manifest]) -> Iterator[str]:
+    """Group versions and kinds that definitions bring, as charts ask for them."""
+    for one in definitions:
+        spec = one["spec"]
+        for version in (version["name"] for version in spec["versions"] if version["served"]):
+            yield f"{spec['group']}/{version}"
+            yield f"{spec['group']}/{version}/{spec['names']['kind']}"
+
+
+def _makes(component: Component) -> tuple[Ref, ...]:
+    return tuple(Ref(one.api_version, one.kind, one.namespace, one.name) for one in component.makes)
+
+
+def _is_hook(manifest: Manifest) -> bool:
+    return _HOOK in (manifest["metadata"].get("annotations") or {})
+
+
+def _hooks(rendered: Iterable[Manifest], namespace: str) -> Iterator[Ref]:
+    """The hooks of a chart, which Helm may leave behind."""
+    for one in filter(_is_hook, rendered):
+        yield Ref(
+            one["apiVersion"], one["kind"], one["metadata"].get("namespace") or namespace, one["metadata"]["name"]
         )
 
 

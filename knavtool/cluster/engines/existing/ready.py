@@ -133,15 +133,19 @@ async def until_ready(gateway: Gateway, refs: Iterable[Ref], *, progress: Progre
         raise blamed(errors) from None
 
 
-async def until_answering(gateway: Gateway, webhooks: Iterable[Manifest], *, progress: Progress) -> None:
-    """Wait until each service that webhook configurations lead to has an endpoint that is ready."""
-    services = {
+def services_of(webhooks: Iterable[Manifest]) -> set[tuple[str, str]]:
+    """The services that webhook configurations lead to: namespace and name."""
+    return {
         (service["namespace"], service["name"])
         for configuration in webhooks
         for webhook in configuration.get("webhooks") or ()
         if (service := webhook["clientConfig"].get("service"))
     }
-    for namespace, name in sorted(services):
+
+
+async def until_answering(gateway: Gateway, webhooks: Iterable[Manifest], *, progress: Progress) -> None:
+    """Wait until each service that webhook configurations lead to has an endpoint that is ready."""
+    for namespace, name in sorted(services_of(webhooks)):
         progress.tell(0, 0, f"Service {namespace}/{name}: no endpoint ready")
         await until(
             gateway,

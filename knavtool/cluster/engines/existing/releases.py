@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.cluster.engines.existing.installed import Work
 from knavtool.errors import Conflict
-from knavtool.kube.resource import SECRETS
+from knavtool.kube.resource import CONFIG_MAPS, SECRETS
 
 if TYPE_CHECKING:
     from knavtool.helm import Helm, Revision
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MARK = "KNAVTOOL_HELM"
 _HELMS_LIMIT = 300.0
 """Seconds that Helm gives an operation if it is not told otherwise."""
+_DRIVERS = {"secret": SECRETS, "configmap": CONFIG_MAPS}
 _PROC = Path("/proc")
 
 
@@ -67,6 +68,18 @@ async def free(
     return f"release {name} was {last.status} ({why}): removed, to be installed again"
 
 
+async def driver(gateway: Gateway, release: tuple[str, str]) -> str:
+    """Where Helm keeps a release, as `HELM_DRIVER` says it; "" if it is in neither kind of object.
+
+    knavtool keeps its releases in Secrets; others may not, and an earlier version did as the environment said.
+    """
+    name, namespace = release
+    for kind, resource in _DRIVERS.items():
+        if await gateway.list(resource, namespace=namespace, label_selector=f"owner=helm,name={name}"):
+            return kind
+    return ""
+
+
 async def require_free(gateway: Gateway, helm: Helm, release: tuple[str, str], work: Work | None) -> None:
     """Raise Conflict if a Helm may be working on a release; a dead one does not keep it from being removed."""
     history = await helm.history(release[0], namespace=release[1])
@@ -98,15 +111,17 @@ async def _require_dead(gateway: Gateway, release: tuple[str, str], last: Revisi
 
 
 async def _last_change(gateway: Gateway, release: tuple[str, str], revision: int) -> float:
-    """When the Secret of a revision was written last, by the clock of the API server; Unix time."""
+    """When what Helm keeps of a revision was written last, by the clock of the API server; Unix time."""
     name, namespace = release
     times = [0.0]
     selector = f"owner=helm,name={name},version={revision}"
-    async for page in gateway.pages(SECRETS, namespace=namespace, label_selector=selector, metadata_only=True):
-        for item in page:
-            metadata = item["metadata"]
-            told = [metadata["creationTimestamp"], *(one.get("time") for one in metadata.get("managedFields") or ())]
-            times += [datetime.fromisoformat(one).astimezone(UTC).timestamp() for one in told if one]
+    for resource in _DRIVERS.values():
+        async for page in gateway.pages(resource, namespace=namespace, label_selector=selector, metadata_only=True):
+            for item in page:
+                metadata = item["metadata"]
+                written = [one.get("time") for one in metadata.get("managedFields") or ()]
+                told = [metadata["creationTimestamp"], *written]
+                times += [datetime.fromisoformat(one).astimezone(UTC).timestamp() for one in told if one]
     return max(times)
 
 

@@ -6,13 +6,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from knavtool.cluster.engines.existing.installation import DEFINITION
+from knavtool.cluster.engines.existing.installed import LABEL
 from knavtool.cluster.engines.existing.ready import WEBHOOKS
 from knavtool.kube.concurrency import for_each
 from knavtool.render.manifests import rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from knavtool.cluster.engines.existing.installation import Ref
     from knavtool.cluster.engines.existing.look import Found
     from knavtool.events import Step
     from knavtool.kube.gateway import Gateway
@@ -32,8 +34,13 @@ def last_ones(manifests: Iterable[Manifest]) -> list[Manifest]:
     return [one for one in manifests if one["kind"] in LAST]
 
 
-async def send(gateway: Gateway, found: Found, manifests: Iterable[Manifest], *, step: Step) -> None:
-    """Apply objects of a component, kind by kind in the order of `rank`; raises the first refusal."""
+async def send(
+    gateway: Gateway, found: Found, manifests: Iterable[Manifest], *, ours: Collection[Ref], step: Step
+) -> None:
+    """Apply objects of a component, kind by kind in the order of `rank`; raises the first refusal.
+
+    `ours` are those that carry our label: all but namespaces that were there before.
+    """
     ordered = sorted(manifests, key=rank)
     done = 0
 
@@ -42,7 +49,8 @@ async def send(gateway: Gateway, found: Found, manifests: Iterable[Manifest], *,
         ref = found.ref(manifest)
         # A kind that has just been defined is asked for again: only the server knows where it is served.
         resource = await gateway.discover(ref.api_version, ref.kind)
-        await gateway.apply(resource, ref.name, manifest, namespace=ref.namespace or None)
+        body = _labelled(manifest, found.installation.name) if ref in ours else manifest
+        await gateway.apply(resource, ref.name, body, namespace=ref.namespace or None)
         done += 1
         step.progress(done, len(ordered), str(ref))
 
@@ -50,3 +58,8 @@ async def send(gateway: Gateway, found: Found, manifests: Iterable[Manifest], *,
         refused = await for_each(list(group), apply, stop_on_error=True)
         if refused:
             raise refused[0][1]
+
+
+def _labelled(manifest: Manifest, component: str) -> Manifest:
+    metadata = manifest["metadata"]
+    return {**manifest, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), LABEL: component}}}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from knavtool.cluster.engines.existing import installed, releases, virtual
 from knavtool.cluster.engines.existing.installation import DEFINITION, NAMESPACE
 from knavtool.cluster.engines.existing.installed import Installed
+from knavtool.cluster.engines.existing.ownership import Ours
 from knavtool.cluster.engines.existing.plan import left_alone
 from knavtool.cluster.engines.existing.ready import (
     WEBHOOKS,
@@ -21,18 +22,19 @@ from knavtool.cluster.engines.existing.ready import (
 )
 from knavtool.cluster.engines.existing.sending import first_ones, last_ones, send
 from knavtool.cluster.engines.existing.trouble import explain
-from knavtool.errors import ClusterError, DeadlineExceeded, KnavError
+from knavtool.errors import ClusterError, DeadlineExceeded, KnavError, NotFound
 from knavtool.events import Result
 from knavtool.kube.waiting import until_established
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from knavtool.cluster.engines.existing.look import Found
     from knavtool.cluster.engines.existing.plan import Plan
-    from knavtool.events import Steps
+    from knavtool.events import Step, Steps
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
+    from knavtool.kube.resource import Manifest
 
 _SERVED_WITHIN = 30.0
 _HELM_ENDS_BEFORE = 2.0
@@ -52,6 +54,7 @@ async def up(client: Client, helm: Helm | None, plan: Plan, *, repair: bool, tim
         await installed.prepare(client)
     work = _Work(client, helm, plan, asyncio.get_running_loop().time() + timeout, steps)
     for number, one in enumerate(plan.wanted, start=1):
+        work.defined[one.installation.name] = asyncio.Event()
         await work.note(one, number)
     async with asyncio.TaskGroup() as group:
         for one in plan.wanted:
@@ -78,6 +81,7 @@ class _Work:
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     records: dict[str, Installed] = field(default_factory=dict)
     failed: dict[str, KnavError] = field(default_factory=dict)
+    defined: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def note(self, one: Found, number: int) -> None:
         """Write down what is about to be sent."""
@@ -96,7 +100,8 @@ class _Work:
             release=(release.name, release.namespace) if release is not None else None,
             digest=before.digest if before is not None else "",
             work=before.work if before is not None else None,
-            programs=tuple(sorted(one.installation.programs)),
+            unlabelled=before.unlabelled if before is not None else (),
+            makes=(*one.installation.makes, *one.installation.hooks),
         )
         await self.save(record)
 
@@ -119,18 +124,21 @@ class _Work:
                 )
                 step.message = error.message
                 self.failed[installation.name] = _with(error, said)
+            finally:
+                self.defined[installation.name].set()
 
     async def _install(self, one: Found, progress: Progress) -> None:
         installation, step = one.installation, progress.step
         definitions = installation.definitions
         if definitions:
             # First of all and without waiting for others: some of what comes before is of these kinds.
-            await send(self.client, one, definitions, step=step)
+            await self._send(one, definitions, step)
             names = [manifest["metadata"]["name"] for manifest in definitions]
             await until_established(self.client, names, timeout=_SERVED_WITHIN)
+        self.defined[installation.name].set()
         await self._needs(one)
         await until_established(self.client, installation.after, timeout=_SERVED_WITHIN)
-        await send(self.client, one, first_ones(installation.objects), step=step)
+        await self._send(one, first_ones(installation.objects), step)
         if installation.release is not None:
             await self._release(one, progress)
         await until_ready(self.client, one.refs, progress=progress)
@@ -139,7 +147,8 @@ class _Work:
         await self._prune(one, record)
         wanted = {one.ref(manifest) for manifest in installation.objects}
         kept = tuple(ref for ref in record.objects if ref in wanted or ref.kind in (DEFINITION, NAMESPACE))
-        await self.save(replace(record, objects=kept, complete=True))
+        unlabelled = tuple(ref for ref in record.unlabelled if ref in kept and ref not in wanted)
+        await self.save(replace(record, objects=kept, unlabelled=unlabelled, complete=True))
         step.message = f"{len(one.refs)} objects"
 
     async def _needs(self, one: Found) -> None:
@@ -155,6 +164,9 @@ class _Work:
         release, helm = one.installation.release, self.helm
         assert release is not None  # noqa: S101 - only asked of charts
         assert helm is not None  # noqa: S101 - there is one if there are charts
+        # Charts ask which kinds are served; the plan told them of those of all components.
+        for event in self.defined.values():
+            await event.wait()
         place = (release.name, release.namespace)
         record = self.records[one.installation.name]
         left = max(self.deadline - asyncio.get_running_loop().time() - _HELM_ENDS_BEFORE, 1.0)
@@ -192,18 +204,30 @@ class _Work:
         late = last_ones(one.installation.objects)
         webhooks = [manifest for manifest in late if manifest["kind"] in WEBHOOKS]
         await until_answering(self.client, webhooks, progress=progress)
-        await send(self.client, one, late, step=progress.step)
+        await self._send(one, late, progress.step)
         for manifest in webhooks:
             ref = one.ref(manifest)
             await until_trusted(self.client, one.resource(ref), ref.name, progress=progress)
 
+    async def _send(self, one: Found, manifests: Iterable[Manifest], step: Step) -> None:
+        ours = frozenset(self.records[one.installation.name].objects)
+        await send(self.client, one, manifests, ours=ours, step=step)
+
     async def _prune(self, one: Found, record: Installed) -> None:
         """Remove what an earlier version had and this one has not; definitions stay, they may have objects."""
         wanted = {one.ref(manifest) for manifest in one.installation.objects}
+        ours = Ours.of([record])
         for ref in record.objects:
-            if ref not in wanted and ref.kind not in (DEFINITION, NAMESPACE):
+            if ref in wanted or ref.kind in (DEFINITION, NAMESPACE):
+                continue
+            try:
                 resource = await self.client.discover(ref.api_version, ref.kind)
-                await self.client.delete(resource, ref.name, namespace=ref.namespace or None)
+                item = await self.client.get(resource, ref.name, namespace=ref.namespace or None)
+            except NotFound:
+                continue
+            if ours.sent_by_us(item, ref):
+                uid = item["metadata"]["uid"]
+                await self.client.delete(resource, ref.name, namespace=ref.namespace or None, uid=uid)
 
 
 @contextlib.asynccontextmanager

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from knavtool.cluster.engines.existing.installation import Ref
-    from knavtool.cluster.engines.existing.look import Found
+    from knavtool.cluster.engines.existing.look import Found, Target
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
 
 _SELECTOR = "type=kwok"
 _SHARED = frozenset({"default", "kube-system"})
-_PATCHED = ("Deployment", "StatefulSet", "DaemonSet")
+PATCHED = ("Deployment", "StatefulSet", "DaemonSet")
 """Kinds whose pods can be given another rule; a Job's cannot."""
 
 
@@ -74,7 +74,7 @@ async def move(gateway: Gateway, components: Iterable[Found], pods: Iterable[Mis
         if one.installation.name not in named:
             continue
         for ref in sorted(one.existing):
-            if ref.kind in _PATCHED and any(_made_for(pod.pod, pod.namespace, ref) for pod in pods):
+            if ref.kind in PATCHED and any(_made_for(pod.pod, pod.namespace, ref) for pod in pods):
                 touched.append(ref)
                 await _keep_off(gateway, one, ref)
     for pod in pods:
@@ -90,7 +90,7 @@ async def _keep_off(gateway: Gateway, one: Found, ref: Ref) -> None:
         await gateway.patch(one.resource(ref), ref.name, body, namespace=ref.namespace)
 
 
-def own_namespaces(one: Found) -> set[str]:
+def own_namespaces(one: Target) -> set[str]:
     """The namespaces that hold the component and nothing else."""
     release = one.installation.release
     names = {ref.name for ref in one.refs if ref.kind == NAMESPACE} | ({release.namespace} if release else set())
@@ -98,14 +98,14 @@ def own_namespaces(one: Found) -> set[str]:
 
 
 def _namespaces(one: Found) -> set[str]:
-    return own_namespaces(one) | {ref.namespace for ref in one.existing if ref.kind in _PATCHED}
+    return own_namespaces(one) | {ref.namespace for ref in one.existing if ref.kind in PATCHED}
 
 
 def _belongs(pod: Manifest, one: Found) -> bool:
     metadata = pod["metadata"]
     if metadata["namespace"] in own_namespaces(one):
         return True
-    return any(_made_for(metadata["name"], metadata["namespace"], ref) for ref in one.existing if ref.kind in _PATCHED)
+    return any(_made_for(metadata["name"], metadata["namespace"], ref) for ref in one.existing if ref.kind in PATCHED)
 
 
 def _made_for(pod: str, namespace: str, workload: Ref) -> bool:
