@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.errors import ClusterError
@@ -176,6 +176,14 @@ class Ledger:
         """An object is gone, because a task deleted it."""
         for group in self.groups:
             group.made.pop((resource, namespace or "", name), None)
+
+    def follow_by_name(self, resource: Resource, namespace: str | None, name: str) -> None:
+        """An object is deleted and will come back with another uid: its changes are to be taken back then."""
+        for group in self.groups:
+            group.changed = [
+                replace(one, uid="") if (one.resource, one.namespace, one.name) == (resource, namespace, name) else one
+                for one in group.changed
+            ]
 
     def has_made(self, resource: Resource, namespace: str | None, name: str) -> bool:
         """Whether the cleanup will remove the object, so that nothing else of it has to be undone.

@@ -96,6 +96,7 @@ async def remember(context: Context, group: Group, chosen: Sequence[Chosen]) -> 
         owners = one.live["metadata"].get("ownerReferences") or ()
         if not any(owner.get("controller") for owner in owners):
             group.before.append(Before(resource=one.item.resource, namespace=one.item.namespace, manifest=one.live))
+            context.ledger.follow_by_name(one.item.resource, one.item.namespace, one.item.name)
 
 
 class _Possession:

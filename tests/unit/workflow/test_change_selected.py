@@ -103,6 +103,14 @@ async def test_a_deletion_of_others_is_taken_back(cluster: _Cluster) -> None:
     assert await cluster.data("theirs") == {"k": "1"}
 
 
+async def test_what_was_changed_and_then_deleted_is_as_before(cluster: _Cluster) -> None:
+    await cluster.make(CONFIG_MAPS, "theirs", data={"k": "1"})
+    await cluster.run("UpdateObj", **OF_MAPS, name="theirs", state={"data": {"k": "2"}}, allowOthers=True)
+    await cluster.run("DeleteObj", **OF_MAPS, name="theirs", allowOthers=True)
+    await cluster.clean_up()
+    assert await cluster.data("theirs") == {"k": "1"}
+
+
 async def test_what_is_still_leaving_is_waited_for(cluster: _Cluster) -> None:
     await cluster.make(CONFIG_MAPS, "theirs", data={"k": "1"})
     await cluster.run("DeleteObj", **OF_MAPS, name="theirs", allowOthers=True)
