@@ -53,6 +53,8 @@ SECRETS = Resource("", "v1", "secrets", "Secret", namespaced=True)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", namespaced=True)
 JOBS = Resource("batch", "v1", "jobs", "Job", namespaced=True)
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", namespaced=True)
+PERSISTENT_VOLUME_CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", namespaced=True)
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False)
 CUSTOM_RESOURCE_DEFINITIONS = Resource(
@@ -75,6 +77,8 @@ WELL_KNOWN = {
         SERVICE_ACCOUNTS,
         JOBS,
         DEPLOYMENTS,
+        STATEFUL_SETS,
+        PERSISTENT_VOLUME_CLAIMS,
         LEASES,
         PRIORITY_CLASSES,
         CUSTOM_RESOURCE_DEFINITIONS,

@@ -143,6 +143,18 @@ async def compare_devices(
     )
 
 
+async def count_gpus(gateway: Gateway) -> dict[str, int]:
+    """How many devices each virtual node has of drivers such as `gpu.nvidia.com`; nodes without any are left out."""
+    counts: dict[str, int] = {}
+    async for page in pages(gateway, RESOURCE_SLICES, needed=False, label_selector=VIRTUAL):
+        for item in page:
+            spec = item["spec"]
+            if spec["driver"].startswith("gpu."):
+                node = spec.get("nodeName", "")
+                counts[node] = counts.get(node, 0) + len(spec.get("devices") or ())
+    return counts
+
+
 async def pages(
     gateway: Gateway, resource: Resource, *, needed: bool, label_selector: str = ""
 ) -> AsyncIterator[Manifests]:

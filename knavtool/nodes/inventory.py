@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
 from knavtool.nodes.device_writing import write_devices
-from knavtool.nodes.devices import compare_devices
+from knavtool.nodes.devices import compare_devices, count_gpus
 from knavtool.nodes.ownership import SELECTOR
 from knavtool.nodes.readiness import is_ready
 from knavtool.nodes.writing import summed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRow:
-    """One node of ours; resources are quantities as the server writes them."""
+    """One node of ours; resources are quantities as the server writes them. `gpus` counts devices of DRA too."""
 
     name: str
     ready: bool
@@ -37,9 +37,10 @@ class NodeRow:
 
 async def list_nodes(gateway: Gateway) -> AsyncIterator[NodeRow]:
     """The nodes this tool made, in the server's order of names."""
+    devices = await count_gpus(gateway)
     async for page in gateway.pages(NODES, label_selector=SELECTOR):
         for node in page:
-            yield _row(node)
+            yield _row(node, devices.get(node["metadata"]["name"], 0))
 
 
 async def our_names(gateway: Gateway) -> list[str]:
@@ -87,7 +88,7 @@ async def delete_nodes(gateway: Gateway, names: Iterable[str], *, steps: Steps) 
     return deleted
 
 
-def _row(node: Manifest) -> NodeRow:
+def _row(node: Manifest, devices: int) -> NodeRow:
     capacity = node.get("status", {}).get("allocatable") or {}
     return NodeRow(
         name=node["metadata"]["name"],
@@ -95,6 +96,6 @@ def _row(node: Manifest) -> NodeRow:
         cordoned=bool(node.get("spec", {}).get("unschedulable")),
         cpu=capacity.get("cpu", "0"),
         memory=capacity.get("memory", "0"),
-        gpus=capacity.get("nvidia.com/gpu", "0"),
+        gpus=str(devices or capacity.get("nvidia.com/gpu", "0")),
         created=node["metadata"].get("creationTimestamp", ""),
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Key: TypeAlias = "tuple[str, str, str]"
+PATCH = ".patch.yaml"
+"""The end of the names of files whose objects are merged into those of the project."""
 
 
 def render_component(files: Sequence[Path]) -> ManifestSet:
@@ -29,13 +31,20 @@ def overridden(
 ) -> ManifestSet:
     """The manifests, with an object of an override in the place of the one of the same kind and name, or added.
 
-    With `values`, each `${name}` in an override is replaced first.
+    An object in a file `*.patch.yaml` is merged into its namesake instead: maps are joined, all else is replaced. With
+    `values`, each `${name}` in an override is replaced first. Raises RenderError for a patch of nothing.
     """
     found = {key(manifest): manifest for manifest in manifests}
     for file in overrides:
         text = read_text(file)
         for manifest in _objects(file, text if values is None else fill(text, values, str(file))):
-            found[key(manifest)] = manifest
+            what = key(manifest)
+            if file.name.endswith(PATCH):
+                if what not in found:
+                    raise RenderError(f"{file}: there is no {' '.join(filter(None, what))} to patch")
+                found[what] = _merged(found[what], manifest)
+            else:
+                found[what] = manifest
     return ManifestSet.ordered(list(found.values()))
 
 
@@ -64,6 +73,14 @@ def read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(f"{file}: not readable: {error}") from error
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    joined = dict(below)
+    for name, value in above.items():
+        known = joined.get(name)
+        joined[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return joined
 
 
 def _with_images(manifest: Manifest, images: Mapping[str, str]) -> Manifest:

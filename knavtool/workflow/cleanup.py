@@ -13,6 +13,7 @@ from knavtool.kube.gateway import AGE_TOLERANCE, written_by_us
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS, NODES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.inventory import delete_nodes
+from knavtool.workflow.claims import delete_claims
 from knavtool.workflow.failures import Failures
 from knavtool.workflow.ledger import Made
 from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
@@ -85,12 +86,12 @@ def _young(ledger: Ledger) -> frozenset[str]:
 
 async def _undo_group(group: Group, gateway: Gateway, parent: Step, young: frozenset[str], failures: Failures) -> None:
     """Undo the work of one task."""
-    if not group.made and not group.before and not group.changed and group.nodes is None:
+    if not (group.made or group.claims or group.before or group.changed or group.nodes is not None):
         return
     with parent.nested().step("undo", group.title) as step:
         own = Failures()
         failures.nest(own)
-        for work in (partial(_delete_made, young=young), _bring_back, _take_back, _undo_nodes):
+        for work in (partial(_delete_made, young=young), _delete_claims, _bring_back, _take_back, _undo_nodes):
             with own.kept():
                 await work(group, gateway, step, own)
         if own:
@@ -131,6 +132,11 @@ async def _delete_made(
         with failures.kept():
             await until_gone(gateway, waiting, timeout=None, gone=gone)
     await until_pods_of_jobs_gone(gateway, waiting)
+
+
+async def _delete_claims(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:  # noqa: ARG001 - alike
+    await delete_claims(gateway, group.claims, failures)
+    group.claims.clear()
 
 
 async def _is_ours(gateway: Gateway, made: Made) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.nodes import NodeSet
+    from knavtool.workflow.claims import Claims
     from knavtool.workflow.patching import Patch
 
 T = TypeVar("T")
@@ -94,6 +95,7 @@ class Group:
     before: list[Before] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     nodes: Nodes | None = None
+    claims: list[Claims] = field(default_factory=list)
 
     def intend(self, resource: Resource, namespace: str | None, name: str) -> Made:
         """Write an object down before it is created; one that is written down already stays."""
@@ -103,6 +105,8 @@ class Group:
     def retract(self, made: Made) -> None:
         """The object was not created after all, or is gone."""
         self.made.pop((made.resource, *made.key), None)
+        if self.claims and not made.uid:
+            self.claims = [one for one in self.claims if one.owner is not made]
 
     async def create(self, gateway: Gateway, made: Made, body: Manifest | bytes) -> Made:
         """Create an intended object and write down that it is there.

@@ -21,10 +21,12 @@ from knavtool.kube.resource import (
     LEASES,
     NAMESPACES,
     NODES,
+    PERSISTENT_VOLUME_CLAIMS,
     PODS,
     PRIORITY_CLASSES,
     RESOURCE_SLICES,
     SERVICES,
+    STATEFUL_SETS,
     Resource,
 )
 
@@ -102,6 +104,8 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(_FOLLOW, CUSTOM_RESOURCE_DEFINITIONS, of=CUSTOM_RESOURCE_DEFINITIONS),
         Rule(("delete", *_FOLLOW), SUBMITTED, use=Use.CLEANUP),
         Rule(_FOLLOW, PODS, use=Use.CLEANUP, of=JOBS),
+        # Claims outlive the StatefulSets that made them.
+        Rule(("delete", *_FOLLOW), PERSISTENT_VOLUME_CLAIMS, use=Use.SOMETIMES, of=STATEFUL_SETS),
     ),
     "UpdateObj": (
         Rule(("patch",), SUBMITTED),

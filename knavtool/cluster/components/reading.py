@@ -107,6 +107,7 @@ def _manifest(face: Mapping[str, Any], text: _Text, *, own: bool) -> ManifestFac
     return ManifestFace(
         objects=_objects(face.get("objects", {}), text, own=own),
         overrides=tuple(face.get("overrides", ())),
+        existing=tuple(face.get("existing", ())),
         after=tuple(face.get("after", ())),
     )
 

@@ -55,10 +55,14 @@ class Objects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFace:
-    """Objects in the cluster, with those of `overrides` in their place, once the definitions in `after` are served."""
+    """Objects in the cluster, with those of `overrides` in their place, once the definitions in `after` are served.
+
+    `existing` are more overrides, for a cluster that exists.
+    """
 
     objects: Objects = field(default_factory=Objects)
     overrides: tuple[str, ...] = ()
+    existing: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
 

@@ -18,6 +18,7 @@ from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
 from knavtool.workflow import formats
+from knavtool.workflow.claims import claims_of
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.scope import PlannedSubmission
 from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted, only_namespace
@@ -234,6 +235,8 @@ class SubmitObj:
     async def _create(self, context: Context, group: Group, resource: Resource, item: Item) -> Submitted:
         namespace = item.place(resource)
         made = group.intend(resource, namespace, item.name)
+        if context.ledger.restores and (claims := await claims_of(context.gateway, made, item.body)) is not None:
+            group.claims.append(claims)
         try:
             await group.create(context.gateway, made, item.body)
         except AlreadyExists as error:

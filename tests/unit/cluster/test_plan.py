@@ -353,7 +353,13 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     )
     bare = yaml.safe_load(text)
     given = {patch["name"]: (patch["extraArgs"], patch["extraEnvs"]) for patch in bare["componentsPatches"]}
-    assert given == {**dict.fromkeys(settings.PROCESSES, ([], [])), "kube-apiserver": ([tokens], [])}
+    # How the cluster behaves is no matter of speed.
+    period = {"key": "node-monitor-period", "value": "5s"}
+    assert given == {
+        **dict.fromkeys(settings.PROCESSES, ([], [])),
+        "kube-apiserver": ([tokens], []),
+        "kube-controller-manager": ([period], []),
+    }
 
 
 def test_groups_of_settings_are_chosen_by_name() -> None:

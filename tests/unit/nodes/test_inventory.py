@@ -7,7 +7,7 @@ import pytest
 from knavtool.errors import Forbidden
 from knavtool.kube.resource import NODES
 from knavtool.nodes.inventory import delete_nodes, list_nodes, our_names
-from support.nodes import Busy, Cluster, Listener, apply, node_set
+from support.nodes import Busy, Cluster, Listener, apply, node_set, with_devices
 
 
 async def test_rows_tell_what_people_ask_for(cluster: Cluster) -> None:
@@ -60,3 +60,9 @@ async def test_refused_deletions_are_named(cluster: Cluster) -> None:
     cluster.refuse["delete", "Node"] = Forbidden("delete nodes: no", status=403)
     with pytest.raises(Forbidden, match=r"^2 of 2 nodes were refused \(a, b\): delete nodes: no$"):
         await delete_nodes(cluster, ["a", "b"], steps=Listener().steps)
+
+
+async def test_devices_of_dynamic_resource_allocation_are_gpus(cluster: Cluster) -> None:
+    await apply(cluster, with_devices(node_set("a", "b", resources={"cpu": "8"}), 128, 2))
+    rows = {row.name: row.gpus for row in [row async for row in list_nodes(cluster)]}
+    assert rows == {"a": "130", "b": "130"}

@@ -47,6 +47,16 @@ def test_an_override_takes_the_place_of_its_namesake_and_adds_others(tmp_path: P
     assert (None, "two", "later") in told(overridden(theirs, [override, later]))
 
 
+def test_a_patch_is_merged_into_its_namesake(tmp_path: Path) -> None:
+    theirs = stage("one", "theirs") | {"spec": {"text": "theirs", "delay": {"jitter": 1}, "steps": [1, 2]}}
+    patch = tmp_path / "one.patch.yaml"
+    patch.write_text(yaml.safe_dump(stage("one", "ours") | {"spec": {"delay": {"from": 2}, "steps": [3]}}))
+    (merged,) = overridden(render_component([write(tmp_path / "a", theirs)]), [patch])
+    assert merged["spec"] == {"text": "theirs", "delay": {"jitter": 1, "from": 2}, "steps": [3]}
+    with pytest.raises(RenderError, match=r"one\.patch\.yaml: there is no Stage one to patch"):
+        overridden(ManifestSet(), [patch])
+
+
 def test_places_in_an_override_are_filled_in_if_there_are_values(tmp_path: Path) -> None:
     override = write(tmp_path / "o", stage("one", "${key} costs $$5"))
     assert told(overridden(ManifestSet(), [override], {"key": "it"})) == [(None, "one", "it costs $5")]

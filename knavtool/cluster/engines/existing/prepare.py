@@ -69,7 +69,8 @@ class Preparation:
         if component.manifest is not None:
             face = component.manifest
             theirs = await project_objects(component, face.objects, self.toolchain, steps=self.steps)
-            objects = ManifestSet.ordered([on_real_nodes(one) for one in with_overrides(theirs, face.overrides)])
+            ours = with_overrides(theirs, (*face.overrides, *face.existing))
+            objects = ManifestSet.ordered([on_real_nodes(one) for one in ours])
             return Installation(
                 name=component.name,
                 version=component.version,

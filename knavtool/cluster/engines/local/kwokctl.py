@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from knavtool.atomic import atomic_write
-from knavtool.cluster.engines.local.settings import PROCESSES
+from knavtool.cluster.engines.local.settings import BEHAVIOR, PROCESSES
 from knavtool.cluster.ports import LOOPBACK
 from knavtool.cluster.processes import cannot_start, marked, tail
 from knavtool.errors import EngineError
@@ -74,6 +74,7 @@ def configuration(
     patches = []
     for name in PROCESSES:
         args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
+        args |= BEHAVIOR.get(name, {})
         if name == "kube-apiserver":
             args["token-auth-file"] = str(tokens)
         environment = {key: value for group in groups for key, value in group.environment.get(name, {}).items()}

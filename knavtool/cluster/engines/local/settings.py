@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 PROCESSES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
+BEHAVIOR: Mapping[str, Mapping[str, str]] = {
+    # As in other clusters; kwokctl takes five times as long, and failed nodes are tainted so late.
+    "kube-controller-manager": {"node-monitor-period": "5s"},
+}
+"""Arguments by process that are no matter of speed, and hold whatever the tuning."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """One idea: arguments and environment by process."""

@@ -57,6 +57,7 @@ def test_the_files_that_a_record_names_exist(one: Component) -> None:
     named = [template for process in one.processes for template in process.files.values()]
     for face in (one.manifest, one.process):
         named += face.overrides if face is not None else ()
+    named += one.manifest.existing if one.manifest is not None else ()
     for name in named:
         assert resources.override(name).is_file(), name
 
