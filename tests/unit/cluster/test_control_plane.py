@@ -46,7 +46,7 @@ async def test_a_process_that_is_replaced_has_not_died(cluster: ClusterFiles) ->
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": NAME}}
     await gateway.create(LEASES, lease, namespace="kube-system")
     environment = {**os.environ, "GIVEN": "given"}
-    async with unless_dead(cluster) as replaced:
+    async with unless_dead(cluster, os.environ) as replaced:
         await replace_process(cluster, NAME, gateway, environment=environment, replaced=replaced)
         after = processes.recorded(cluster)
         assert after.pop(NAME) != before[NAME]
@@ -58,10 +58,26 @@ async def test_a_process_that_is_replaced_has_not_died(cluster: ClusterFiles) ->
     # The next one may not die, though.
     asyncio.get_running_loop().call_soon(os.kill, processes.recorded(cluster)[NAME], signal.SIGKILL)
     with pytest.raises(ProcessDied) as raised:
-        async with unless_dead(cluster), asyncio.timeout(20):
+        async with unless_dead(cluster, os.environ), asyncio.timeout(20):
             await asyncio.get_running_loop().create_future()
     assert raised.value.name == NAME
     assert f"given {NAME}" in cluster.log(NAME).read_text().splitlines()
+
+
+async def test_a_process_that_did_not_wait_long_enough_for_the_api_server_is_started_again(
+    cluster: ClusterFiles,
+) -> None:
+    before = processes.recorded(cluster)
+    while not cluster.log(NAME).read_text():  # noqa: ASYNC110 - what it says at its start must not come later
+        await asyncio.sleep(0.01)
+    cluster.log(NAME).write_text('"command failed" err="failed to wait for apiserver being healthy: timed out"\n')
+    async with unless_dead(cluster, os.environ), asyncio.timeout(20):
+        os.kill(before[NAME], signal.SIGKILL)
+        while processes.recorded(cluster)[NAME] == before[NAME]:  # noqa: ASYNC110 - as kwokctl, it tells nobody
+            await asyncio.sleep(0.01)
+    after = processes.running(cluster)
+    assert after.pop(NAME) != before[NAME]
+    assert after == {name: number for name, number in before.items() if name != NAME}
 
 
 async def test_the_collector_is_waited_for_until_it_knows_all_kinds() -> None:

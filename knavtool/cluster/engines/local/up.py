@@ -193,7 +193,7 @@ class _Work:
         labs: dict[str, Lab] = {}
         server_ready = asyncio.Event()
         async with (
-            unless_dead(files) as replaced,
+            unless_dead(files, self.environment) as replaced,
             connect(kubeconfig=files.kubeconfig, context=None) as gateway,
             asyncio.TaskGroup() as group,
         ):
@@ -225,7 +225,7 @@ class _Work:
         """For the block in which kwokctl starts processes: it waits for them itself, and tells its log of that."""
         log = self.files.log("kwokctl")
         with self.awaited.waiting("control plane", lambda: f"the log of kwokctl ends with {tail(log, 1)!r}"):
-            async with unless_dead(self.files):
+            async with unless_dead(self.files, self.environment):
                 yield
 
     async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
