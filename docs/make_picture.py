@@ -1,7 +1,7 @@
 """Draw the picture of a run in the README from the report of a real one.
 
 Usage: python docs/make_picture.py report/report.json docs/run.svg \\
-    'knavtool run workflows/k8s/test-job.yml --report report'
+    'knavtool run workflows/quick-start.yml --cleanup --report report'
 """
 
 from __future__ import annotations
