@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
     from knavtool.workflow.conditions import ConditionGroup
-    from knavtool.workflow.task import Submitted
+    from knavtool.workflow.submission import Submitted
 
 EVENTS_PER_OBJECT = 3
 """The newest events that are kept of each object."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
-    from knavtool.workflow.task import Submission
+    from knavtool.workflow.submission import Submission
 
 _DEEPEST = 8
 _LONGEST_ALTERNATION = 200
@@ -31,8 +31,11 @@ class Family:
         self._ours = {item.uid for item in objects}
         self._foreign: set[str] = set()
         self._accepted: set[str] = set()
+        # Of a kind that was refused, all that there is belongs to others.
         self._kinds = {(item.resource.group, item.resource.kind) for item in objects}
-        self._patterns = _joined(submission.pod_patterns)
+        self._kinds |= {(refused.group, refused.kind) for refused in submission.refused}
+        named = (instance.pods for instance in submission.instances if instance.objects)
+        self._patterns = _joined([pattern for pattern in named if pattern is not None])
         self._fits: dict[str, bool] = {}
         self._unverified: dict[str, Manifest] = {}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.workflow.family import Family
-from knavtool.workflow.task import Submission
+from knavtool.workflow.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.measure.pod_log import PodTimes
     from knavtool.workflow.amounts import Amount
+    from knavtool.workflow.submission import Instance
 
 
 @dataclass(slots=True, kw_only=True)
 class Gang:
-    """The pods of one submitted object, of which as many as `amount` says are expected."""
+    """The pods of one submitted object, of which as many as `amount` says are expected.
+
+    `refused` says why there is no such object, empty if there is one.
+    """
 
     title: str
     amount: Amount
     family: Family = field(repr=False)
+    refused: str = ""
     pods: list[PodTimes] = field(default_factory=list)
 
     @property
@@ -51,23 +56,19 @@ class Gangs:
     def __init__(self, submission: Submission, amounts: Sequence[Amount]) -> None:
         self.all: list[Gang] = []
         self._owners: dict[str, Gang] = {}
-        of_each = iter(amounts)
-        for part in submission.parts or (submission,):
-            for number, blocks in enumerate(part.instances):
-                amount = next(of_each)
-                if blocks:
-                    self._add(part, number, amount)
+        for instance, amount in zip(submission.instances, amounts, strict=True):
+            self._add(instance, amount)
 
-    def _add(self, part: Submission, number: int, amount: Amount) -> None:
-        blocks, patterns = part.instances[number], part.pod_patterns
-        own = (patterns[number],) if len(patterns) == len(part.instances) else patterns
+    def _add(self, instance: Instance, amount: Amount) -> None:
+        refused = instance.refused[-1].reason if instance.refused and not instance.objects else ""
         gang = Gang(
-            title=str(blocks[-1]),
+            title=str(instance),
             amount=amount,
-            family=Family(Submission(instances=[blocks], pod_patterns=own)),
+            family=Family(Submission(instances=[instance])),
+            refused=refused,
         )
         self.all.append(gang)
-        self._owners.update((item.uid, gang) for item in blocks)
+        self._owners.update((item.uid, gang) for item in instance.objects)
 
     async def sort(self, gateway: Gateway, pods: Iterable[PodTimes]) -> None:
         """Give each pod to the gang that it belongs to."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knavtool.kube.resource import PODS
 from knavtool.kube.rights import Right
 from knavtool.workflow import rights
+from knavtool.workflow.submission import pod_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from knavtool.documents.workflow import TaskDocument
-    from knavtool.kube.resource import Resource
-
-    Place = tuple[Resource, str | None]
+    from knavtool.workflow.submission import Place
 
 
 def needed(document: TaskDocument, places: Collection[Place], *, cleanup: bool) -> Iterator[Right]:
@@ -37,7 +37,7 @@ def _places(rule: rights.Rule, document: TaskDocument, places: Collection[Place]
     elif "namespace" in params:
         found = {(rule.resource, str(params["namespace"]))}
     else:
-        found = {(rule.resource, namespace) for kind, namespace in places if rule.of in (None, kind)}
-    if rule.together and len({namespace for _, namespace in found}) > 1:
-        return {(resource, None) for resource, _ in found}
+        owners = [(kind, namespace) for kind, namespace in places if rule.of in (None, kind)]
+        namespaces = pod_namespaces(owners) if rule.resource == PODS else [namespace for _, namespace in owners]
+        found = {(rule.resource, namespace) for namespace in namespaces}
     return found

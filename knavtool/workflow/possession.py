@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.workflow.ledger import Group, Ledger
     from knavtool.workflow.selection import Selection
-    from knavtool.workflow.task import Context, Submitted
+    from knavtool.workflow.submission import Submitted
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.workflow.amounts import AmountDocument
     from knavtool.workflow.scope import PlannedSubmission, Scope
-    from knavtool.workflow.task import Submitted
+    from knavtool.workflow.submission import Submitted
 
 _IDENTITY = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
 

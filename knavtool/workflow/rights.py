@@ -52,8 +52,8 @@ class Rule:
     """Verbs on one resource.
 
     With `when` only if that parameter is given, with `op` only if one of its entries has that `op`; with `of` only if
-    objects of that kind are submitted. It is asked for in each namespace of the task's objects; with `together` in all
-    namespaces if the objects are in several, with `everywhere` in any case. `names` are the only objects it is for.
+    objects of that kind are submitted. It is asked for in each namespace of the task's objects, with `everywhere` in
+    all namespaces. `names` are the only objects it is for.
     """
 
     verbs: tuple[str, ...]
@@ -63,7 +63,6 @@ class Rule:
     when: str = ""
     op: str = ""
     of: Resource | None = None
-    together: bool = False
     everywhere: bool = False
     names: tuple[str, ...] = ()
 
@@ -115,12 +114,12 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
     ),
     "CheckObj": (
-        Rule(_FOLLOW, SUBMITTED, together=True),
+        Rule(_FOLLOW, SUBMITTED),
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES, when="ownedBy"),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),
     "CheckPod": (
-        Rule(_FOLLOW, PODS, together=True),
+        Rule(_FOLLOW, PODS),
         Rule(("list",), NODES, when="nodeLabels"),
         # Owners that stand between an object and its pods; without them the pod's name decides.
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
@@ -136,7 +135,7 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(("get",), SERVICES, "proxy", use=Use.SOMETIMES, everywhere=True, names=("prometheus-operated:9090",)),
     ),
     "CheckPlacement": (
-        Rule(_FOLLOW, PODS, together=True),
+        Rule(_FOLLOW, PODS),
         Rule(("list",), NODES, when="topologyKey"),
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),

@@ -15,7 +15,8 @@ from knavtool.workflow.cleanup import undo
 from knavtool.workflow.ledger import Ledger
 from knavtool.workflow.plan import PlannedTask
 from knavtool.workflow.pods import essential
-from knavtool.workflow.task import Context, Outcome, Submissions
+from knavtool.workflow.submission import Submissions
+from knavtool.workflow.task import Context, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from knavtool.measure.pod_log import PodLog
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendering import RenderedPlan
-    from knavtool.workflow.task import Submission, Terminal
+    from knavtool.workflow.submission import Submission
+    from knavtool.workflow.task import Terminal
 
 _AFTER_FAILURE = "an earlier task failed"
 _AFTER_INTERRUPTION = "the run was interrupted"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from knavtool.workflow.amounts import Amount
     from knavtool.workflow.matching import Mismatch
     from knavtool.workflow.selection import Choice
-    from knavtool.workflow.task import Context, Submitted
+    from knavtool.workflow.submission import Submitted
+    from knavtool.workflow.task import Context
 
     Compared = tuple[Submitted, list[Mismatch]]
 

@@ -9,7 +9,8 @@ from knavtool.documents.schema import nearest
 from knavtool.errors import ClusterError, InvalidDocument
 from knavtool.kube.watching import key_of
 from knavtool.workflow.ownership import Ownership
-from knavtool.workflow.task import DEFAULT_NAMESPACE, Submitted, only_namespace
+from knavtool.workflow.submission import Submitted, only_namespace
+from knavtool.workflow.task import DEFAULT_NAMESPACE
 from knavtool.workflow.wording import plural
 
 if TYPE_CHECKING:

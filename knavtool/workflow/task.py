@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
 from knavtool.documents.duration import parse_duration
-from knavtool.errors import ExitCode, KnavError
-from knavtool.workflow.amounts import Amount
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import Entry, TaskDocument
     from knavtool.errors import Violation
@@ -23,8 +21,10 @@ if TYPE_CHECKING:
     from knavtool.kube.store import Stores
     from knavtool.measure.pod_log import PodLog
     from knavtool.render.nodes import NodeSet
+    from knavtool.workflow.amounts import Amount
     from knavtool.workflow.ledger import Ledger
     from knavtool.workflow.scope import Scope
+    from knavtool.workflow.submission import Submissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,108 +71,6 @@ NOTHING = Rendering()
 DEFAULT_NAMESPACE = "default"
 BETWEEN_SIGNS = 0.1
 """Seconds between two reports of the progress of a check."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Submitted:
-    """One object of a SubmitObj as it is in the cluster; `existed` when it was there before.
-
-    `document` is the number of the template's document it comes from.
-    """
-
-    resource: Resource
-    namespace: str | None
-    name: str
-    uid: str
-    existed: bool = False
-    document: int = 0
-    version: int = 0
-    """The resourceVersion of our last write: what a store shows of an earlier one is out of date."""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """(namespace, name) as watches key their objects."""
-        return self.namespace or "", self.name
-
-    def __str__(self) -> str:
-        return (
-            f"{self.resource.kind} {self.namespace}/{self.name}"
-            if self.namespace
-            else f"{self.resource.kind} {self.name}"
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class Submission:
-    """The objects of one SubmitObj, per instance; `parts` are the rounds of a loop."""
-
-    instances: list[list[Submitted]]
-    pod_patterns: tuple[re.Pattern[str], ...] = ()
-    pod_count: int = 0
-    parts: tuple[Submission, ...] = ()
-
-    @property
-    def namespace(self) -> str | None:
-        """Where its pods are: the one namespace of its objects; None if they may be in several."""
-        return only_namespace(item.namespace for item in self.objects())
-
-    def objects(self) -> list[Submitted]:
-        """All of them."""
-        return [item for blocks in self.instances for item in blocks]
-
-    def block(self, index: int) -> list[Submitted]:
-        """Those of one document of the template: several of an instance if it is a list or a loop, or none."""
-        return [item for item in self.objects() if item.document == index]
-
-    @classmethod
-    def together(cls, submissions: Sequence[Submission]) -> Submission:
-        """What the rounds of a loop submitted, as one."""
-        if len(submissions) == 1:
-            return submissions[0]
-        return cls(
-            instances=[blocks for each in submissions for blocks in each.instances],
-            pod_patterns=tuple(pattern for each in submissions for pattern in each.pod_patterns),
-            pod_count=sum(each.pod_count for each in submissions),
-            parts=tuple(submissions),
-        )
-
-
-class NotSubmitted(KnavError):
-    """A task refers to a SubmitObj that has not run, because it was skipped after a failure that was tolerated."""
-
-    exit_code = ExitCode.CHECK_FAILED
-
-
-class Submissions:
-    """What was submitted in a run, by the ids that one task can see; `kept` is shared by the whole run."""
-
-    def __init__(self, scope: Scope, kept: dict[int, Submission]) -> None:
-        self._scope = scope
-        self._kept = kept
-
-    def __getitem__(self, reference: str) -> Submission:
-        keys = self._scope.submissions[reference].keys
-        found = [self._kept[key] for key in keys if key in self._kept]
-        if not found:
-            raise NotSubmitted(f"the SubmitObj task {reference!r} has submitted nothing")
-        return Submission.together(found)
-
-    def __setitem__(self, id_: str, submission: Submission) -> None:
-        (key,) = self._scope.submissions[id_].keys
-        self._kept[key] = submission
-
-    def pods_of_each(self, reference: str, counts: Mapping[int, Amount]) -> list[Amount]:
-        """How many pods each of the instances has: by key as a check says it, otherwise as its podCount said it."""
-        amounts = []
-        for key in self._scope.submissions[reference].keys:
-            if (part := self._kept.get(key)) is not None:
-                each = counts.get(key) or Amount.exactly(part.pod_count // max(len(part.instances), 1))
-                amounts += [each] * len(part.instances)
-        return amounts
-
-    def by_uid(self) -> dict[str, Submitted]:
-        """All objects that the run has submitted."""
-        return {item.uid: item for submission in self._kept.values() for item in submission.objects()}
 
 
 class Terminal(Protocol):
@@ -239,12 +137,6 @@ class Block(Protocol):
 
     def branches(self) -> Iterator[tuple[str, Sequence[Entry]]]:
         """(title, tasks) of each round or branch."""
-
-
-def only_namespace(namespaces: Iterable[str | None]) -> str | None:
-    """The one namespace that all are in, None if there are several: then all have to be looked at."""
-    places = set(namespaces)
-    return places.pop() if len(places) == 1 else None
 
 
 def timeout_of(document: TaskDocument) -> float | None:

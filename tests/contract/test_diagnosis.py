@@ -11,7 +11,7 @@ import pytest
 from knavtool.kube.client import connect
 from knavtool.kube.resource import EVENTS, NAMESPACES, PODS
 from knavtool.workflow.diagnosis import last_events
-from knavtool.workflow.task import Submitted
+from knavtool.workflow.submission import Submitted
 
 if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway

@@ -17,7 +17,8 @@ from knavtool.workflow.ledger import Ledger
 from knavtool.workflow.pods import essential
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.rendering import RenderedPlan
-from knavtool.workflow.task import NOTHING, Context, Item, Rendering, Submissions
+from knavtool.workflow.submission import Submissions
+from knavtool.workflow.task import NOTHING, Context, Item, Rendering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.measure.pod_log import PodLog
     from knavtool.workflow.plan import Plan, PlannedTask
-    from knavtool.workflow.task import Outcome, Submission
+    from knavtool.workflow.submission import Submission
+    from knavtool.workflow.task import Outcome
 
 NO_HELM: Any = None
 """For what prints parameters only."""

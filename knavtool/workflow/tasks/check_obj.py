@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.kube.gateway import Change
-from knavtool.kube.watching import key_of
+from knavtool.kube.merging import watch_all
 from knavtool.workflow.amounts import Amount, AmountDocument
 from knavtool.workflow.diagnosis import last_events
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.references import index_violations
 from knavtool.workflow.selected import check_selected, object_lines
 from knavtool.workflow.selection import Selection
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, only_namespace, timeout_of
+from knavtool.workflow.submission import refusals
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from knavtool.kube.store import Watcher
     from knavtool.workflow.matching import Mismatch
     from knavtool.workflow.scope import Scope
-    from knavtool.workflow.task import Context, Rendering, Submitted
+    from knavtool.workflow.submission import Refused, Submission, Submitted
+    from knavtool.workflow.task import Context, Rendering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,28 +77,28 @@ class CheckObj:
         if self.selection is not None:
             choice = await self.selection.choose(context)
             return await check_selected(context, choice, self.state, amount, self.timeout)
-        objects = context.submissions[self.ref].block(self.index)
+        submission = context.submissions[self.ref].block(self.index)
+        total = sum(len(instance.objects) + len(instance.refused) for instance in submission.instances)
         sight = _Sight(
             state=dict(self.state),
-            objects={item.key: item for item in objects},
-            amount=amount or Amount.exactly(len(objects)),
+            objects={item.uid: item for item in submission.objects()},
+            amount=amount or Amount.exactly(total),
         )
-        namespace = only_namespace(item.namespace for item in objects)
-        resource = objects[0].resource
-        only = f"metadata.name={objects[0].name}" if len(objects) == 1 else ""
+        waited = False
         if self.timeout is None:
-            for live in await context.gateway.list(resource, namespace=namespace, field_selector=only):
-                sight.put(live)
-            return await self._outcome(sight, context)
+            await _look(sight, submission, context)
+        else:
+            waited = not await self._follow(sight, submission, context)
+        return await self._outcome(sight, submission.refused, context, waited=waited)
+
+    async def _follow(self, sight: _Sight, submission: Submission, context: Context) -> bool:
+        """Wait until the verdict is clear; whether it came to that in time. What was refused will not come."""
         # An object that a store does not show yet is no object that is not there.
         watcher: Watcher = context.stores if self.count is None else context.gateway
         synced = False
         told = -BETWEEN_SIGNS
         try:
-            async with (
-                asyncio.timeout(self.timeout),
-                aclosing(watcher.watch(resource, namespace=namespace)) as events,
-            ):
+            async with asyncio.timeout(self.timeout), aclosing(watch_all(watcher, submission.places)) as events:
                 async for event in events:
                     synced = synced or event.synced
                     if event.change is Change.DELETED:
@@ -105,71 +107,83 @@ class CheckObj:
                         sight.put(event.object)
                     if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
                         told = now
-                        context.step.progress(sight.matching, len(objects))
-                    if synced and sight.satisfied:
-                        break
+                        context.step.progress(sight.matching, len(sight.objects))
+                    if synced and sight.decided:
+                        return True
         except TimeoutError:
             pass
-        return await self._outcome(sight, context)
+        return False
 
-    async def _outcome(self, sight: _Sight, context: Context) -> Outcome:
-        total = len(sight.objects)
+    async def _outcome(self, sight: _Sight, refused: Sequence[Refused], context: Context, *, waited: bool) -> Outcome:
+        total = len(sight.objects) + len(refused)
         data: dict[str, object] = {"expected": sight.amount.data(), "matching": sight.matching}
         counts = f"{sight.matching} of {total} objects match"
         if sight.satisfied:
             return Outcome(message=counts, data=data)
-        after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+        after = f" after {self.timeout:g} s" if waited else ""
         expected = f", expected {sight.amount}" if self.count is not None else ""
         wrong = sight.wrong()
         data["mismatches"] = {str(item): [one.data() for one in found] for item, found in wrong[:100]}
-        lines = [f"{counts}{after}{expected}", *object_lines(wrong)]
+        if refused:
+            data["refused"] = {str(item): item.reason for item in refused[:100]}
+        lines = [f"{counts}{after}{expected}", *object_lines(wrong), *refusals(refused)]
         events = await last_events(context.gateway, [item for item, _ in wrong])
         data["events"] = events.data()
         return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
 
 
+async def _look(sight: _Sight, submission: Submission, context: Context) -> None:
+    """One list of each kind and namespace."""
+    only = f"metadata.name={next(iter(sight.objects.values())).name}" if len(sight.objects) == 1 else ""
+    for resource, namespace in submission.places:
+        for live in await context.gateway.list(resource, namespace=namespace, field_selector=only):
+            sight.put(live)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Sight:
-    """What was seen last of each object: how it differs from the expected state."""
+    """What was seen last of each object that exists, by its uid: how it differs from the expected state."""
 
     state: Mapping[str, Any]
-    objects: Mapping[tuple[str, str], Submitted]
+    objects: Mapping[str, Submitted]
     amount: Amount
     matching: int = 0
-    _compared: dict[tuple[str, str], list[Mismatch]] = field(default_factory=dict)
+    _compared: dict[str, list[Mismatch]] = field(default_factory=dict)
 
     @property
     def satisfied(self) -> bool:
         """Whether as many match as there should be."""
         return self.matching in self.amount
 
+    @property
+    def decided(self) -> bool:
+        """Whether the expectation is met, or all match and that are too few because the others were refused."""
+        return self.satisfied or self.matching == len(self.objects) < self.amount.least
+
     def put(self, live: Manifest) -> None:
         """An object is new or has changed."""
-        key = key_of(live)
-        item = self.objects.get(key)
-        if item is None or live["metadata"]["uid"] != item.uid:
+        item = self.objects.get(live["metadata"]["uid"])
+        if item is None:
             return
         if item.version and int(live["metadata"]["resourceVersion"]) < item.version:
             # As it was before our own last write.
             return
-        self._forget(key)
-        self._compared[key] = mismatches(self.state, live)
-        self.matching += not self._compared[key]
+        self._forget(item.uid)
+        self._compared[item.uid] = mismatches(self.state, live)
+        self.matching += not self._compared[item.uid]
 
     def drop(self, live: Manifest) -> None:
         """An object is gone."""
-        item = self.objects.get(key_of(live))
-        if item is not None and live["metadata"]["uid"] == item.uid:
-            self._forget(item.key)
+        self._forget(live["metadata"]["uid"])
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        if key in self._compared:
-            self.matching -= not self._compared.pop(key)
+    def _forget(self, uid: str) -> None:
+        if uid in self._compared:
+            self.matching -= not self._compared.pop(uid)
 
     def wrong(self) -> list[tuple[Submitted, list[Mismatch]]]:
         """Objects that do not match; one without mismatches does not exist."""
         return [
-            (item, self._compared.get(key, []))
-            for key, item in self.objects.items()
-            if key not in self._compared or self._compared[key]
+            (item, self._compared.get(uid, []))
+            for uid, item in self.objects.items()
+            if uid not in self._compared or self._compared[uid]
         ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
 from knavtool.errors import ClusterError
+from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import partial_times
 from knavtool.workflow.amounts import Amount, AmountDocument
@@ -20,6 +21,7 @@ from knavtool.workflow.groups import Grouping
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import why
 from knavtool.workflow.references import pods_violations
+from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from knavtool.measure.pod_log import PodTimes
     from knavtool.workflow.gangs import Gang
     from knavtool.workflow.scope import Scope
+    from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Context
 
 _WITHIN = 1.0
@@ -107,13 +110,13 @@ class CheckPlacement:
         if self.count is None:
             # Of a Job that tries again, the pods that failed keep their places as well.
             each = [Amount(amount.least, None) for amount in each]
-        look = _Look(context, Gangs(submission, each), submission.namespace)
+        look = _Look(context, Gangs(submission, each), submission.pod_namespaces)
         if self.waiting is not None:
-            await look.until(bound=1, timeout=self.waiting)
-            return self._waited(look)
-        enough = await look.until(bound=0, timeout=self.timeout or 0.0)
-        if not enough:
-            return await self._unbound(look, context)
+            await look.until(any_=True, timeout=self.waiting)
+            return self._waited(look, submission)
+        enough = await look.until(any_=False, timeout=self.timeout or 0.0)
+        if not enough or any(gang.refused for gang in look.gangs):
+            return await self._unbound(look, submission, context, after=not enough)
         if self.all_or_nothing and (missed := look.missed()):
             # Seen late, they would seem to have got their nodes at once.
             raise ClusterError(missed, hint="run the workflow again")
@@ -133,8 +136,11 @@ class CheckPlacement:
         topology = self._topology()
         return sum(len(topology.groups(gang, nodes)) for gang in look.gangs)
 
-    def _waited(self, look: _Look) -> Outcome:
+    def _waited(self, look: _Look, submission: Submission) -> Outcome:
         early = [times for gang in look.gangs for times in gang.placed]
+        if not early and any(gang.refused for gang in look.gangs):
+            lines = ["there are no pods that could wait", *(f"  {line}" for line in refusals(submission.refused))]
+            return Outcome(passed=False, message="\n".join(lines), data=look.data())
         if not early:
             total = sum(gang.size for gang in look.gangs)
             return Outcome(message=f"none of {total} pods got a node in {self.waiting:g} s", data=look.data())
@@ -142,23 +148,24 @@ class CheckPlacement:
         message = f"{len(early)} pods have a node, expected none for {self.waiting:g} s: {names}"
         return Outcome(passed=False, message=message, data=look.data())
 
-    async def _unbound(self, look: _Look, context: Context) -> Outcome:
-        after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+    async def _unbound(self, look: _Look, submission: Submission, context: Context, *, after: bool) -> Outcome:
+        time = f" after {self.timeout:g} s" if after and self.timeout is not None else ""
         lines = []
         reasons: dict[str, list[str]] = {}
         for gang in look.gangs:
-            if len(gang.placed) < gang.size:
-                lines.append(f"{gang.title}: {len(gang.placed)} of {gang.size} pods have a node")
+            if gang.refused or len(gang.placed) < gang.size:
+                refused = f"; it was not created: {gang.refused}" if gang.refused else ""
+                lines.append(f"{gang.title}: {len(gang.placed)} of {gang.size} pods have a node{refused}")
             elif gang.surplus:
                 lines.append(f"{gang.title}: {gang.surplus} more pods have a node than expected: {gang.amount}")
             for times in gang.pods:
                 if times.bound is None:
                     reasons.setdefault(why(times.pod) or "no reason is known", []).append(_name(times))
-        head = f"{len(lines)} of {len(look.gangs)} gangs are not placed whole{after}"
+        head = f"{len(lines)} of {len(look.gangs)} gangs are not placed whole{time}"
         shown = [f"  {line}" for line in lines[:_SHOWN]]
         shown += [f"  {len(names)} pods ({names[0]}, …): {reason}" for reason, names in list(reasons.items())[:_SHOWN]]
         unbound = [times.pod for gang in look.gangs for times in gang.pods if times.bound is None]
-        events = await last_events(context.gateway, context.submissions[self.ref].objects(), unbound)
+        events = await last_events(context.gateway, submission.objects(), unbound)
         data = {**look.data(), "problems": [*lines, *reasons], "events": events.data()}
         return Outcome(passed=False, message="\n".join([head, *shown, *events.lines()]), data=data)
 
@@ -189,10 +196,11 @@ class CheckPlacement:
 class _Look:
     """The gangs, sorted anew whenever enough pods may have a node."""
 
-    def __init__(self, context: Context, gangs: Gangs, namespace: str | None) -> None:
+    def __init__(self, context: Context, gangs: Gangs, namespaces: Sequence[str | None]) -> None:
         self._context = context
         self._gangs = gangs
-        self._namespace = namespace
+        self._logs = [context.pod_logs[namespace] for namespace in namespaces]
+        self._places = [(PODS, namespace) for namespace in namespaces]
         self.now = context.clock()
 
     @property
@@ -200,39 +208,43 @@ class _Look:
         """The gangs with their pods."""
         return self._gangs.all
 
-    async def until(self, *, bound: int, timeout: float) -> bool:
-        """Wait until that many pods have a node, and every gang its own; whether it came to that in time."""
-        log = self._context.pod_logs[self._namespace]
+    async def until(self, *, any_: bool, timeout: float) -> bool:
+        """Wait until the pods of every gang have a node, or with `any_` one pod; whether it came to that in time.
+
+        A gang that was refused is not waited for.
+        """
+        timeout = 0.0 if all(gang.refused for gang in self.gangs) else timeout
         reached = False
         # So many pods have to get a node before it is worth looking again.
         due = 0
         try:
             async with (
                 asyncio.timeout(timeout or None),
-                aclosing(self._context.stores.watch(PODS, namespace=self._namespace)) as events,
+                aclosing(watch_all(self._context.stores, self._places)) as events,
             ):
                 synced = False
                 async for event in events:
                     synced = synced or event.synced
-                    if synced and log.bindings >= due:
-                        seen = log.bindings
-                        missing = await self._missing(bound)
+                    bindings = sum(log.bindings for log in self._logs)
+                    if synced and bindings >= due:
+                        missing = await self._missing(any_=any_)
                         reached = not missing
                         # Pods that are too many go without a binding.
-                        due = seen if any(gang.surplus for gang in self.gangs) else seen + missing
+                        due = bindings if any(gang.surplus for gang in self.gangs) else bindings + missing
                     if reached or (synced and not timeout):
                         break
         except TimeoutError:
             pass
         self.now = self._context.clock()
-        return reached or not await self._missing(bound)
+        return reached or not await self._missing(any_=any_)
 
-    async def _missing(self, bound: int) -> int:
+    async def _missing(self, *, any_: bool) -> int:
         """How many pods have to get a node yet, or to lose theirs."""
-        await self._gangs.sort(self._context.gateway, self._context.pod_logs[self._namespace].pods.values())
-        placed = [(len(gang.placed), gang.size) for gang in self.gangs]
+        pods = (times for log in self._logs for times in log.pods.values())
+        await self._gangs.sort(self._context.gateway, pods)
+        placed = [(len(gang.placed), gang.size) for gang in self.gangs if not gang.refused]
         self._context.step.progress(sum(count for count, _ in placed), sum(size for _, size in placed))
-        if bound == 1:
+        if any_:
             return max(1 - sum(count for count, _ in placed), 0)
         return sum(max(size - count, 0) for count, size in placed) + sum(gang.surplus for gang in self.gangs)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from knavtool.kube.gateway import Change
+from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import PODS
 from knavtool.workflow.amounts import AmountDocument, total
 from knavtool.workflow.diagnosis import last_events
@@ -15,6 +16,7 @@ from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
 from knavtool.workflow.references import pods_violations
+from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, timeout_of
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.workflow.pods import Census
     from knavtool.workflow.scope import Scope
-    from knavtool.workflow.task import Context, Submission
+    from knavtool.workflow.submission import Submission
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class CheckPod:
         each = context.submissions.pods_of_each(self.ref, context.rendering.pod_counts)
         expected = Expectation(count=total(each), status=self.status, node_labels=self.node_labels)
         look = _Look(context, submission, expected)
-        if self.timeout is None:
+        if self.timeout is None or not submission.objects():
             await look.once()
         else:
             await look.watch(self.timeout)
@@ -77,10 +80,11 @@ class CheckPod:
         if seen.satisfied:
             nodes = f", on {seen.nodes} node{'' if seen.nodes == 1 else 's'}" if seen.nodes else ""
             return Outcome(message=counts + nodes, data=seen.data())
-        after = f" after {self.timeout:g} s" if self.timeout is not None else ""
+        after = f" after {self.timeout:g} s" if self.timeout is not None and submission.objects() else ""
         events = await last_events(context.gateway, submission.objects(), seen.wrong())
-        lines = [f"{counts}{after} ({seen.phase_text()})", *(f"  {problem}" for problem in seen.problems())]
-        data = {**seen.data(), "problems": list(seen.problems()), "events": events.data()}
+        problems = [*seen.problems(), *refusals(submission.refused)]
+        lines = [f"{counts}{after} ({seen.phase_text()})", *(f"  {problem}" for problem in problems)]
+        data = {**seen.data(), "problems": problems, "events": events.data()}
         return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
 
 
@@ -95,7 +99,7 @@ class _Look:
         self._expected = expected
         self._family = Family(submission)
         self._tally = Tally(expected, self._family.has)
-        self._namespace = submission.namespace
+        self._namespaces = submission.pod_namespaces
 
     @property
     def seen(self) -> Census:
@@ -105,8 +109,9 @@ class _Look:
     async def once(self) -> None:
         """One list decides."""
         await self._read_nodes()
-        for pod in await self._gateway.list(PODS, namespace=self._namespace):
-            self._tally.put(essential(pod))
+        for namespace in self._namespaces:
+            for pod in await self._gateway.list(PODS, namespace=namespace):
+                self._tally.put(essential(pod))
         await self._decided()
 
     async def watch(self, timeout: float) -> None:
@@ -116,7 +121,8 @@ class _Look:
         try:
             async with asyncio.timeout(timeout):
                 await self._read_nodes()
-                async with aclosing(self._stores.watch(PODS, namespace=self._namespace)) as events:
+                places = [(PODS, namespace) for namespace in self._namespaces]
+                async with aclosing(watch_all(self._stores, places)) as events:
                     async for event in events:
                         synced = synced or event.synced
                         if event.change is Change.DELETED:

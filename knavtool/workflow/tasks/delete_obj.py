@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.workflow.scope import Scope
-    from knavtool.workflow.task import Context, Rendering, Submitted
+    from knavtool.workflow.submission import Submitted
+    from knavtool.workflow.task import Context, Rendering
 
 _LONGEST_WAIT = 300.0
 
@@ -58,7 +59,7 @@ class DeleteObj:
         return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
-        chosen = await self._chosen(context)
+        chosen, never = await self._chosen(context)
         objects = [one.item for one in chosen]
         group = context.ledger.group(f"deletions of {self.document.id}")
         await remember(context, group, chosen)
@@ -78,20 +79,23 @@ class DeleteObj:
         if self.wait:
             await self._gone(context, objects)
         gone = f", {data['gone']} gone already" if data["gone"] else ""
+        gone += f", {never} never created" if never else ""
         return Outcome(
             message=f"{counted((item.resource.kind, item) for item in deleted) or 'nothing'} deleted{gone}", data=data
         )
 
-    async def _chosen(self, context: Context) -> list[Chosen]:
+    async def _chosen(self, context: Context) -> tuple[list[Chosen], int]:
+        """What to delete, and how many objects of the SubmitObj there never were."""
         if self.selection is None:
-            return [Chosen(item=item) for item in context.submissions[self.ref].objects()]
+            submission = context.submissions[self.ref]
+            return [Chosen(item=item) for item in submission.objects()], len(submission.refused)
         chosen = await choose_own(context, self.selection, allow_others=self.allow_others)
         if lost := [one for one in chosen if irreplaceable(one)]:
             kind = self.selection.kind
             raise InvalidDocument(
                 [self.document.violation(f"{lost[0]} is of others, and a {kind} cannot be brought back", "kind")]
             )
-        return chosen
+        return chosen, 0
 
     async def _gone(self, context: Context, objects: list[Submitted]) -> None:
         """Wait for the objects and for the pods of Jobs, which go after their Jobs."""

@@ -9,35 +9,31 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
-from knavtool.kube.concurrency import for_each
-from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, PODS
-from knavtool.kube.waiting import until_established
+from knavtool.errors import InvalidDocument, RenderError
+from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import PodLog
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
 from knavtool.workflow import formats
-from knavtool.workflow.claims import claims_of
+from knavtool.workflow.creating import Making
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.scope import PlannedSubmission
-from knavtool.workflow.task import NOTHING, Item, Outcome, Rendering, Submission, Submitted, only_namespace
-from knavtool.workflow.wording import counted
+from knavtool.workflow.submission import pod_namespaces
+from knavtool.workflow.task import DEFAULT_NAMESPACE, NOTHING, Item, Rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
-    from knavtool.errors import ClusterError, Violation
+    from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.kube.resource import Manifest, Resource
+    from knavtool.kube.resource import Manifest
     from knavtool.render.source import ObjectTemplate
     from knavtool.render.template import Formats
-    from knavtool.workflow.ledger import Group
     from knavtool.workflow.scope import Registration, Scope
-    from knavtool.workflow.task import Context
+    from knavtool.workflow.task import Context, Outcome
 
-_ESTABLISHED_WITHIN = 30.0
 _GENERATED = re.compile(r"generateName[\"']?\s*:")
 _LONGEST_NAME = 63
 _RANDOM_LENGTH = 5
@@ -179,98 +175,28 @@ class SubmitObj:
         )
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
-        rendering = context.rendering
-        submission = Submission(
-            instances=[[] for _ in rendering.instances],
-            pod_patterns=rendering.pod_patterns,
-            pod_count=rendering.pod_count,
-        )
-        context.submissions[self.document.id] = submission
-        resources = {
-            key: await context.gateway.discover(*key)
-            for key in dict.fromkeys((item.api_version, item.kind) for blocks in rendering.instances for item in blocks)
-        }
-        (key,) = scope.submissions[self.document.id].keys
-        if key in scope.whole.watched:
-            await _follow_pods(context, resources, rendering, lives=key in scope.whole.judged)
-        group = context.ledger.group(f"objects of {self.document.id}")
-        total = sum(len(blocks) for blocks in rendering.instances)
-        done = 0
-        started = context.clock()
-
-        async def create_instance(number: int) -> None:
-            # The blocks of one instance in the order of the file: a PodGroup has to exist before its Job.
-            nonlocal done
-            for item in rendering.instances[number]:
-                resource = resources[item.api_version, item.kind]
-                submission.instances[number].append(await self._create(context, group, resource, item))
-                done += 1
-                if done % max(total // 100, 1) == 0 or done == total:
-                    context.step.progress(done, total)
-
-        refused = await for_each(range(len(rendering.instances)), create_instance, stop_on_error=True)
-        seconds = context.clock() - started
-        objects = submission.objects()
-        existed = sum(item.existed for item in objects)
-        data = {
-            "objects": _names(objects),
-            "created": len(objects) - existed,
-            "existed": existed,
-            "wanted": total,
-            "seconds": round(seconds, 3),
-            "rate": round((len(objects) - existed) / seconds, 1) if seconds > 0 else 0.0,
-        }
-        if refused:
-            context.step.data.update(data)
-            raise _summed([error for _, error in refused], made=len(objects), total=total)
-        # A later task may submit objects of the kinds that these define.
-        kinds = {item.name for item in objects if item.resource == CUSTOM_RESOURCE_DEFINITIONS}
-        await until_established(context.gateway, kinds, timeout=_ESTABLISHED_WITHIN)
-        new = [(item.resource.kind, item) for item in objects if not item.existed]
-        message = f"{counted(new) or 'nothing'} created" + (f", {existed} existed" if existed else "")
-        if len(new) >= 10:
-            message += f", {data['rate']:g}/s"
-        return Outcome(message=message, data=data)
-
-    async def _create(self, context: Context, group: Group, resource: Resource, item: Item) -> Submitted:
-        namespace = item.place(resource)
-        made = group.intend(resource, namespace, item.name)
-        if context.ledger.restores and (claims := await claims_of(context.gateway, made, item.body)) is not None:
-            group.claims.append(claims)
+        making = Making(context, f"objects of {self.document.id}", can_exist=self.can_exist)
+        context.submissions[self.document.id] = making.submission
         try:
-            await group.create(context.gateway, made, item.body)
-        except AlreadyExists as error:
-            if not self.can_exist:
-                raise AlreadyExists(
-                    f"{made} exists already",
-                    status=error.status,
-                    reason=error.reason,
-                    hint="delete it, or set canExist: true if it may be used as it is",
-                ) from error
-            live = await context.gateway.get(resource, item.name, namespace=namespace)
-            uid, existed = live["metadata"]["uid"], True
-        else:
-            uid, existed = made.uid, False
-        return Submitted(
-            resource=resource,
-            namespace=namespace,
-            name=item.name,
-            uid=uid,
-            existed=existed,
-            document=item.document,
-        )
+            await making.find_kinds()
+            (key,) = scope.submissions[self.document.id].keys
+            namespaces = pod_namespaces(making.places())
+            if key in scope.whole.watched:
+                await _follow_pods(context, namespaces, lives=key in scope.whole.judged)
+            making.pods_in(namespaces)
+            return await making.create_all()
+        except BaseException as error:
+            making.refuse_the_rest(error)
+            raise
 
 
-async def _follow_pods(
-    context: Context, resources: Mapping[tuple[str, str], Resource], rendering: Rendering, *, lives: bool
-) -> None:
+async def _follow_pods(context: Context, namespaces: Iterable[str | None], *, lives: bool) -> None:
     """Follow the pods from before there are any, so that nothing in their lives is missed."""
-    items = (item for blocks in rendering.instances for item in blocks)
-    namespace = only_namespace(item.place(resources[item.api_version, item.kind]) for item in items)
-    log = None
-    if lives and namespace not in context.pod_logs:
-        log = context.pod_logs[namespace] = PodLog(context.clock)
-    await context.stores.follow(PODS, namespace, log)
+    for namespace in namespaces:
+        log = None
+        if lives and namespace not in context.pod_logs:
+            log = context.pod_logs[namespace] = PodLog(context.clock)
+        await context.stores.follow(PODS, namespace, log)
 
 
 def _compiled(patterns: Sequence[str]) -> Iterator[re.Pattern[str]]:
@@ -313,30 +239,14 @@ def _item(manifest: Manifest, document: int, generated: _GeneratedNames) -> Item
 
 
 def _check_names(instances: tuple[tuple[Item, ...], ...], template: ObjectTemplate, document: TaskDocument) -> None:
-    seen: set[tuple[str, str, str | None, str]] = set()
+    seen: set[tuple[str, str, str, str]] = set()
     for blocks in instances:
         for item in blocks:
-            key = (item.api_version, item.kind, item.namespace, item.name)
+            # Without a namespace it goes to `default`, where another may name it.
+            key = (item.api_version, item.kind, item.namespace or DEFAULT_NAMESPACE, item.name)
             if key in seen:
                 raise RenderError(
                     f"{document.where()}: {template.file} gives two objects {item.kind} {item.name}",
                     hint="metadata.name should hold {{._NAME_}}",
                 )
             seen.add(key)
-
-
-def _names(objects: list[Submitted]) -> dict[str, dict[str, list[str]]]:
-    """{kind: {namespace: [name, ...]}}; the namespace of a cluster-scoped kind is empty."""
-    names: dict[str, dict[str, list[str]]] = {}
-    for item in objects:
-        names.setdefault(item.resource.kind, {}).setdefault(item.namespace or "", []).append(item.name)
-    return names
-
-
-def _summed(errors: list[ClusterError], *, made: int, total: int) -> ClusterError:
-    first = errors[0]
-    if total == 1:
-        return first
-    hint = first.hint or ("your account may not create this kind here" if isinstance(first, Forbidden) else "")
-    text = f"{made} of {total} objects were created, then: {first.message}"
-    return type(first)(text, status=first.status, reason=first.reason, hint=hint)

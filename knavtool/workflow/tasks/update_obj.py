@@ -15,17 +15,19 @@ from knavtool.workflow.patching import Patch
 from knavtool.workflow.possession import Chosen, choose_own
 from knavtool.workflow.references import contradictions, identity_violations, index_violations, object_violations
 from knavtool.workflow.selection import Selection
+from knavtool.workflow.submission import NotSubmitted
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.workflow.scope import Scope
-    from knavtool.workflow.task import Context, Rendering, Submitted
+    from knavtool.workflow.submission import Refused, Submitted
+    from knavtool.workflow.task import Context, Rendering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +77,23 @@ class UpdateObj:
         return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
+        missing: Sequence[Refused] = ()
         if self.selection is not None:
             chosen = await choose_own(context, self.selection, allow_others=self.allow_others)
         else:
-            chosen = [Chosen(item=item) for item in context.submissions[self.ref].block(self.index)]
+            submission = context.submissions[self.ref].block(self.index)
+            chosen = [Chosen(item=item) for item in submission.objects()]
+            missing = submission.refused
         objects = [one.item for one in chosen]
         wrong = [violation for item in objects for violation in object_violations(self.document, self.state, item)]
         if wrong and not scope.whole.lenient:
             raise InvalidDocument(wrong[:1])
         patch = Patch.of(self.state)
-        if objects and patch.status:
-            await _require_status(context, objects[0])
+        for item in {item.resource: item for item in objects}.values() if patch.status else ():
+            await _require_status(context, item)
         group = context.ledger.group(f"changes of {self.document.id}")
         changed: list[Submitted] = []
-        submitted = context.submissions.by_uid() if self.selection is not None else {}
+        same = context.submissions.by_uid()
 
         async def update(one: Chosen) -> None:
             item, former = one.item, Patch()
@@ -99,7 +104,8 @@ class UpdateObj:
             uid = item.uid if item.resource != NODES else ""
             note = Changed(resource=item.resource, namespace=item.namespace, name=item.name, patch=former, uid=uid)
             item.version = await group.change(context.gateway, patch, note)
-            submitted.get(item.uid, item).version = item.version
+            for known in same.get(item.uid, ()):
+                known.version = item.version
             changed.append(item)
             context.step.progress(len(changed), len(objects))
 
@@ -113,6 +119,9 @@ class UpdateObj:
         if refused:
             context.step.data.update(data)
             raise not_done("changed", refused, len(objects))
+        if missing:
+            context.step.data.update(data)
+            raise NotSubmitted.because("changed", missing, len(objects) + len(missing))
         return Outcome(message=f"{counted((item.resource.kind, item) for item in changed)} changed", data=data)
 
 

@@ -29,8 +29,10 @@ class _Run:
         self.plan = planned(directory, register(), *tasks)
         renderings = {}
         for number, one in enumerate(self.plan.tasks()):
-            names = [f"{one.document.id}-{number}-{index}" for index in range(getattr(one.task, "count", 1))]
-            renderings[id(one.task)] = jobs(*names, pods=1) if isinstance(one.task, SubmitObj) else NOTHING
+            renderings[id(one.task)] = NOTHING
+            if isinstance(one.task, SubmitObj):
+                names = [f"{one.document.id}-{number}-{index}" for index in range(one.task.count)]
+                renderings[id(one.task)] = jobs(*names, pods=1)
         self.rendered = RenderedPlan(plan=self.plan, renderings=renderings)
 
     async def execute(self, *, cleanup: bool = False) -> bool:

@@ -11,7 +11,8 @@ import pytest
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
 from knavtool.kube.store import Stores
-from knavtool.workflow.task import Outcome, Submission, Submitted
+from knavtool.workflow.submission import Instance, Submission, Submitted
+from knavtool.workflow.task import Outcome
 from support.workflows import Bench, jobs, planned, pod, register, submit, task
 
 JOB_SETS = Resource("jobset.x-k8s.io", "v1", "jobsets", "JobSet", namespaced=True)
@@ -88,9 +89,14 @@ async def test_owners_in_between_lead_to_our_objects(cluster: _Cluster) -> None:
     made = await memory.create(JOB_SETS, {"metadata": {"name": "a"}}, namespace="default")
     other = await memory.create(JOB_SETS, {"metadata": {"name": "b"}}, namespace="default")
     bench.submitted[1] = Submission(
-        instances=[[Submitted(resource=JOB_SETS, namespace="default", name="a", uid=made["metadata"]["uid"])]],
-        pod_patterns=jobs("a").pod_patterns,
-        pod_count=1,
+        instances=[
+            Instance(
+                objects=[Submitted(resource=JOB_SETS, namespace="default", name="a", uid=made["metadata"]["uid"])],
+                pods=jobs("a").pod_patterns[0],
+                pod_count=1,
+                namespaces=("default",),
+            )
+        ]
     )
     for number, owner in enumerate((made, other)):
         reference = {"apiVersion": JOB_SETS.api_version, "kind": "JobSet", "uid": owner["metadata"]["uid"], "name": "n"}

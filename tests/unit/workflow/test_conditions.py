@@ -9,7 +9,7 @@ from knavtool.errors import Forbidden
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
 from knavtool.workflow.diagnosis import last_events
-from knavtool.workflow.task import Submitted
+from knavtool.workflow.submission import Submitted
 from support.workflows import pod
 
 WORKLOADS = Resource("queues.example.com", "v1", "workloads", "Workload", namespaced=True)

@@ -10,7 +10,7 @@ from knavtool.errors import Forbidden
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import EVENTS, JOBS, NODES, Resource
 from knavtool.workflow.diagnosis import EVENTS_PER_OBJECT, last_events
-from knavtool.workflow.task import Submitted
+from knavtool.workflow.submission import Submitted
 from support.workflows import pod
 
 if TYPE_CHECKING:

@@ -297,9 +297,17 @@ async def test_a_check_after_a_loop_is_about_the_objects_of_all_rounds(tmp_path:
         id(one.task): jobs("x", namespace=next(rounds)) if one.document.type == "SubmitObj" else Rendering()
         for one in plan_.tasks()
     }
-    gateway = account("watch jobs.batch in None")
+    gateway = account("watch jobs.batch in None", "watch jobs.batch in b")
     error = await said(gateway, RenderedPlan(plan=plan_, renderings=renderings))
-    assert lines(error) == ["check: this account may not watch jobs.batch in all namespaces"]
+    assert lines(error) == ["check: this account may not watch jobs.batch in namespace b"]
+
+
+async def test_pods_are_read_where_the_objects_are(tmp_path: Path) -> None:
+    both = ((item("v1", "Namespace", "a"), item("batch/v1", "Job", "j", "a"), item("batch/v1", "Job", "j", "b")),)
+    plan_ = planned(tmp_path, register(), submit(), task("CheckPod", "check", refTaskId="job", status="Running"))
+    gateway = account("watch pods in None")
+    await preflight(gateway, rendered(plan_, job=Rendering(instances=both, pod_count=1)))
+    assert {"watch pods a", "watch pods b"} < set(questions(gateway))
 
 
 async def test_a_check_of_one_document_needs_nothing_of_the_others(tmp_path: Path) -> None:

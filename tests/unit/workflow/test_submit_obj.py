@@ -207,8 +207,8 @@ async def test_an_index_counts_documents_where_they_stand(tmp_path: Path) -> Non
     bench = Bench(memory)
     await bench.run(built, "job", rendered.of(list(built.tasks())[1].task))
     submission = bench.submissions["job"]
-    assert [one.name for one in submission.block(1)] == ["job1-a", "job1-b"]
-    assert submission.block(0) == []
+    assert [one.name for one in submission.block(1).objects()] == ["job1-a", "job1-b"]
+    assert submission.block(0).objects() == []
 
 
 async def test_a_check_of_a_document_that_renders_to_nothing_is_refused(tmp_path: Path) -> None:
