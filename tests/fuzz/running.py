@@ -181,7 +181,7 @@ async def _render_objects(
             raise RenderError(f"{template.file}: prints a parameter that is not given")
         return rendered
 
-    names, patterns, objects = [], [], []
+    names, patterns, objects, documents = [], [], [], []
     for number in range(first_enum, first_enum + min(count, 50)):
         values = {**params, "_ENUM_": number}
         if given.name is not None:
@@ -190,6 +190,16 @@ async def _render_objects(
         if given.pod_name is not None:
             patterns.append(text(given.pod_name, values).strip())
         texts = [text(block, values) for block in template.blocks]
-        objects.append(tuple(parse(each, template.place(index), lenient=lenient) for index, each in enumerate(texts)))
+        parts = [
+            (index, item) for index, each in enumerate(texts) for item in parse(each, template, index, lenient=lenient)
+        ]
+        objects.append(tuple(item for _, item in parts))
+        documents.append(tuple(index for index, _ in parts))
     pods = text(given.pod_count, params).strip() if given.pod_count is not None else ""
-    return Rendered(names=tuple(names), objects=tuple(objects), pod_patterns=tuple(patterns), pod_count=pods)
+    return Rendered(
+        names=tuple(names),
+        objects=tuple(objects),
+        documents=tuple(documents),
+        pod_patterns=tuple(patterns),
+        pod_count=pods,
+    )
