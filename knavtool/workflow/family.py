@@ -9,24 +9,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from knavtool.errors import ClusterError
-from knavtool.kube.concurrency import for_each
+from knavtool.workflow.owners import DEEPEST, Owners
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
     from knavtool.workflow.submission import Submission
 
-_DEEPEST = 8
 _LONGEST_ALTERNATION = 200
+_POD = ("", "Pod")
 
 
 class Family:
-    """Decides by what is known so far; `verify` asks the server about owners that only the name speaks for."""
+    """Decides by what is known so far; `verify` asks the server about owners that only the name speaks for.
 
-    def __init__(self, submission: Submission) -> None:
+    Several families may share the owners that they read.
+    """
+
+    def __init__(self, submission: Submission, owners: Owners | None = None) -> None:
+        self._owners = owners or Owners()
         objects = submission.objects()
         self._ours = {item.uid for item in objects}
         self._foreign: set[str] = set()
@@ -44,41 +47,55 @@ class Family:
         metadata = pod["metadata"]
         if metadata["uid"] in self._ours:
             return True
-        owners = metadata.get("ownerReferences", ())
+        owners = metadata.get("ownerReferences") or ()
         if any(owner["uid"] in self._ours for owner in owners):
             return True
-        if ("", "Pod") in self._kinds or any(self._stranger(owner) for owner in owners):
+        if any(owner["uid"] in self._foreign or self.ends(owner) for owner in owners):
+            return False
+        if _POD in self._kinds and (not owners or len(self._kinds) == 1):
             return False
         if not self._fitting(metadata["name"]):
             return False
-        if any(owner["uid"] not in self._accepted for owner in owners):
+        unclear = [owner for owner in owners if owner["uid"] not in self._accepted]
+        if unclear:
             self._unverified[metadata["uid"]] = pod
-        return True
+        return not any(self._of_our_kind(owner) for owner in unclear)
+
+    def may_have(self, pod: Manifest) -> bool:
+        """Whether the pod may belong; otherwise nothing that could be learned would show that it does."""
+        metadata = pod["metadata"]
+        owners = metadata.get("ownerReferences") or ()
+        return (
+            metadata["uid"] in self._ours
+            or any(owner["uid"] in self._ours for owner in owners)
+            or self._fitting(metadata["name"])
+        )
 
     async def verify(self, gateway: Gateway) -> bool:
-        """Look up the owners of pods that belonged by their names only; whether that excluded any."""
+        """Look up the owners of pods that belonged by their names only; whether that changes any answer."""
         pods, self._unverified = self._unverified, {}
-        known = self._ours | self._accepted | self._foreign if pods else set()
-        owners = {
-            owner["uid"]: (owner, pod["metadata"].get("namespace"))
-            for pod in pods.values()
-            for owner in pod["metadata"].get("ownerReferences", ())
-            if owner["uid"] not in known
-        }
-        foreign = len(self._foreign)
+        await self._owners.learn(gateway, pods.values(), self.ends)
+        changed = False
+        for pod in pods.values():
+            for owner in pod["metadata"].get("ownerReferences") or ():
+                belongs = self._leads_to_us(owner, 0)
+                known = {None: self._accepted, True: self._ours, False: self._foreign}[belongs]
+                if owner["uid"] not in known and belongs is not None:
+                    # Until now the name spoke for the pod, or the kind of its owner against it.
+                    changed = changed or belongs == self._of_our_kind(owner)
+                known.add(owner["uid"])
+        return changed
 
-        async def look_up(uid: str) -> None:
-            belongs = await self._leads_to_us(gateway, *owners[uid], 0)
-            {None: self._accepted, True: self._ours, False: self._foreign}[belongs].add(uid)
+    def ends(self, owner: Mapping[str, str]) -> bool:
+        """Whether nothing above this owner matters, because it decides."""
+        return owner["uid"] in self._ours or (len(self._kinds) == 1 and self._of_our_kind(owner))
 
-        if owners:
-            await for_each(owners, look_up)
-        return len(self._foreign) > foreign
+    def _of_our_kind(self, owner: Mapping[str, str]) -> bool:
+        """Whether an owner that is none of our objects, as one of an earlier run, is of the kind of one.
 
-    def _stranger(self, owner: Manifest) -> bool:
-        """An owner of the same kind as our objects that is none of them, as that of an earlier run."""
-        kind = (owner["apiVersion"].rpartition("/")[0], owner["kind"])
-        return owner["uid"] in self._foreign or kind in self._kinds
+        If there are several kinds, our object of another kind may have made it.
+        """
+        return (owner["apiVersion"].rpartition("/")[0], owner["kind"]) in self._kinds
 
     def _fitting(self, name: str) -> bool:
         known = self._fits.get(name)
@@ -86,24 +103,17 @@ class Family:
             known = self._fits[name] = any(pattern.fullmatch(name) for pattern in self._patterns)
         return known
 
-    async def _leads_to_us(self, gateway: Gateway, owner: Manifest, namespace: str | None, depth: int) -> bool | None:
+    def _leads_to_us(self, owner: Mapping[str, str], depth: int) -> bool | None:
         """True or False when the chain of owners tells; None when it cannot be read to its end."""
         if owner["uid"] in self._ours:
             return True
-        if self._stranger(owner):
+        if self.ends(owner):
             return False
-        if depth == _DEEPEST:
-            return None
-        try:
-            resource = await gateway.discover(owner["apiVersion"], owner["kind"])
-            found = await gateway.get(resource, owner["name"], namespace=namespace if resource.namespaced else None)
-        except ClusterError:
-            # Gone, or not for us to read: then the name decides.
-            return None
-        if found["metadata"]["uid"] != owner["uid"]:
-            return None
-        owners = found["metadata"].get("ownerReferences", ())
-        answers = [await self._leads_to_us(gateway, above, namespace, depth + 1) for above in owners]
+        above = self._owners.above(owner["uid"])
+        if above is None or depth == DEEPEST:
+            # Gone, or not for us to read: then the name decides, but not for one of a kind of our own.
+            return False if self._of_our_kind(owner) else None
+        answers = [self._leads_to_us(each, depth + 1) for each in above]
         if True in answers:
             return True
         return None if None in answers else False

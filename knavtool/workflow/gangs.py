@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.workflow.family import Family
+from knavtool.workflow.owners import DEEPEST, Owners
 from knavtool.workflow.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from knavtool.kube.gateway import Gateway
     from knavtool.measure.pod_log import PodTimes
@@ -56,6 +57,8 @@ class Gangs:
     def __init__(self, submission: Submission, amounts: Sequence[Amount]) -> None:
         self.all: list[Gang] = []
         self._owners: dict[str, Gang] = {}
+        self._above = Owners()
+        self._family = Family(submission, self._above)
         for instance, amount in zip(submission.instances, amounts, strict=True):
             self._add(instance, amount)
 
@@ -64,7 +67,7 @@ class Gangs:
         gang = Gang(
             title=str(instance),
             amount=amount,
-            family=Family(Submission(instances=[instance])),
+            family=Family(Submission(instances=[instance]), self._above),
             refused=refused,
         )
         self.all.append(gang)
@@ -77,15 +80,36 @@ class Gangs:
         unclear = []
         for times in pods:
             gang_ = self._direct(times)
-            if gang_ is None:
-                unclear.append(times)
-            else:
+            if gang_ is not None:
                 gang_.pods.append(times)
-        for gang in self.all if unclear else ():
-            mine = await _members(gang, unclear, gateway)
+            elif self._family.may_have(times.pod):
+                unclear.append(times)
+        await self._above.learn(gateway, (times.pod for times in unclear), self._family.ends)
+        by_name = []
+        for times in unclear:
+            owners = times.pod["metadata"].get("ownerReferences") or ()
+            found = [self._leads(owner, 0) for owner in owners]
+            gang_ = next((one for one in found if isinstance(one, Gang)), None)
+            if gang_ is not None:
+                gang_.pods.append(times)
+            elif not owners or None in found:
+                by_name.append(times)
+        for gang in self.all if by_name else ():
+            mine = await _members(gang, by_name, gateway)
             gang.pods += mine
             taken = {id(times) for times in mine}
-            unclear = [times for times in unclear if id(times) not in taken]
+            by_name = [times for times in by_name if id(times) not in taken]
+
+    def _leads(self, owner: Mapping[str, str], depth: int) -> Gang | bool | None:
+        """The gang that an owner belongs to; False if it belongs to none, None if nobody knows."""
+        if (gang := self._owners.get(owner["uid"])) is not None:
+            return gang
+        above = self._above.above(owner["uid"])
+        if above is None or depth == DEEPEST:
+            return False if self._family.ends(owner) else None
+        answers = [self._leads(each, depth + 1) for each in above]
+        gang = next((one for one in answers if isinstance(one, Gang)), None)
+        return gang or (None if None in answers else False)
 
     def _direct(self, times: PodTimes) -> Gang | None:
         metadata = times.pod["metadata"]

@@ -122,7 +122,7 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
         Rule(_FOLLOW, PODS),
         Rule(("list",), NODES, when="nodeLabels"),
         # Owners that stand between an object and its pods; without them the pod's name decides.
-        Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
+        Rule(("get", "list"), SUBMITTED, use=Use.SOMETIMES),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),
     "CheckConfigmap": (
@@ -137,7 +137,7 @@ RIGHTS: Mapping[str, tuple[Rule, ...]] = {
     "CheckPlacement": (
         Rule(_FOLLOW, PODS),
         Rule(("list",), NODES, when="topologyKey"),
-        Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
+        Rule(("get", "list"), SUBMITTED, use=Use.SOMETIMES),
         Rule(_FOLLOW, EVENTS, use=Use.SOMETIMES),
     ),
     "DeleteObj": (
