@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Manifest
 
 _ENDED = ("Succeeded", "Failed")
+_FEW = 1000
+"""So many pods that are gone are kept without a question."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,10 +46,18 @@ class PodLog:
     """Listens to a store of pods. Moments are those at which the watch told of them, in the order of the server.
 
     The conditions of a pod have whole seconds; the stream tells milliseconds apart.
+
+    Of pods that are gone it keeps those that had a node and that somebody asks for: `wanted` gives a test for that, and
+    is called whenever their number has doubled. So it grows with the pods that there are, and with those asked for.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], wanted: Callable[[], Callable[[Manifest], bool]] = lambda: lambda _: True
+    ) -> None:
         self._clock = clock
+        self._wanted = wanted
+        self._gone = 0
+        self._enough = _FEW
         self.pods: dict[str, PodTimes] = {}
         self.bindings = 0
         """How many pods were seen to get a node, those that are gone again included."""
@@ -64,7 +74,7 @@ class PodLog:
         times = self.pods.get(uid)
         if event.change is Change.DELETED:
             if times is not None:
-                times.gone = now
+                self._remove(uid, times, now)
             return
         if times is None:
             times = self.pods[uid] = PodTimes(pod=pod, created=now)
@@ -77,6 +87,27 @@ class PodLog:
             times.running = now
         if times.ended is None and phase in _ENDED:
             times.ended = now
+
+    def _remove(self, uid: str, times: PodTimes, now: float) -> None:
+        if times.bound is None:
+            # It never had a place, so it is neither part of a gang nor a gang's lack.
+            del self.pods[uid]
+            return
+        times.gone = now
+        phase = times.pod.get("status", {}).get("phase")
+        times.pod = {
+            "metadata": times.pod["metadata"],
+            "spec": {"nodeName": times.node},
+            "status": {"phase": phase},
+        }
+        self._gone += 1
+        if self._gone >= self._enough:
+            wanted = self._wanted()
+            gone = {uid: times for uid, times in self.pods.items() if times.gone is not None}
+            for each in [uid for uid, times in gone.items() if not wanted(times.pod)]:
+                del self.pods[each]
+                self._gone -= 1
+            self._enough = max(2 * self._gone, _FEW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,18 +44,12 @@ class Family:
 
     def has(self, pod: Manifest) -> bool:
         """Whether the pod belongs, as far as is known."""
+        if not self.may_have(pod):
+            return False
         metadata = pod["metadata"]
-        if metadata["uid"] in self._ours:
-            return True
         owners = metadata.get("ownerReferences") or ()
-        if any(owner["uid"] in self._ours for owner in owners):
+        if metadata["uid"] in self._ours or any(owner["uid"] in self._ours for owner in owners):
             return True
-        if any(owner["uid"] in self._foreign or self.ends(owner) for owner in owners):
-            return False
-        if _POD in self._kinds and (not owners or len(self._kinds) == 1):
-            return False
-        if not self._fitting(metadata["name"]):
-            return False
         unclear = [owner for owner in owners if owner["uid"] not in self._accepted]
         if unclear:
             self._unverified[metadata["uid"]] = pod
@@ -65,11 +59,13 @@ class Family:
         """Whether the pod may belong; otherwise nothing that could be learned would show that it does."""
         metadata = pod["metadata"]
         owners = metadata.get("ownerReferences") or ()
-        return (
-            metadata["uid"] in self._ours
-            or any(owner["uid"] in self._ours for owner in owners)
-            or self._fitting(metadata["name"])
-        )
+        if metadata["uid"] in self._ours or any(owner["uid"] in self._ours for owner in owners):
+            return True
+        if any(owner["uid"] in self._foreign or self.ends(owner) for owner in owners):
+            return False
+        if _POD in self._kinds and (not owners or len(self._kinds) == 1):
+            return False
+        return self._fitting(metadata["name"])
 
     async def verify(self, gateway: Gateway) -> bool:
         """Look up the owners of pods that belonged by their names only; whether that changes any answer."""

@@ -13,6 +13,7 @@ from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
 from knavtool.workflow.cleanup import undo
 from knavtool.workflow.ledger import Ledger
+from knavtool.workflow.lives import Lives
 from knavtool.workflow.plan import PlannedTask
 from knavtool.workflow.pods import essential
 from knavtool.workflow.submission import Submissions
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Keep
-    from knavtool.measure.pod_log import PodLog
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendering import RenderedPlan
     from knavtool.workflow.submission import Submission
@@ -132,7 +132,7 @@ class _Runner:
         self._prometheus = prometheus
         self._clock = steps.clock
         self._submitted: dict[int, Submission] = {}
-        self._pod_logs: dict[str | None, PodLog] = {}
+        self._lives = Lives(steps.clock, rendered.plan.scope.whole.judged)
         self._errors: list[Exception] = []
 
     async def run(self, step: Step) -> bool:
@@ -270,7 +270,7 @@ class _Runner:
             ledger=self._ledger,
             submissions=Submissions(planned.scope, self._submitted),
             stores=self._stores,
-            pod_logs=self._pod_logs,
+            lives=self._lives,
             rendering=self._rendered.of(planned.task),
             clock=self._clock,
             terminal=self._terminal,

@@ -72,7 +72,7 @@ class Whole:
     next_enum: int = 1
     next_key: int = 0
     watched: set[int] = field(default_factory=set)
-    judged: set[int] = field(default_factory=set)
+    judged: dict[int, int] = field(default_factory=dict)
     pod_labels: set[str] = field(default_factory=set)
     node_labels: set[str] | None = None
 
@@ -147,7 +147,8 @@ class Scope:
         """
         self.whole.watched.update(planned.keys)
         if lives:
-            self.whole.judged.update(planned.keys)
+            for key in planned.keys:
+                self.whole.judged[key] = self.whole.judged.get(key, 0) + 1
 
     def taken(self, document: TaskDocument, earlier: TaskDocument) -> Violation:
         """Two tasks of one type have the same id."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Stores
-    from knavtool.measure.pod_log import PodLog
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.amounts import Amount
     from knavtool.workflow.ledger import Ledger
+    from knavtool.workflow.lives import Lives
     from knavtool.workflow.scope import Scope
     from knavtool.workflow.submission import Submissions
 
@@ -92,7 +92,7 @@ class Context:
     ledger: Ledger
     submissions: Submissions
     stores: Stores
-    pod_logs: dict[str | None, PodLog]
+    lives: Lives
     rendering: Rendering
     clock: Callable[[], float]
     terminal: Terminal | None = None

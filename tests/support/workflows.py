@@ -14,6 +14,7 @@ from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
 from knavtool.workflow import plan
 from knavtool.workflow.ledger import Ledger
+from knavtool.workflow.lives import Lives
 from knavtool.workflow.pods import essential
 from knavtool.workflow.regexps import compile_pattern
 from knavtool.workflow.rendering import RenderedPlan
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.events import Emit
     from knavtool.kube.gateway import Gateway
-    from knavtool.measure.pod_log import PodLog
     from knavtool.workflow.plan import Plan, PlannedTask
     from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Outcome
@@ -128,7 +128,7 @@ class Bench:
         self.steps = Steps(emit)
         self.submitted: dict[int, Submission] = {}
         self.submissions: dict[str, Submission] = {}
-        self.pod_logs: dict[str | None, PodLog] = {}
+        self.lives = Lives(self.steps.clock)
 
     async def run(self, given: Plan, id_: str, rendering: Rendering = NOTHING) -> Outcome:
         """Run the task of that id."""
@@ -150,7 +150,7 @@ class Bench:
                 ledger=self.ledger,
                 submissions=Submissions(planned.scope, self.submitted),
                 stores=stores,
-                pod_logs=self.pod_logs,
+                lives=self.lives,
                 rendering=rendering,
                 clock=self.steps.clock,
                 **self.around,

@@ -104,7 +104,13 @@ class CheckPlacement:
         domains = self.domains.plain() if self.domains is not None else Amount.exactly(1)
         return Topology(key=self.topology_key, domains=domains, distinct=self.distinct, grouping=self.grouping)
 
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
+    async def run(self, context: Context, scope: Scope) -> Outcome:
+        try:
+            return await self._judge(context)
+        finally:
+            context.lives.judged(scope.submissions[self.ref].keys)
+
+    async def _judge(self, context: Context) -> Outcome:
         submission = context.submissions[self.ref]
         each = context.submissions.pods_of_each(self.ref, context.rendering.pod_counts)
         if self.count is None:
@@ -199,7 +205,7 @@ class _Look:
     def __init__(self, context: Context, gangs: Gangs, namespaces: Sequence[str | None]) -> None:
         self._context = context
         self._gangs = gangs
-        self._logs = [context.pod_logs[namespace] for namespace in namespaces]
+        self._logs = [context.lives.logs[namespace] for namespace in namespaces]
         self._places = [(PODS, namespace) for namespace in namespaces]
         self.now = context.clock()
 

@@ -11,7 +11,6 @@ import orjson
 
 from knavtool.errors import InvalidDocument, RenderError
 from knavtool.kube.resource import PODS
-from knavtool.measure.pod_log import PodLog
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
@@ -23,7 +22,7 @@ from knavtool.workflow.submission import pod_namespaces
 from knavtool.workflow.task import DEFAULT_NAMESPACE, NOTHING, Item, Rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -181,22 +180,16 @@ class SubmitObj:
             await making.find_kinds()
             (key,) = scope.submissions[self.document.id].keys
             namespaces = pod_namespaces(making.places())
-            if key in scope.whole.watched:
-                await _follow_pods(context, namespaces, lives=key in scope.whole.judged)
+            if key in scope.whole.judged:
+                await context.lives.follow(context.stores, namespaces, key, making.submission)
+            for namespace in namespaces if key in scope.whole.watched else ():
+                # From before there are any pods, so that a check need not wait for the list of all.
+                await context.stores.follow(PODS, namespace)
             making.pods_in(namespaces)
             return await making.create_all()
         except BaseException as error:
             making.refuse_the_rest(error)
             raise
-
-
-async def _follow_pods(context: Context, namespaces: Iterable[str | None], *, lives: bool) -> None:
-    """Follow the pods from before there are any, so that nothing in their lives is missed."""
-    for namespace in namespaces:
-        log = None
-        if lives and namespace not in context.pod_logs:
-            log = context.pod_logs[namespace] = PodLog(context.clock)
-        await context.stores.follow(PODS, namespace, log)
 
 
 def _compiled(patterns: Sequence[str]) -> Iterator[re.Pattern[str]]:

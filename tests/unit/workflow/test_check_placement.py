@@ -12,7 +12,10 @@ from knavtool.errors import ClusterError
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent, interruption
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS
+from knavtool.kube.store import Stores
 from knavtool.measure.pod_log import PodLog, PodTimes, partial_times
+from knavtool.workflow.lives import Lives
+from knavtool.workflow.submission import Instance, Submission, Submitted
 from knavtool.workflow.task import Outcome
 from support.runs import Clock
 from support.workflows import Bench, faults, jobs, planned, pod, register, submit, task
@@ -29,7 +32,7 @@ class _Cluster:
         self.pods = pods
         self.directory = directory
         self.log = PodLog(self.clock)
-        self.bench.pod_logs["default"] = self.log
+        self.bench.lives.logs["default"] = self.log
 
     async def submit(self) -> None:
         built = planned(self.directory, register(), submit(count=len(self.names)))
@@ -203,6 +206,99 @@ async def test_pods_of_others_do_not_count(cluster: _Cluster) -> None:
     cluster.memory._store(PODS, ("default", "else"), stranger, Change.ADDED)
     cluster.log(WatchEvent(Change.ADDED, stranger))
     assert (await cluster.check(nodes=["n1", "n2"])).passed
+
+
+def lives(log: PodLog, uid: str, *owners: str, name: str = "x", node: str = "n1", end: bool = True) -> None:
+    """A pod that comes, gets a node if there is one, and goes."""
+    one = pod(name, node=node)
+    one["metadata"] |= {
+        "uid": uid,
+        "ownerReferences": [{"uid": owner, "apiVersion": "v1", "kind": "X"} for owner in owners],
+    }
+    log(WatchEvent(Change.ADDED, one))
+    if end:
+        log(WatchEvent(Change.DELETED, one))
+
+
+def test_pods_that_are_gone_and_of_others_are_forgotten() -> None:
+    log = PodLog(Clock(), lambda: lambda one: one["metadata"]["name"].startswith("ours"))
+    lives(log, "ours", name="ours")
+    for number in range(100_000):
+        lives(log, f"other{number}")
+    assert len(log.pods) <= 2000
+    assert log.pods["ours"].holds is False
+    assert log.bindings == 100_001
+
+
+def test_pods_that_never_had_a_node_are_forgotten_and_those_that_are_there_are_not() -> None:
+    log = PodLog(Clock())
+    for number in range(5000):
+        lives(log, f"never{number}", node="")
+        lives(log, f"here{number}", end=False)
+    assert len(log.pods) == 5000
+
+
+def test_nobody_asks_for_what_is_forgotten_more_often_than_the_number_doubles() -> None:
+    asked = 0
+
+    def wanted() -> Any:
+        nonlocal asked
+        asked += 1
+        return lambda _: True
+
+    log = PodLog(Clock(), wanted)
+    for number in range(32_000):
+        lives(log, f"pod{number}")
+    assert len(log.pods) == 32_000
+    assert asked == 6
+
+
+async def test_what_was_judged_for_the_last_time_is_forgotten(tmp_path: Path) -> None:
+    memory, clock = Memory(), Clock()
+    lives_ = Lives(clock, {1: 2, 2: 1})
+    first, second = (
+        Submission(
+            instances=[
+                Instance(objects=[Submitted(resource=JOBS, namespace="default", name="j", uid=uid)], pod_count=1)
+            ]
+        )
+        for uid in ("first", "second")
+    )
+    async with Stores(memory) as stores:
+        await lives_.follow(stores, ["default"], 1, first)
+        await lives_.follow(stores, ["default"], 2, second)
+        log = lives_.logs["default"]
+
+        def remembered() -> set[str]:
+            lives(log, "a", "first")
+            lives(log, "b", "second")
+            for number in range(1000):
+                lives(log, f"c{number}", "other")
+            return {uid for uid in log.pods if uid in ("a", "b")}
+
+        assert remembered() == {"a", "b"}
+        lives_.judged([1])
+        assert remembered() == {"a", "b"}
+        lives_.judged([1])
+        assert remembered() == {"b"}
+
+
+async def test_tasks_release_what_they_judge(tmp_path: Path) -> None:
+    check = task("CheckPlacement", "check", refTaskId="job", nodes=["n1"])
+    built = planned(
+        tmp_path, register(), task("Repeat", "rounds", count=2, tasks=[submit(), check]), {**check, "id": "all"}
+    )
+    assert built.scope.whole.judged == {1: 2, 2: 2}
+    cluster = _Cluster(tmp_path, "a")
+    await cluster.submit()
+    cluster.bench.lives = Lives(cluster.clock, {1: 1})
+    cluster.bench.lives.logs["default"] = cluster.log
+    async with Stores(cluster.memory) as stores:
+        await cluster.bench.lives.follow(stores, [], 1, cluster.bench.submissions["job"])
+    one = pod("p", cluster.jobs["a"])
+    assert cluster.bench.lives._wanted()(one)
+    await cluster.check(nodes=["n1"])
+    assert not cluster.bench.lives._wanted()(one)
 
 
 CHECK = {"refTaskId": "job", "topologyKey": "rack"}
