@@ -361,6 +361,8 @@ def sound(draw: DrawFn) -> Any:
             params.pop("nodes", None)
             for kind in ("namespaces", "configmaps", "priorityClasses"):
                 params[kind] = [{**item, "name": f"{item['name']}-{id_}"} for item in params.get(kind, ())]
+        if apart and params.get("kind") == "ConfigMap":
+            params["name"] += f"-{id_}"
         if "tasks" in params:
             inside = apart or task["type"] == "Parallel"
             params["tasks"] = [numbered(each, inside) for each in params["tasks"]]
