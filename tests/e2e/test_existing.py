@@ -287,8 +287,8 @@ def test_the_rights_that_are_asked_for_are_enough(existing: Existing) -> None:
         existing.grant(rights)
         existing.up(*wanted, "--kubeconfig", kubeconfig)
         slow = deployment("controller", affinity=REAL, terminationGracePeriodSeconds=5)
-        existing.chart(slow, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": before})
-        existing.up(*wanted, "--kubeconfig", kubeconfig)
+        other = write_chart(existing.directory / "other", slow)
+        existing.up(*wanted, "--chart", f"gadget={other}", "--kubeconfig", kubeconfig)
     assert existing.revisions() == [("1", "superseded"), ("2", "deployed")]
 
 
