@@ -19,10 +19,12 @@ HUP, INT, TERM = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    """Every test gives back what it found."""
+    """Every test gives back what it found. Where the tests run under `nohup`, they hear a hangup all the same."""
+    ignored = signal.signal(HUP, signal.SIG_DFL)
     before = {number: signal.getsignal(number) for number in (HUP, INT, TERM)}
     yield
     assert {number: signal.getsignal(number) for number in before} == before
+    signal.signal(HUP, ignored)
 
 
 class Work:

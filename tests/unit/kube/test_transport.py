@@ -87,7 +87,7 @@ async def test_a_webhook_that_is_dead_is_waited_for_once_and_not_for_every_objec
 async def test_a_webhook_that_comes_back_is_waited_for_again_the_next_time(
     server: ApiServer, client: Client, clock: Clock
 ) -> None:
-    for _ in range(20):
+    for _ in range(60):
         server.on("DELETE", PATH, *[DEAD] * 5, Answer())
         assert await client.delete(NODES, "a")
         clock.now += 15  # seconds in which nobody meets it
