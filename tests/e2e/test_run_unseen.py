@@ -48,8 +48,11 @@ def test_a_terminal_that_is_closed_interrupts_the_run(run_cluster: RunCluster, t
     workflow = run_cluster.write(run_cluster.submit(count=20), task("Sleep", "rest", timeout="1h"))
     screen, terminal = pty.openpty()
     with subprocess.Popen(
-        # The session that owns the terminal, as a shell's job or what ssh started.
-        ["setsid", "--ctty", str(SCRIPT), "run", str(workflow), "--cleanup", "--report", str(tmp_path / "report")],
+        # The session that owns the terminal, as a shell's job or what ssh started; these tests may run under nohup.
+        [
+            *("env", "--default-signal=HUP", "setsid", "--ctty"),
+            *(str(SCRIPT), "run", str(workflow), "--cleanup", "--report", str(tmp_path / "report")),
+        ],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
