@@ -67,8 +67,7 @@ class Go:
             # Nothing is written there, which would not be possible either: all that a build makes goes elsewhere.
             directory = await self.module_directory(recipe.module, workspace=workspace)
             if recipe.replace:
-                copy = _Copy(directory, workspace / "changed", recipe.replace)
-                directory = await in_thread(copy.make, name=f"copy-{recipe.module}")
+                directory = await self._changed(directory, recipe.replace, workspace=workspace)
         else:
             directory = _copy_module(recipe.module, workspace)
         output = workspace / program.name
@@ -89,28 +88,54 @@ class Go:
             raise disk_full(output)
         raise Unavailable(f"go build failed (exit code {finished.code}): {talk.complaint()}")
 
+    async def _changed(self, sources: Path, replacements: Sequence[Replacement], *, workspace: Path) -> Path:
+        """A copy of a module's sources with text replaced, there and in copies of modules that it needs."""
+        changed = workspace / "changed"
+        own = [one for one in replacements if not one.module]
+        await in_thread(_Copy(sources, changed, own).make, name=f"copy-{sources.name}")
+        for number, module in enumerate(dict.fromkeys(one.module for one in replacements if one.module)):
+            # Of the version that the module needs, with the sum that it has for that.
+            found = await self._downloaded(module, directory=changed, workspace=workspace)
+            theirs = [one for one in replacements if one.module == module]
+            copy = workspace / f"needed-{number}"
+            await in_thread(_Copy(Path(found["Dir"]), copy, theirs).make, name=f"copy-{module}")
+            command = [self._needed(), "mod", "edit", f"-replace={module}={copy}"]
+            finished = await run(
+                command, environment=self._environment(_directory(workspace / "tmp")), directory=changed
+            )
+            if finished.code:
+                raise Unavailable(f"go mod edit failed: {finished.stderr.strip()}")
+        return changed
+
     async def module_directory(self, module: GoModule, *, workspace: Path) -> Path:
         """The directory of a module's sources, from the module cache or the module proxy.
 
         They are genuine: as its pinned sum says, or the go.sum of one of our wrapper modules that needs this very
         version, or Go's checksum database, which go itself asks. Raises ChecksumMismatch if not.
         """
-        go = self._needed()
         wrapper = _wrapper_of(module)
         directory = _copy_module(wrapper, workspace) if wrapper else _directory(workspace / "module")
+        answer = await self._downloaded(module, directory=directory, workspace=workspace)
+        if module.sum is not None and answer["Sum"] != module.sum:
+            raise _mismatch(module, f"expected {module.sum}\nreceived {answer['Sum']}")
+        return Path(answer["Dir"])
+
+    async def _downloaded(self, module: GoModule | str, *, directory: Path, workspace: Path) -> Mapping[str, str]:
+        """What `go mod download` says of a module that it has then; without a version, of the one that is needed.
+
+        Raises ChecksumMismatch and Unavailable.
+        """
         finished = await run(
-            [go, "mod", "download", "-json", str(module)],
+            [self._needed(), "mod", "download", "-json", str(module)],
             environment=self._environment(_directory(workspace / "tmp")),
             directory=directory,
         )
         try:
-            answer = json.loads(finished.stdout)
+            answer: dict[str, str] = json.loads(finished.stdout)
         except ValueError:
             answer = {}
         if finished.code == 0 and answer.get("Dir"):
-            if module.sum is not None and answer.get("Sum") != module.sum:
-                raise _mismatch(module, f"expected {module.sum}\nreceived {answer.get('Sum')}")
-            return Path(answer["Dir"])
+            return answer
         complaint = str(answer.get("Error") or finished.stderr.strip() or f"exit code {finished.code}")
         if "no space left on device" in complaint:
             raise disk_full(workspace)
@@ -194,7 +219,7 @@ def _wrapper_of(module: GoModule) -> Path | None:
     return None
 
 
-def _mismatch(module: GoModule, found: str) -> ChecksumMismatch:
+def _mismatch(module: GoModule | str, found: str) -> ChecksumMismatch:
     return ChecksumMismatch(
         f"the sources of {module} have the wrong checksum\n{textwrap.indent(found.strip(), '  ')}",
         hint="somebody may have changed them on their way: check the module proxy and where the sum comes from; "

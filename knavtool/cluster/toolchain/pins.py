@@ -76,11 +76,12 @@ class GoModule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """Text in a source file of a module that is replaced for the build."""
+    """Text in a source file that is replaced for the build: of the module itself, or of another one that it needs."""
 
     file: str
     old: str
     new: str
+    module: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,10 @@ class Build:
         """
         if isinstance(self.module, Path):
             return ""
-        return repr((self.module.path, self.package, self.ldflags, self.tags, self.replace))
+        parts = (self.module.path, self.package, self.ldflags, self.tags, self.replace)
+        # Only if there are any: what was built before modules could be named is still the same.
+        named = tuple(one.module for one in self.replace)
+        return repr((*parts, named) if any(named) else parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from knavtool.cluster.toolchain.resolve import Toolchain
 from knavtool.cluster.toolchain.sources import Sources
 from knavtool.errors import BinaryMissing
 from knavtool.events import StepProgressed
-from support.modules import publish
+from support.modules import go_sum, publish
 from support.releases import PLATFORM, Bench, Host, tool
 
 MAIN = """package main
@@ -137,6 +137,30 @@ async def test_text_of_the_sources_can_be_replaced(site: Site) -> None:
         assert f"changed: {said}".encode() in found["runner"].read_bytes()
     assert len(site.installed) == 3
     assert not list(site.bench.cache.rglob(".runner.build"))
+
+
+async def test_text_of_a_module_that_is_needed_can_be_replaced(site: Site) -> None:
+    words = {"go.mod": "module example.org/words\n\ngo 1.22\n", "words.go": 'package words\n\nconst Said = "theirs"\n'}
+    total = publish(site.proxy, "example.org/words", "v0.1.0", words)
+    main = MAIN.replace('import "fmt"', 'import (\n\t"example.org/words"\n\t"fmt"\n)').replace(
+        "version)", "version, words.Said)"
+    )
+    files = {
+        "go.mod": "module example.org/runner\n\ngo 1.22\n\nrequire example.org/words v0.1.0\n",
+        "go.sum": go_sum("example.org/words", "v0.1.0", total, words),
+        "cmd/runner/main.go": main,
+    }
+    site.sum = publish(site.proxy, "example.org/runner", "v1.2.3", files)
+    changed = {"module": "example.org/words", "file": "words.go", "old": "theirs", "new": "ours, of a module"}
+    (plain,) = (await site.toolchain(site.record()).ensure(["runner"], steps=site.bench.steps)).values()
+    (found,) = (
+        await site.toolchain(site.record(replace=[changed])).ensure(["runner"], steps=site.bench.steps)
+    ).values()
+    assert b"ours, of a module" not in plain.read_bytes()
+    assert b"ours, of a module" in found.read_bytes()
+    missing = {**changed, "module": "example.org/none"}
+    with pytest.raises(BinaryMissing, match=r"example\.org/none"):
+        await site.toolchain(site.record(replace=[missing])).ensure(["runner"], steps=site.bench.steps)
 
 
 @pytest.mark.parametrize("file", ["cmd/runner/main.go", "cmd/none/main.go"])
