@@ -50,7 +50,7 @@ format: $(DEVELOPED) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick see in a minute that it works
+bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works
 	$(BIN)/knavtool toolchain install
 	$(BIN)/python -m bench $(BENCH)
 

@@ -19,7 +19,7 @@ from bench.measurements import ALL
 from bench.setting import Setting, programs, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from types import FrameType
 
 _INTERRUPTED = 130
@@ -29,6 +29,8 @@ def main() -> int:
     """Exit code 0 when every measurement gave figures, whatever they are; 1 when one could not be made."""
     options = _options()
     chosen = [measurement for measurement in ALL if not options.only or measurement.name in options.only]
+    if options.quick and not options.only:
+        chosen = _one_of_each(chosen)
     signal.signal(signal.SIGTERM, _interrupt)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="knavtool-bench-", ignore_cleanup_errors=True) as directory:
@@ -69,6 +71,14 @@ def _options() -> argparse.Namespace:
     if options.repeat < 1:
         parser.error("--repeat must be 1 or more")
     return options
+
+
+def _one_of_each(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """The last of those that do the same with other numbers; says which are left out."""
+    found = {getattr(one.run, "func", one.run): one for one in measurements}
+    if left_out := [one.name for one in measurements if one not in found.values()]:
+        tell(f"left out, because others do the same with other numbers: {', '.join(left_out)}")
+    return list(found.values())
 
 
 def _measure(measurement: Measurement, setting: Setting) -> Result:

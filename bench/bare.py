@@ -27,8 +27,7 @@ MERGE_PATCH = "application/merge-patch+json"
 class Bare:
     """32 concurrent raw requests; returns seconds."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: str, *, hurried: bool = False) -> None:
-        self.hurried = hurried
+    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
         self._session = session
         self._server = server
 
@@ -88,7 +87,7 @@ class Bare:
 
 
 @asynccontextmanager
-async def bare(kubeconfig: Path, context: str | None = None, *, hurried: bool = False) -> AsyncIterator[Bare]:
+async def bare(kubeconfig: Path, context: str | None = None) -> AsyncIterator[Bare]:
     """A session with the client certificate of a kubeconfig; nothing of knavtool is used."""
     config = yaml.safe_load(kubeconfig.read_text())
     chosen = context or config["current-context"]
@@ -113,4 +112,4 @@ async def bare(kubeconfig: Path, context: str | None = None, *, hurried: bool = 
         tls.load_cert_chain(file(user, "client-certificate"), file(user, "client-key"))
     connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield Bare(session, cluster["server"], hurried=hurried)
+        yield Bare(session, cluster["server"])

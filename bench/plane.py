@@ -40,15 +40,11 @@ _BINARIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """A running control plane; `started` is how many seconds the command took that made it, `directory` its place.
-
-    With `hurried` nobody waits long for it to become quiet.
-    """
+    """A running control plane; `started` is how many seconds the command took that made it, `directory` its place."""
 
     directory: Path
     environment: dict[str, str]
     started: float
-    hurried: bool
 
     def knavtool(self, *arguments: str) -> commands.Finished:
         """Run knavtool against it."""
@@ -58,7 +54,7 @@ class Plane:
         """Do `work` with new connections, as every command has to."""
 
         async def connected() -> T:
-            async with bare(Path(self.environment["KUBECONFIG"]), hurried=self.hurried) as client:
+            async with bare(Path(self.environment["KUBECONFIG"])) as client:
                 return await work(client)
 
         return asyncio.run(connected())
@@ -119,7 +115,7 @@ def _started(setting: Setting, up: list[str], down: list[str]) -> Iterator[Plane
     variables["PATH"] = f"{Path(setting.programs['kubectl']).parent}:{variables['PATH']}"
     try:
         finished = commands.run(up, variables)
-        yield Plane(directory=directory, environment=variables, started=finished.seconds, hurried=setting.quick)
+        yield Plane(directory=directory, environment=variables, started=finished.seconds)
     finally:
         with commands.uninterrupted():
             try:

@@ -37,10 +37,7 @@ async def leases(bare: Bare) -> int:
 
 
 async def quiet(bare: Bare, *, nodes: int = 0) -> None:
-    """Wait until controllers have caught up: a lease for each node, and hardly a write for two seconds.
-
-    In a hurry a quarter of that has to do.
-    """
+    """Wait until controllers have caught up: a lease for each node, and hardly a write for two seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _QUIET_WITHIN
     calm = 0
@@ -48,7 +45,7 @@ async def quiet(bare: Bare, *, nodes: int = 0) -> None:
     while calm < 2:
         if loop.time() > deadline:
             raise BenchError(f"the control plane is still busy after {_QUIET_WITHIN:g} s")
-        await asyncio.sleep(0.25 if bare.hurried else 1)
+        await asyncio.sleep(1)
         now, have = await writes(bare), await leases(bare)
         calm = calm + 1 if now - before < _QUIET_WRITES and have == had >= nodes else 0
         before, had = now, have
