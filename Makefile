@@ -13,11 +13,15 @@ WORKERS ?= 2
 # Those whose controllers the tests run.
 COMPONENTS := jobset,kueue,volcano,coscheduling,capacity-scheduling,mpi-operator,kuberay
 
+# For how long `make fuzz` goes on, and the seed of its only round if one is given.
+MINUTES ?= 10
+SEED ?=
+
 # The demo has a kubeconfig and data of its own, so a cluster or ~/.kube/config of yours is left alone.
 DEMO := $(CURDIR)/.demo
 DEMO_ENV := PATH="$(BIN):$$PATH" KUBECONFIG="$(DEMO)/kubeconfig" XDG_DATA_HOME="$(DEMO)/data"
 
-.PHONY: help demo test check lint format bench clean
+.PHONY: help demo test check fuzz lint format bench clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -39,6 +43,15 @@ test: $(DEVELOPED) ## Set up and run every test, also those on a real control pl
 
 check: lint ## Lint and run the tests that need no control plane
 	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster" tests/unit tests/golden tests/contract tests/fuzz
+
+fuzz: $(DEVELOPED) ## Run made-up workflows with new seeds for MINUTES=10, or with one SEED
+	@end=$$((SECONDS + 60 * $(MINUTES))); \
+	while seed=$(or $(SEED),$$((RANDOM * 32768 + RANDOM))); do \
+		echo "seed $$seed"; \
+		KNAVTOOL_FUZZ=1 $(BIN)/pytest -q -n $(WORKERS) tests/fuzz --hypothesis-seed=$$seed || \
+			{ echo "to see this again: make fuzz SEED=$$seed" >&2; exit 1; }; \
+		if [ -n "$(SEED)" ] || [ $$SECONDS -ge $$end ]; then break; fi; \
+	done
 
 lint: $(DEVELOPED) ## Format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -286,17 +286,34 @@ _STEPS = st.one_of(
                 "refTaskId": template,
                 "count": count,
                 "canExist": exists,
-                "params": {"namespace": "default", "parallelism": 1, "labels": "{}"},
+                "params": {"namespace": "${space}" if "space" in loop else "default", "parallelism": 1, "labels": "{}"},
             },
-            **({"foreach": {"x": [1, 2]}} if loop else {}),
+            **({"foreach": loop} if loop else {}),
         },
         st.sampled_from(["job.yml", "two.yml", "generated.yml", "class.yml"]),
         st.integers(1, 3),
         st.booleans(),
-        st.booleans(),
+        st.sampled_from([{}, {"x": [1, 2]}, {"space": ["default", "team-a"]}]),
     ),
-    st.builds(lambda wait: {"type": "DeleteObj", "params": {"refTaskId": "first", "wait": wait}}, st.booleans()),
-    st.just({"type": "CheckObj", "params": {"refTaskId": "first", "state": {"x": 1}, "timeout": "5s"}}),
+    st.builds(
+        lambda reference, step: {"type": step["type"], "params": {"refTaskId": reference, **step["params"]}},
+        st.sampled_from(["first", "many"]),
+        st.sampled_from(
+            [
+                {"type": "DeleteObj", "params": {"wait": False}},
+                {"type": "DeleteObj", "params": {"wait": True}},
+                {"type": "CheckObj", "params": {"state": {"x": 1}, "timeout": "5s"}},
+                {"type": "CheckObj", "params": {"state": {"x": None}}},
+                {"type": "CheckPod", "params": {"status": "Running", "timeout": "5s"}},
+                {"type": "CheckPod", "params": {"status": "Running", "nodeLabels": {"rack": "x"}}},
+                {"type": "CheckPlacement", "params": {"allOrNothing": True, "timeout": "5s"}},
+                {"type": "CheckPlacement", "params": {"topologyKey": "type"}},
+                {"type": "CheckPlacement", "params": {"waiting": "3s"}},
+                {"type": "UpdateObj", "params": {"state": {"metadata": {"labels": {"a": "b"}}}}},
+                {"type": "UpdateObj", "params": {"state": {"status": {"active": 1}}}},
+            ]
+        ),
+    ),
     st.builds(
         lambda type_, chosen, params: {"type": type_, "params": {**chosen, **params[type_]}},
         st.sampled_from(["CheckObj", "UpdateObj", "DeleteObj"]),
@@ -315,7 +332,6 @@ _STEPS = st.one_of(
             }
         ),
     ),
-    st.just({"type": "CheckPod", "params": {"refTaskId": "first", "status": "Running", "timeout": "5s"}}),
     st.just({"type": "Sleep", "params": {"timeout": "1h"}}),
 )
 _BLOCKS = st.recursive(
@@ -350,6 +366,17 @@ def sound(draw: DrawFn) -> Any:
         for name in ("job.yml", "two.yml", "generated.yml", "class.yml")
     ]
     params = {"refTaskId": "job.yml", "params": {"namespace": "default", "parallelism": 1}}
+    spaces = st.lists(st.sampled_from(["default", "team-a", "team-b"]), min_size=1, max_size=3, unique=True)
+    kinds = st.lists(st.sampled_from(["job.yml", "two.yml", "class.yml"]), min_size=1, max_size=3, unique=True)
+    given = {"namespace": "${space}", "parallelism": 1, "labels": "{}"}
+    many = {
+        "id": "many",
+        "type": "SubmitObj",
+        "params": {"refTaskId": "${file}", "params": given, "count": draw(st.integers(1, 2))},
+        "foreach": {"file": draw(kinds)},
+        "continueOnError": True,
+    }
+    rounds = {"id": "rounds", "type": "Repeat", "params": {"tasks": [many]}, "foreach": {"space": draw(spaces)}}
     tasks = draw(st.lists(_BLOCKS, min_size=1, max_size=5))
     numbers = iter(range(1000))
 
@@ -368,8 +395,8 @@ def sound(draw: DrawFn) -> Any:
             params["tasks"] = [numbered(each, inside) for each in params["tasks"]]
         return {**task, "id": id_, "params": params, **({"continueOnError": True} if draw(st.booleans()) else {})}
 
-    first = {"id": "first", "type": "SubmitObj", "params": params}
-    return {"name": "sound", "tasks": [*registered, first, *(numbered(task, False) for task in tasks)]}
+    first = {"id": "first", "type": "SubmitObj", "params": params, "continueOnError": True}
+    return {"name": "sound", "tasks": [*registered, first, rounds, *(numbered(task, False) for task in tasks)]}
 
 
 def values() -> SearchStrategy[Any]:

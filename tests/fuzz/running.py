@@ -17,6 +17,7 @@ from knavtool.events import Steps, StepStarted
 from knavtool.kube.prometheus import Sample
 from knavtool.render.objects import parse
 from knavtool.render.template import Rendered
+from knavtool.report.recorder import Recorder
 from knavtool.workflow import execution, formats, plan, rendering, runner
 from knavtool.workflow.ledger import Ledger
 from knavtool.workflow.tasks import submit_obj
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from knavtool.events import Event
     from knavtool.render.source import ObjectTemplate
     from knavtool.render.template import Formats
+    from knavtool.report.recorder import Record
     from knavtool.workflow.plan import Plan
 
 _PYTHON = re.compile(r"\b(?:None|True|False|NoneType|Traceback|KeyError)\b|\{'\w|\['\w|<class|object at 0x")
@@ -43,11 +45,17 @@ _LINE_END = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _LONGEST_MESSAGE = 20_000
 
 
-def through(text: str, file: Path, trouble: Trouble | None = None, *, lenient: bool = False) -> None:
-    """Plan a workflow and, if it has no fault, run it."""
+def through(
+    text: str,
+    file: Path,
+    trouble: Trouble | None = None,
+    *,
+    refused: frozenset[int] = frozenset(),
+    lenient: bool = False,
+) -> Record | None:
+    """Plan a workflow and, if it has no fault, run it; the record of the run, if there was one."""
     planned = planned_from(text, file, lenient=lenient)
-    if planned is not None:
-        run(carried_out(planned, text, trouble))
+    return run(carried_out(planned, text, World(trouble, refused))) if planned is not None else None
 
 
 def planned_from(text: str, file: Path, *, lenient: bool = False) -> Plan | None:
@@ -80,15 +88,16 @@ def plain(message: str, text: str) -> None:
     assert len(message) < _LONGEST_MESSAGE, message[:1000]
 
 
-async def carried_out(planned: Plan, text: str, trouble: Trouble | None = None) -> None:
+async def carried_out(planned: Plan, text: str, world: World) -> Record:
     """Run a plan: if refused, nothing is sent; what is made is written down before, and nothing of it stays."""
-    world = World(trouble)
+    trouble = world.mishap
+    recorder = Recorder(clock=asyncio.get_running_loop().time)
     await world.furnish()
     before = world.content()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(submit_obj, "render_objects", _render_objects)
         patch.setattr(runner, "Ledger", lambda **given: _known_ledger(world, **given))
-        world.running = asyncio.ensure_future(_carry_out(planned, world))
+        world.running = asyncio.ensure_future(_carry_out(planned, world, recorder))
         try:
             await world.running
         except (InvalidDocument, RenderError) as error:
@@ -106,6 +115,10 @@ async def carried_out(planned: Plan, text: str, trouble: Trouble | None = None) 
         key: (before.get(key), after.get(key)) for key in {*before, *after} if before.get(key) != after.get(key)
     }
     assert world.ledger is None or not world.ledger.summary()
+    for record in recorder.record.walk():
+        if record.message:
+            plain(record.message, text)
+    return recorder.record
 
 
 def _known_ledger(world: World, **given: Any) -> Ledger:
@@ -113,13 +126,14 @@ def _known_ledger(world: World, **given: Any) -> Ledger:
     return world.ledger
 
 
-async def _carry_out(planned: Plan, world: World) -> bool:
+async def _carry_out(planned: Plan, world: World, recorder: Recorder) -> bool:
     helm: Any = _Helm()
 
     def listen(event: Event) -> None:
+        recorder(event)
         if isinstance(event, StepStarted) and event.kind == "cleanup":
             # What goes wrong in the cleanup itself is left behind, and said so.
-            world.mishap = None
+            world.calm()
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Any]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from knavtool.errors import ClusterError, Forbidden, Unreachable
-from knavtool.kube.gateway import FIELD_MANAGER
+from knavtool.kube.gateway import FIELD_MANAGER, Change
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PRIORITY_CLASSES
+from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, PRIORITY_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -70,12 +70,15 @@ KINDS = ("refuse", "fail", "lose", "interrupt", "interrupt late")
 class World(Memory):
     """Has trouble when told to, and checks that everything that is created was written down before.
 
-    `ledger` and `running` are those of the run, once there is one.
+    The creations with a number in `refused`, from 0, are forbidden. Every Job that is created has a running pod, which
+    goes with it. `ledger` and `running` are those of the run, once there is one.
     """
 
-    def __init__(self, trouble: Trouble | None = None) -> None:
+    def __init__(self, trouble: Trouble | None = None, refused: frozenset[int] = frozenset()) -> None:
         super().__init__()
         self.mishap = trouble
+        self.refused = refused
+        self._creations = 0
         self.ledger: Ledger | None = None
         self.running: asyncio.Task[Any] | None = None
         self.unknown: list[str] = []
@@ -110,12 +113,18 @@ class World(Memory):
         return [call for call in self.calls if call[0] not in ("get", "list", "watch", "may")]
 
     async def create(self, resource: Resource, body: Manifest | bytes, *, namespace: str | None = None) -> Manifest:
+        number, self._creations = self._creations, self._creations + 1
+        if number in self.refused:
+            raise Forbidden("may not create that", status=403)
+
         async def create() -> Manifest:
             created = await Memory.create(self, resource, body, namespace=namespace)
             key = created["metadata"].get("namespace") or "", created["metadata"]["name"]
             self._objects[resource][key]["metadata"]["managedFields"] = [{"manager": FIELD_MANAGER}]
             if self.ledger is not None and not self._is_known(self.ledger, resource, *key):
                 self.unknown.append(f"{resource} {'/'.join(key)}")
+            if resource == JOBS:
+                self._start(created)
             return created
 
         return await self._tried(create)
@@ -124,7 +133,38 @@ class World(Memory):
         return await self._tried(lambda: Memory.patch(self, resource, name, body, **more))
 
     async def delete(self, resource: Resource, name: str, **more: Any) -> bool:
-        return await self._tried(lambda: Memory.delete(self, resource, name, **more))
+        async def delete() -> bool:
+            deleted = await Memory.delete(self, resource, name, **more)
+            pod = more.get("namespace") or "", f"{name}-0"
+            if deleted and resource == JOBS and pod in self._all(PODS):
+                self._remove(PODS, pod)
+            return deleted
+
+        return await self._tried(delete)
+
+    def _start(self, job: Manifest) -> None:
+        metadata = job["metadata"]
+        key = metadata["namespace"], f"{metadata['name']}-0"
+        if key in self._all(PODS):
+            return
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"], "uid": metadata["uid"]}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "namespace": key[0],
+                "name": key[1],
+                "uid": f"pod-{metadata['uid']}",
+                "ownerReferences": [owner],
+            },
+            "spec": {"nodeName": "real"},
+            "status": {"phase": "Running"},
+        }
+        self._store(PODS, key, pod, Change.ADDED)
+
+    def calm(self) -> None:
+        """No more trouble from now on."""
+        self.mishap, self.refused = None, frozenset()
 
     def _is_known(self, ledger: Ledger, resource: Resource, namespace: str, name: str) -> bool:
         brought_back = (
