@@ -285,7 +285,7 @@ def test_after_an_up_that_was_killed(own: LocalCluster, moment: str) -> None:
     assert {row["state"] for row in rows.values()} == {"healthy"}
     assert own.pids().keys() == rows.keys()
     assert {*own.pids().values(), *own.keepers().values()} == own.processes().keys()
-    assert len(_versions(own)) == 8
+    assert len(_versions(own)) == 16
 
 
 def test_down_after_an_up_that_was_killed(own: LocalCluster) -> None:
