@@ -131,7 +131,8 @@ class Existing:
         self.ask(create)
 
     def node(self, name: str, **labels: str) -> None:
-        """A node that KWOK plays."""
+        """A node that KWOK plays, with the label that every kubelet puts on its own."""
+        labels = {"kubernetes.io/hostname": name, **labels}
         self.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}})
 
     def helm_install(self, chart: Path) -> None:
