@@ -58,7 +58,7 @@ async def test_create_then_get(gateway: Gateway, namespace: str) -> None:
 async def test_who_made_an_object_and_when(gateway: Gateway, namespace: str) -> None:
     before = await gateway.get(NAMESPACES, namespace)
     began = time.monotonic()
-    await gateway.create(CONFIG_MAPS, config_map("a"), namespace=namespace)
+    await gateway.create(CONFIG_MAPS, config_map("a", {"k": "v"}), namespace=namespace)
     made = await gateway.get(CONFIG_MAPS, "a", namespace=namespace)
     assert written_by_us(made)
     assert -AGE_TOLERANCE <= gateway.age(made) <= time.monotonic() - began + AGE_TOLERANCE
