@@ -87,16 +87,22 @@ def _belongs(number: int, files: ClusterFiles) -> bool | None:
     It has no environment then, and the kernel knows no end of one. A process that has ended has none any more, one of
     the kernel's own never has, and others were started without.
     """
+    process = _PROC / str(number)
     try:
-        environment = (_PROC / str(number) / "environ").read_bytes()
-        if environment:
-            return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
-        # After the name, which may hold anything, the fields of proc(5) from the third on.
-        fields = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        environment = (process / "environ").read_bytes()
+        if not environment:
+            # After the name, which may hold anything, the fields of proc(5) from the third on.
+            fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            state, flags, end_of_environment = fields[0], int(fields[6]), int(fields[48])
+            if state in "ZX" or flags & _KERNEL_THREAD:
+                return False
+            if not end_of_environment:
+                return None
+            # It may have got its environment after the first look.
+            environment = (process / "environ").read_bytes()
     except OSError:
         return False
-    state, flags, end_of_environment = fields[0], int(fields[6]), int(fields[48])
-    return False if state in "ZX" or flags & _KERNEL_THREAD or end_of_environment else None
+    return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
 
 
 def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *, environment: Mapping[str, str]) -> int:

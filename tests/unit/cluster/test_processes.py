@@ -44,6 +44,16 @@ async def test_a_process_is_found_by_its_pid_file_and_its_mark(cluster: ClusterF
     assert os.getsid(number) == number
 
 
+async def test_a_process_that_gets_its_environment_between_two_looks_is_found(
+    cluster: ClusterFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = start(cluster, "a")
+    looks = iter([b""])
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: next(looks, read(self)))
+    assert processes.belonging({number}, cluster) == {number}
+
+
 async def test_a_process_has_its_directory_its_environment_and_a_log(cluster: ClusterFiles) -> None:
     number = start(cluster, "a", 'pwd; echo "$GIVEN $KNAVTOOL_CLUSTER_DIRECTORY" >&2; umask; cat', GIVEN="given")
     with pytest.raises(ProcessDied):
