@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import WatchEvent
     from knavtool.kube.resource import Manifest
 
-_ENDED = ("Succeeded", "Failed")
 _FEW = 1000
 """So many pods that are gone are kept without a question."""
 
@@ -37,9 +36,14 @@ class PodTimes:
         return str(self.pod.get("spec", {}).get("nodeName") or "")
 
     @property
+    def deleted(self) -> bool:
+        """Whether somebody deletes the pod, gone or not: evicted, preempted, or by its owner."""
+        return "deletionTimestamp" in self.pod["metadata"]
+
+    @property
     def holds(self) -> bool:
-        """Whether the pod has its place: it is bound, or has come to its end there."""
-        return self.bound is not None and (self.gone is None or self.ended is not None)
+        """Whether the pod has its place: it is bound and stays, or has come to its end there."""
+        return self.bound is not None and (self.ended is not None or (self.gone is None and not self.deleted))
 
 
 class PodLog:
@@ -85,7 +89,8 @@ class PodLog:
             self.bindings += 1
         if times.running is None and phase == "Running":
             times.running = now
-        if times.ended is None and phase in _ENDED:
+        # A pod that fails because it is deleted did not come to an end of its own; another takes its place.
+        if times.ended is None and (phase == "Succeeded" or (phase == "Failed" and not times.deleted)):
             times.ended = now
 
     def _remove(self, uid: str, times: PodTimes, now: float) -> None:

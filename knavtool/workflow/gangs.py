@@ -41,9 +41,7 @@ class Gang:
         """How many pods too many hold a place; one that has ended or is being deleted holds none."""
         if self.amount.most is None:
             return 0
-        live = [times for times in self.pods if times.bound is not None and times.gone is None and times.ended is None]
-        staying = sum("deletionTimestamp" not in times.pod["metadata"] for times in live)
-        return max(staying - self.amount.most, 0)
+        return max(sum(times.holds and times.ended is None for times in self.pods) - self.amount.most, 0)
 
     @property
     def placed(self) -> list[PodTimes]:

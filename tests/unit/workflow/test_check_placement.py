@@ -42,9 +42,11 @@ class _Cluster:
             for name in self.names
         }
 
-    def put(self, job: str, number: int, node: str = "", *, phase: str = "Running") -> None:
+    def put(self, job: str, number: int, node: str = "", *, phase: str = "Running", deleted: bool = False) -> None:
         """A pod of a Job as the API shows it now."""
         one = pod(f"{job}-{number}", self.jobs[job], phase=phase if node else "Pending", node=node)
+        if deleted:
+            one["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         key = ("default", one["metadata"]["name"])
         known = key in self.memory._all(PODS)
         change = Change.MODIFIED if known else Change.ADDED
@@ -128,6 +130,35 @@ async def test_a_gang_that_lost_a_pod_is_partial_and_one_whose_pod_has_ended_is_
     cluster.clock.now += 5
     outcome = await cluster.check(allOrNothing=True)
     assert outcome.message == ("Job default/b: was bound in part for 5 s, at most 1 of 2 pods; expected all within 1 s")
+
+
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_pod_that_is_evicted_has_its_place_no_more(tmp_path: Path, phase: str, gone: bool) -> None:
+    cluster = _Cluster(tmp_path, "a", pods=1)
+    await cluster.submit()
+    cluster.put("a", 0, "n1")
+    cluster.put("a", 0, "n1", deleted=True)
+    cluster.put("a", 0, "n1", deleted=True, phase=phase)
+    if gone:
+        cluster.remove("a", 0)
+    cluster.put("a", 1)
+    assert "0 of 1 pods have a node" in (await cluster.check(nodes=["n2"], timeout="50ms")).message
+    cluster.put("a", 1, "n2")
+    moved = await cluster.check(nodes=["n2"], count=1)
+    assert moved.passed, moved.message
+
+
+async def test_a_pod_that_failed_or_is_deleted_after_its_end_keeps_its_place(tmp_path: Path) -> None:
+    cluster = _Cluster(tmp_path, "a")
+    await cluster.submit()
+    bind(cluster, "a", "n1", "n2")
+    cluster.put("a", 0, "n1", phase="Failed")
+    cluster.put("a", 1, "n2", phase="Succeeded")
+    for number, phase in enumerate(("Failed", "Succeeded")):
+        cluster.put("a", number, f"n{number + 1}", phase=phase, deleted=True)
+        cluster.remove("a", number)
+    assert (await cluster.check(nodes=["n1", "n2"], allOrNothing=True)).passed
 
 
 async def test_waits_until_every_gang_is_placed(cluster: _Cluster) -> None:
