@@ -163,8 +163,8 @@ NESTED = f"{TASK}  type: Parallel\n  params:\n    tasks:\n    - id: b\n      typ
         ),
         (
             f"{TASK}  type: CheckPlacement\n  params:\n    refTaskId: x\n    {CURSOR}\n",
-            {"allOrNothing", "within", "topologyKey", "nodes", "waiting", "timeout"},
-            {"refTaskId", "count"},
+            {"allOrNothing", "within", "topologyKey", "nodes", "waiting", "timeout", "count", "groups"},
+            {"refTaskId", "status"},
         ),
         (
             f"{TASK}  type: CheckPod\n  params:\n    status: {CURSOR}\n",
