@@ -134,7 +134,6 @@ def release(control_plane: LocalCluster, tmp_path: Path) -> Iterator[Release]:
     yield made
     made.remove()
     control_plane.cli("nodes", "delete", "--all")
-    control_plane.forget_leases()
 
 
 def test_the_pod_of_a_job_keeps_off_virtual_nodes(release: Release, tmp_path: Path) -> None:

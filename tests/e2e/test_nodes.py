@@ -96,7 +96,6 @@ class Nodes:
                 await client.delete(NODES, name)
 
         self.ask(delete)
-        self.plane.forget_leases()
 
 
 @pytest.fixture

@@ -59,7 +59,6 @@ def devices(control_plane: LocalCluster, tmp_path: Path, monkeypatch: pytest.Mon
     made = Devices(control_plane, tmp_path)
     yield made
     made.plane.cli("nodes", "delete", "--all")
-    control_plane.forget_leases()
     assert (made.slices(), made.classes()) == ({}, {})
 
 

@@ -86,7 +86,6 @@ def cluster(control_plane: LocalCluster, tmp_path: Path) -> Iterator[Cluster]:
     made.make(NAMESPACES, made.namespace)
     yield made
     run_cli("nodes", "delete", "--all", env=made.environment)
-    control_plane.forget_leases()
     made.ask(lambda client: client.delete(NAMESPACES, made.namespace))
 
 

@@ -20,12 +20,10 @@ from knavtool.cluster.health import until_healthy
 from knavtool.cluster.layout import ClusterFiles
 from knavtool.cluster.supervision import kept
 from knavtool.kube.client import Client, connect
-from knavtool.kube.resource import Resource
 from support import processes
 from support.cli import run_cli
 
 T = TypeVar("T")
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager")
 
 
@@ -141,18 +139,3 @@ class LocalCluster:
                 return await question(client)
 
         return asyncio.run(asked())
-
-    def forget_leases(self) -> None:
-        """Wait until no lease of a deleted node is left.
-
-        KWOK takes the old lease for a new node of the same name, and does not look after that node when the garbage
-        collector then removes the lease. A test that follows at once on a busy machine would meet that.
-        """
-
-        async def forget(client: Client) -> None:
-            await client.delete_collection(LEASES, namespace="kube-node-lease")
-            async with asyncio.timeout(60):
-                while await client.list(LEASES, namespace="kube-node-lease"):  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
-
-        self.ask(forget)

@@ -209,4 +209,3 @@ class Existing:
                 await client.delete(NODES, node["metadata"]["name"])
 
         self.ask(clean)
-        self.plane.forget_leases()

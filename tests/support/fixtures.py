@@ -86,4 +86,3 @@ def run_cluster(
     made.ask(lambda client: client.delete(NAMESPACES, made.namespace))
     made.ask(lambda client: until(client, PODS, lambda pods: not pods or None, timeout=60, namespace=made.namespace))
     made.run("nodes", "delete", "--all")
-    control_plane.forget_leases()

@@ -63,7 +63,6 @@ def run(cluster: LocalCluster, files: Combination, **settings: object) -> None:
     cluster.cli("run", argument(files), "--cleanup", *chosen, timeout=400)
     # What a test before left terminating may have gone meanwhile.
     assert [one for one in _there(cluster) if one not in before] == []
-    cluster.forget_leases()
 
 
 def _there(cluster: LocalCluster) -> list[str]:
