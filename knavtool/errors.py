@@ -165,13 +165,21 @@ class NotFound(ClusterError):
 class NotServed(NotFound):
     """The cluster does not serve a kind; `served_as` has the API versions in which it does serve one of that name."""
 
-    def __init__(self, message: str, *, served_as: Sequence[str] = (), hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 404,
+        reason: str = "",
+        hint: str = "",
+        cause: str = "",
+        served_as: Sequence[str] = (),
+    ) -> None:
         if served_as:
             message += f"; it serves {' and '.join(served_as)}"
             hint = "correct apiVersion"
-        super().__init__(
-            message, status=404, hint=hint or "install the component that brings it, or correct apiVersion"
-        )
+        hint = hint or "install the component that brings it, or correct apiVersion"
+        super().__init__(message, status=status, reason=reason, hint=hint, cause=cause)
         self.served_as = tuple(served_as)
 
 

@@ -55,15 +55,13 @@ async def preflight(
     found += await _missing_rights(gateway, run, cleanup=cleanup)
     found += await _taken_names(gateway, run)
     if not found:
-        return await unheeded_labels(gateway, run, advice.queue_labels()) if advice is not None else []
+        return await unheeded_labels(gateway, run, advice) if advice is not None else []
     found.sort(key=lambda finding: finding.order)
     causes = list(dict.fromkeys(finding.cause for finding in found))
     lines = dict.fromkeys(f"{finding.place}: {finding.message}" for finding in found)
     error = causes[0] if len(causes) == 1 else ClusterError
     message = "\n".join([*lines, "nothing was changed"])
     hint = "; ".join(dict.fromkeys(finding.hint or _HINTS[finding.cause] for finding in found))
-    if error is NotServed:
-        raise NotServed(message, hint=hint)
     raise error(message, status=_STATUS[causes[0]], hint=hint)
 
 

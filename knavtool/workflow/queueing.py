@@ -13,9 +13,9 @@ import orjson
 from knavtool.errors import ClusterError, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from knavtool.cluster.components.records import QueueLabel
+    from knavtool.cluster.components.advice import Advice
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.workflow.planned_objects import PlannedObjects
@@ -25,17 +25,19 @@ _ANY_NAMESPACE = "default"
 """Where it is tried when the namespace is one that the plan itself makes."""
 
 
-async def unheeded_labels(gateway: Gateway, run: PlannedObjects, labels: Iterable[QueueLabel]) -> list[str]:
+async def unheeded_labels(gateway: Gateway, run: PlannedObjects, advice: Advice) -> list[str]:
     """A sentence for each queue label and kind that nothing acts on, at the first task that submits one.
 
     One request per label and kind. Objects that are marked before they are sent, and dry runs that the server refuses,
     tell nothing.
     """
-    known = {label.name: label for label in labels}
+    labelled = list(_labelled(run))
+    # The records are read only for objects that could have such a label.
+    known = {label.name: label for label in advice.queue_labels()} if labelled else {}
     asked: set[tuple[str, str]] = set()
     found = []
-    for order in range(len(run.tasks)):
-        for item, body, label in _labelled(run, order, known):
+    for order, item, body in labelled:
+        for label in (known[name] for name in known.keys() & body["metadata"]["labels"].keys()):
             resource = run.kinds.get((item.api_version, item.kind))
             mark = label.marks.get(item.kind, "")
             if resource is None or not mark or (label.name, item.kind) in asked or _at(body, mark):
@@ -51,14 +53,13 @@ async def unheeded_labels(gateway: Gateway, run: PlannedObjects, labels: Iterabl
     return found
 
 
-def _labelled(
-    run: PlannedObjects, order: int, known: dict[str, QueueLabel]
-) -> Iterator[tuple[Item, Manifest, QueueLabel]]:
-    """One object per document of the template of a task, for each queue label that it has."""
-    for item in run.first_items(order):
-        body: Manifest = orjson.loads(item.body)
-        for name in known.keys() & (body["metadata"].get("labels") or {}).keys():
-            yield item, body, known[name]
+def _labelled(run: PlannedObjects) -> Iterator[tuple[int, Item, Manifest]]:
+    """One object per document of the template of each task, by the number of the task, if it has labels."""
+    for order in range(len(run.tasks)):
+        for item in run.first_items(order):
+            body: Manifest = orjson.loads(item.body)
+            if body["metadata"].get("labels"):
+                yield order, item, body
 
 
 async def _queued(gateway: Gateway, resource: Resource, item: Item, body: Manifest, mark: str) -> bool:

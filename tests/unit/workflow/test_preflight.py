@@ -16,6 +16,7 @@ from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.preflight import preflight
 from knavtool.workflow.rendering import RenderedPlan
 from knavtool.workflow.task import Item, Rendering
+from knavtool.workflow.wording import not_done
 from support.workflows import JOB, item, jobs, planned, register, rendered, submit, task
 
 CHECK = task("CheckPod", "check", refTaskId="job", status="Running", nodeLabels={"a": "b"})
@@ -105,6 +106,14 @@ def queued(kind: str, name: str, namespace: str | None = None, **spec: Any) -> I
     return Item(
         api_version=body["apiVersion"], kind=body["kind"], namespace=namespace, name=name, body=orjson.dumps(body)
     )
+
+
+def test_a_kind_that_is_not_served_can_be_told_for_many_objects() -> None:
+    first = NotServed("no such kind", hint="`cluster up --with a` brings it")
+    error = not_done("deleted", [("A a", first), ("A b", first)], 3)
+    assert isinstance(error, NotServed)
+    assert error.message == "2 of 3 objects were not deleted: A a: no such kind"
+    assert (error.status, error.hint) == (404, first.hint)
 
 
 async def test_a_queue_label_that_nothing_acts_on_is_told(tmp_path: Path) -> None:
