@@ -13,7 +13,7 @@ import orjson
 
 from knavtool.errors import ClusterError, Conflict, Expired, NotFound, NotServed
 from knavtool.kube import access as accesses
-from knavtool.kube.discovery import ServedKinds, served_kinds
+from knavtool.kube.discovery import ServedKinds, kinds_of, served_kinds
 from knavtool.kube.gateway import AGE_TOLERANCE, FIELD_MANAGER, written_by_us
 from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import WELL_KNOWN, Manifest, Manifests, Resource
@@ -184,13 +184,8 @@ class Client:
 
     async def _read_kinds(self, api_version: str) -> None:
         """Remember the kinds of an API version; raises NotFound if it is not served."""
-        group, _, version = api_version.rpartition("/")
-        path = f"/apis/{api_version}" if group else f"/api/{api_version}"
-        answer = await self._transport.request("GET", path, f"find the kinds of {api_version}")
-        for item in answer.get("resources", ()):
-            if "/" not in item["name"]:
-                found = Resource(group, version, item["name"], item["kind"], namespaced=item["namespaced"])
-                self._resources[api_version, found.kind] = found
+        for one in await kinds_of(self._transport, api_version):
+            self._resources[api_version, one.resource.kind] = one.resource
 
     async def _served_as(self, group: str, kind: str) -> list[str]:
         """The API versions of a group that have the kind."""

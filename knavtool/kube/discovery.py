@@ -48,21 +48,46 @@ async def served_kinds(transport: Transport) -> ServedKinds:
             found.take_aggregated(answer)
             continue
         versions = list(_versions(answer))
-        answers: dict[str, Manifest] = {}
+        classic: dict[str, list[ServedKind]] = {}
 
-        async def read(version: str, answers: dict[str, Manifest] = answers) -> None:
-            place = f"/apis/{version}" if "/" in version else f"/api/{version}"
-            answers[version] = await transport.request("GET", place, f"find the kinds of {version}", patience=0)
+        async def read(version: str, classic: dict[str, list[ServedKind]] = classic) -> None:
+            classic[version] = await kinds_of(transport, version, patience=0)
 
         found.missing += [version for version, _ in await for_each(versions, read)]
         for version in versions:
-            if version in answers:
-                found.take_classic(version, answers[version])
+            for one in classic.get(version, ()):
+                found.add(one)
     return ServedKinds(
         kinds=tuple(found.kinds.values()),
         missing=tuple(found.missing),
         versions={version: frozenset(kinds) for version, kinds in found.versions.items()},
     )
+
+
+async def kinds_of(transport: Transport, api_version: str, *, patience: float | None = None) -> list[ServedKind]:
+    """The kinds of one API version, in one request; raises NotFound if it is not served."""
+    group, _, version = api_version.rpartition("/")
+    path = f"/apis/{api_version}" if group else f"/api/{api_version}"
+    answer = await transport.request("GET", path, f"find the kinds of {api_version}", patience=patience)
+    items = answer.get("resources") or ()
+    below: dict[str, list[str]] = {}
+    for one in items:
+        plural, _, subresource = one["name"].partition("/")
+        if subresource:
+            below.setdefault(plural, []).append(subresource)
+    return [
+        _served(
+            Resource(group, version, one["name"], one["kind"], namespaced=one["namespaced"]),
+            one.get("verbs"),
+            below.get(one["name"], ()),
+        )
+        for one in items
+        if "/" not in one["name"]
+    ]
+
+
+def _served(resource: Resource, verbs: Iterable[str] | None, subresources: Iterable[str]) -> ServedKind:
+    return ServedKind(resource=resource, verbs=frozenset(verbs or ()), subresources=frozenset(subresources))
 
 
 @dataclass(slots=True)
@@ -89,25 +114,11 @@ class _Found:
                         namespaced=one["scope"] == "Namespaced",
                     )
                     below = [sub["subresource"] for sub in one.get("subresources") or ()]
-                    self._add(resource, one.get("verbs") or (), below)
+                    self.add(_served(resource, one.get("verbs"), below))
 
-    def take_classic(self, version: str, answer: Manifest) -> None:
-        group, _, number = version.rpartition("/")
-        items = answer.get("resources") or ()
-        below: dict[str, list[str]] = {}
-        for one in items:
-            plural, _, subresource = one["name"].partition("/")
-            if subresource:
-                below.setdefault(plural, []).append(subresource)
-        for one in items:
-            if "/" not in one["name"]:
-                resource = Resource(group, number, one["name"], one["kind"], namespaced=one["namespaced"])
-                self._add(resource, one.get("verbs") or (), below.get(one["name"], ()))
-
-    def _add(self, resource: Resource, verbs: Iterable[str], subresources: Iterable[str]) -> None:
-        one = ServedKind(resource=resource, verbs=frozenset(verbs), subresources=frozenset(subresources))
-        self.kinds.setdefault((resource.group, resource.plural), one)
-        self.versions.setdefault(resource.api_version, set()).add(resource.kind)
+    def add(self, one: ServedKind) -> None:
+        self.kinds.setdefault((one.resource.group, one.resource.plural), one)
+        self.versions.setdefault(one.resource.api_version, set()).add(one.resource.kind)
 
 
 def _versions(answer: Manifest) -> Iterator[str]:

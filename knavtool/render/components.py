@@ -42,7 +42,7 @@ def overridden(
             if file.name.endswith(PATCH):
                 if what not in found:
                     raise RenderError(f"{file}: there is no {' '.join(filter(None, what))} to patch")
-                found[what] = _merged(found[what], manifest)
+                found[what] = merged(found[what], manifest)
             else:
                 found[what] = manifest
     return ManifestSet.ordered(list(found.values()))
@@ -75,11 +75,12 @@ def read_text(file: Path) -> str:
         raise RenderError(f"{file}: not readable: {error}") from error
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Maps joined, everything else replaced, as Helm does with values files."""
     joined = dict(below)
     for name, value in above.items():
         known = joined.get(name)
-        joined[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        joined[name] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return joined
 
 

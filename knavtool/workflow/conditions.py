@@ -7,11 +7,12 @@ kinds these are depends on the cluster, so every kind that has a status is looke
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from knavtool.kube.concurrency import for_each
+from knavtool.workflow.wording import shortened, some
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
@@ -28,8 +29,6 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 """Condition types that say something when they are true; of all others it is the false ones that do."""
-_NAMES_SHOWN = 3
-_LONGEST_MESSAGE = 500
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -55,10 +54,8 @@ class ConditionGroup:
     objects: tuple[str, ...]
 
     def __str__(self) -> str:
-        some = ", ".join(self.objects[:_NAMES_SHOWN])
-        more = f" and {len(self.objects) - _NAMES_SHOWN} more" if len(self.objects) > _NAMES_SHOWN else ""
         words = ": ".join(filter(None, (self.reason, self.message)))
-        return f"{self.kind} {some}{more}: {self.type}={self.status}" + (f" ({words})" if words else "")
+        return f"{self.kind} {some(self.objects)}: {self.type}={self.status}" + (f" ({words})" if words else "")
 
     def data(self) -> dict[str, object]:
         """For machines."""
@@ -87,13 +84,12 @@ class Held:
         metadata = live["metadata"]
         name = "/".join(filter(None, (metadata.get("namespace", ""), metadata["name"])))
         for condition in _telling((live.get("status") or {}).get("conditions")):
-            message = " ".join(str(condition.get("message") or "").split())
             group = ConditionGroup(
                 kind=kind,
                 type=condition["type"],
                 status=condition["status"],
                 reason=str(condition.get("reason") or ""),
-                message=message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
+                message=shortened(condition.get("message")),
                 objects=(name,),
             )
             self._seen.append((_time(condition), group))
@@ -198,12 +194,4 @@ def _time(condition: Mapping[str, Any]) -> datetime:
 
 
 def _together(group: list[ConditionGroup]) -> ConditionGroup:
-    first = group[0]
-    return ConditionGroup(
-        kind=first.kind,
-        type=first.type,
-        status=first.status,
-        reason=first.reason,
-        message=first.message,
-        objects=tuple(dict.fromkeys(name for one in group for name in one.objects)),
-    )
+    return replace(group[0], objects=tuple(dict.fromkeys(name for one in group for name in one.objects)))

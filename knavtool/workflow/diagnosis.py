@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from knavtool.errors import ClusterError
 from knavtool.kube.resource import EVENTS
 from knavtool.workflow.conditions import Held, Owned, read_held
+from knavtool.workflow.wording import shortened, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -26,8 +27,6 @@ EVENTS_PER_OBJECT = 3
 """The newest events that are kept of each object."""
 
 _GROUPS_SHOWN = 10
-_NAMES_SHOWN = 3
-_LONGEST_MESSAGE = 500
 _CLUSTER_SCOPED_IN = "default"  # the namespace that events of cluster-scoped objects are written to
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -46,12 +45,12 @@ class EventGroup:
     age: float | None
 
     def __str__(self) -> str:
-        some = ", ".join(self.objects[:_NAMES_SHOWN])
-        more = f" and {len(self.objects) - _NAMES_SHOWN} more" if len(self.objects) > _NAMES_SHOWN else ""
         times = f"{self.count} times, " if self.count > 1 else ""
         ago = f"{times}{self.age:.0f} s ago" if self.age is not None else times.rstrip(", ")
         said = ", ".join(filter(None, (ago, self.reporter)))
-        return f"{self.type} {self.reason}: {self.message} ({self.kind} {some}{more}; {said})".replace("; )", ")")
+        return f"{self.type} {self.reason}: {self.message} ({self.kind} {some(self.objects)}; {said})".replace(
+            "; )", ")"
+        )
 
     def data(self) -> dict[str, object]:
         """For machines."""
@@ -214,13 +213,12 @@ async def _read(gateway: Gateway, namespace: str, involved: _Involved, found: _F
 def _seen(event: Manifest) -> _Seen:
     reference = event.get("involvedObject", {})
     series = event.get("series") or {}
-    message = " ".join(str(event.get("message", "")).split())
     return _Seen(
         object=(reference.get("namespace", ""), reference.get("name", "")),
         kind=reference.get("kind", ""),
         type=event.get("type", "Normal"),
         reason=event.get("reason", ""),
-        message=message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
+        message=shortened(event.get("message")),
         reporter=event.get("reportingComponent") or (event.get("source") or {}).get("component", ""),
         count=int(series.get("count") or event.get("count") or 1),
         at=_newest(

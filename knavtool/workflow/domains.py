@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.workflow.groups import PodGroup
+from knavtool.workflow.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,9 +58,8 @@ class Topology:
         if not groups:
             yield f"{gang.title}: {grouping.complaint(gang.placed)}"
         elif grouping.count is not None and len(groups) not in (expected := grouping.count.plain()):
-            names = ", ".join(group.title for group in groups[:_SHOWN])
-            more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
-            yield f"{gang.title}: expected {expected} groups, actual {len(groups)} ({names}{more})"
+            names = some([group.title for group in groups], _SHOWN)
+            yield f"{gang.title}: expected {expected} groups, actual {len(groups)} ({names})"
 
     def _scattered(self, title: str, domains: Mapping[str, int]) -> Iterator[str]:
         if len(domains) in self.domains and _NO_LABEL not in domains:

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from knavtool.errors import NotFound
+from knavtool.workflow.owners import DEEPEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
-
-_DEEPEST = 8
 
 
 class Ownership:
@@ -41,7 +40,7 @@ class Ownership:
     async def _leads(self, owner: Mapping[str, Any], namespace: str | None, depth: int) -> bool | None:
         uid = owner["uid"]
         if uid not in self._known:
-            self._known[uid] = await self._read(owner, namespace, depth) if depth < _DEEPEST else None
+            self._known[uid] = await self._read(owner, namespace, depth) if depth < DEEPEST else None
         return self._known[uid]
 
     async def _read(self, owner: Mapping[str, Any], namespace: str | None, depth: int) -> bool | None:

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from knavtool.workflow.wording import some
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 _ENDED = ("Succeeded", "Failed")
 _LATER = {"Pending": ("Running", *_ENDED), "Running": _ENDED}
 _GROUPS_SHOWN = 10
-_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +106,7 @@ class Census:
                 reason = why(pod)
                 groups.setdefault(f"{phase}: {reason}" if reason else phase, []).append(_name(pod))
         for reason, names in list(groups.items())[:_GROUPS_SHOWN]:
-            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-            yield f"{', '.join(names[:_NAMES_SHOWN])}{more}: {reason}"
+            yield f"{some(names)}: {reason}"
         if len(groups) > _GROUPS_SHOWN:
             yield f"and {len(groups) - _GROUPS_SHOWN} more reasons"
 

@@ -11,7 +11,7 @@ from knavtool.kube.watching import key_of
 from knavtool.workflow.ownership import Ownership
 from knavtool.workflow.submission import Submitted, only_namespace
 from knavtool.workflow.task import DEFAULT_NAMESPACE
-from knavtool.workflow.wording import plural
+from knavtool.workflow.wording import plural, some
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
@@ -153,13 +153,13 @@ class Choice:
             names = await self._names(self.namespace)
             if not names and self.namespace:
                 others = await self._names(None)
-                return f"in other namespaces there are: {_listed(others)}" if others else "there is none anywhere"
+                return f"in other namespaces there are: {some(others, _SHOWN)}" if others else "there is none anywhere"
         except ClusterError:
             return ""
         if not names:
             return f"there are no {plural(self.selection.kind)}"
         near = nearest(self.selection.name, [name.rpartition("/")[2] for name in names]) if self.selection.name else ""
-        return near.removeprefix("; ") or f"there are: {_listed(names)}"
+        return near.removeprefix("; ") or f"there are: {some(names, _SHOWN)}"
 
     async def _names(self, namespace: str | None) -> list[str]:
         pages = self.gateway.pages(self.resource, namespace=namespace, metadata_only=True)
@@ -181,8 +181,3 @@ def known(resource: Resource, live: Manifest) -> Submitted:
         uid=metadata["uid"],
         existed=True,
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

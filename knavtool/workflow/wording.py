@@ -11,10 +11,25 @@ if TYPE_CHECKING:
     from knavtool.errors import ClusterError
 
 
+_LONGEST_MESSAGE = 500
+
+
 def counted(things: Iterable[tuple[str, Any]]) -> str:
     """`3 Jobs, 1 Namespace` for (kind, anything) pairs."""
     counts = Counter(kind for kind, _ in things)
     return ", ".join(f"{count} {kind if count == 1 else plural(kind)}" for kind, count in counts.items())
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """`a, b, c and 5 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def shortened(message: object) -> str:
+    """What others wrote, on one line and not endless; None is nothing."""
+    line = " ".join(str(message or "").split())
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}…"
 
 
 def plural(kind: str) -> str:

@@ -14,6 +14,7 @@ from knavtool.cluster.components.objects import project_objects, with_overrides
 from knavtool.cluster.engines.existing.installation import Installation, Ref, Release
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
+from knavtool.render.components import merged
 from knavtool.render.manifests import ManifestSet
 from knavtool.render.placement import on_real_nodes, stays_on_real_nodes
 
@@ -174,14 +175,5 @@ def _values(face: ChartFace, options: Collection[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in chosen:
         text = resources.override(name).read_text(encoding="utf-8")
-        values = _merged(values, yaml.load(text, yaml.CSafeLoader) or {})
+        values = merged(values, yaml.load(text, yaml.CSafeLoader) or {})
     return values
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Maps joined, everything else replaced, as Helm does with values files."""
-    joined = dict(below)
-    for key, value in above.items():
-        known = joined.get(key)
-        joined[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
-    return joined
