@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from knavtool.cli.options import Output
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_rows(rows: Sequence[Any], output: Output) -> None:
-    """Print dataclass instances; the columns of the table are their fields."""
+    """Print dataclass instances; the table has a column for each field whose metadata do not say `table: False`."""
     records = [asdict(row) for row in rows]
     if output is Output.JSON:
         import json
@@ -23,11 +23,10 @@ def print_rows(rows: Sequence[Any], output: Output) -> None:
 
         print(yaml.safe_dump(records, sort_keys=False), end="")
     elif records:
-        _print_table(records)
+        _print_table(records, [field.name for field in fields(rows[0]) if field.metadata.get("table", True)])
 
 
-def _print_table(records: list[dict[str, Any]]) -> None:
-    columns = list(records[0])
+def _print_table(records: list[dict[str, Any]], columns: list[str]) -> None:
     cells = [[column.upper().replace("_", "-") for column in columns]]
     cells += [[_cell(record[column]) for column in columns] for record in records]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]

@@ -26,11 +26,6 @@ async def until_healthy(url: str, *, heard: Callable[[str], None] = lambda _: No
         await asyncio.sleep(_PAUSE)
 
 
-async def healthy(url: str, *, within: float) -> bool:
-    """Whether `url` answers 200 in `within` seconds."""
-    return not await answer(url, within=within)
-
-
 async def answer(url: str, *, within: float) -> str:
     """What `url` answers in `within` seconds, "" for 200: its status and the first line of the body, or why none."""
     parts = urlsplit(url)

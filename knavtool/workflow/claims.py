@@ -15,7 +15,7 @@ import orjson
 from knavtool.errors import Forbidden
 from knavtool.kube.resource import PERSISTENT_VOLUME_CLAIMS, STATEFUL_SETS
 from knavtool.workflow.ledger import Made
-from knavtool.workflow.waits import until_gone
+from knavtool.workflow.waits import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +67,9 @@ async def delete_claims(gateway: Gateway, wanted: Iterable[Claims], failures: Fa
         with failures.kept(f"claims of {one.owner}"):
             await failures.for_each(await _found(gateway, one), delete, named=str)
     if leaving:
-        await until_gone(gateway, leaving, timeout=None)
+        left = Leaving(leaving)
+        with failures.of_what_stays(left.told):
+            await left.until_gone(gateway, timeout=None)
 
 
 async def _found(gateway: Gateway, claims: Claims) -> list[Made]:

@@ -16,7 +16,7 @@ from knavtool.nodes.inventory import delete_nodes
 from knavtool.workflow.claims import delete_claims
 from knavtool.workflow.failures import Failures
 from knavtool.workflow.ledger import Made
-from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
+from knavtool.workflow.waits import Leaving
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
                     await _undo_group(group, gateway, step, young, failures)
         except TimeoutError:
             # A server that does not serve is retried with patience, and may not have been given up in that time.
-            last = [gateway.trouble.message] if gateway.trouble is not None and not failures else []
+            last = [gateway.trouble.message] if gateway.trouble is not None else []
             head = f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}"
-            step.message = "\n".join([head, *failures.lines(), *last])
+            step.message = "\n".join(dict.fromkeys([head, *failures.lines(), *last]))
             refusal: ClusterError = DeadlineExceeded(step.message, hint="--cleanup-timeout gives it more time")
         else:
             if not failures:
@@ -129,9 +129,9 @@ async def _delete_made(
 
     await failures.for_each(list(group.made.values()), delete, named=str)
     if waiting:
-        with failures.kept():
-            await until_gone(gateway, waiting, timeout=None, gone=gone)
-    await until_pods_of_jobs_gone(gateway, waiting)
+        leaving = Leaving(waiting)
+        with failures.kept(), failures.of_what_stays(leaving.told):
+            await leaving.until_gone(gateway, timeout=None, pods=True, gone=gone)
 
 
 async def _delete_claims(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:  # noqa: ARG001 - alike
@@ -176,7 +176,7 @@ async def _is_leaving(gateway: Gateway, before: Before) -> bool:
     if live["metadata"]["uid"] != metadata["uid"] or "deletionTimestamp" not in live["metadata"]:
         return False
     made = Made(resource=before.resource, namespace=before.namespace, name=metadata["name"], uid=metadata["uid"])
-    await until_gone(gateway, [made], timeout=_LEAVING_FOR)
+    await Leaving([made]).until_gone(gateway, timeout=_LEAVING_FOR)
     return True
 
 

@@ -16,7 +16,7 @@ from knavtool.nodes.runs import runs
 from knavtool.workflow.ledger import Before, Changed, Made, Nodes
 from knavtool.workflow.node_memory import remember_nodes
 from knavtool.workflow.patching import Patch
-from knavtool.workflow.waits import until_gone
+from knavtool.workflow.waits import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -270,4 +270,5 @@ async def _find(gateway: Gateway, resource: Resource, namespace: str | None, nam
 
 
 async def _gone(gateway: Gateway, resource: Resource, namespace: str | None, name: str, deadline: float) -> None:
-    await until_gone(gateway, [Made(resource=resource, namespace=namespace, name=name)], timeout=remaining(deadline))
+    leaving = Leaving([Made(resource=resource, namespace=namespace, name=name)])
+    await leaving.until_gone(gateway, timeout=remaining(deadline))

@@ -27,6 +27,7 @@ EVENTS_PER_OBJECT = 3
 """The newest events that are kept of each object."""
 
 _GROUPS_SHOWN = 10
+_GROUPS_KEPT = 100
 _CLUSTER_SCOPED_IN = "default"  # the namespace that events of cluster-scoped objects are written to
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -67,21 +68,23 @@ class EventGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastEvents:
-    """The newest groups first; `note` says why there may be more than are here."""
+class Diagnosis:
+    """Conditions and events, the newest first; `notes` say why there may be more than are here."""
 
     conditions: tuple[ConditionGroup, ...] = ()
-    groups: tuple[EventGroup, ...] = ()
-    note: str = ""
+    events: tuple[EventGroup, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Lines to put below the message of a failed check; none if there is nothing to tell."""
-        shown = [*_section("conditions:", self.conditions), *_section("last events:", self.groups)]
-        return [*shown, *([self.note] if self.note else [])]
+        return [*_section("conditions:", self.conditions), *_section("last events:", self.events), *self.notes]
 
-    def data(self) -> list[dict[str, object]]:
-        """For machines; warnings about their completeness are in the message."""
-        return [group.data() for group in self.groups[:100]]
+    def data(self) -> dict[str, object]:
+        """For machines; that they may not be complete is in the message."""
+        return {
+            "conditions": [group.data() for group in self.conditions[:_GROUPS_KEPT]],
+            "events": [group.data() for group in self.events[:_GROUPS_KEPT]],
+        }
 
 
 def _section(title: str, groups: Sequence[object]) -> list[str]:
@@ -91,14 +94,14 @@ def _section(title: str, groups: Sequence[object]) -> list[str]:
     return [title, *shown] if shown else []
 
 
-async def last_events(
+async def diagnose(
     gateway: Gateway,
     objects: Iterable[Submitted] = (),
     pods: Iterable[Manifest] = (),
     *,
     timeout: float = 2.0,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> LastEvents:
+) -> Diagnosis:
     """What was last said about objects, their pods, what owns these and what they own.
 
     Conditions are those of the objects and of what they and the pods own, at any depth. Of events one list per
@@ -110,7 +113,7 @@ async def last_events(
     wanted = _wanted(objects, pods)
     held = Held()
     found: _Found = {}
-    note = ""
+    notes: list[str] = []
     try:
         async with asyncio.timeout(timeout):
             uids = [item.uid for item in objects] + [pod["metadata"].get("uid", "") for pod in pods]
@@ -122,9 +125,9 @@ async def last_events(
             ]
             await read_held(gateway, held, uids, sorted(place for place in places if place), single)
     except TimeoutError:
-        note = f"not all objects that belong to these were looked at within {timeout:g} s"
+        notes.append(f"not all objects that belong to these were looked at within {timeout:g} s")
     except ClusterError as error:
-        note = f"what belongs to these cannot be read: {error.message}"
+        notes.append(f"what belongs to these cannot be read: {error.message}")
     for owned in held.owned:
         wanted.setdefault(owned.namespace, _Involved()).add(owned.resource.kind, owned.name, owned.uid)
     try:
@@ -132,11 +135,12 @@ async def last_events(
             for namespace, involved in wanted.items():
                 await _read(gateway, namespace, involved, found)
     except TimeoutError:
-        note = f"there may be more events: not all were read within {timeout:g} s"
+        notes.append(f"there may be more events: not all were read within {timeout:g} s")
     except ClusterError as error:
-        note = f"events cannot be read: {error.message}"
+        notes.append(f"events cannot be read: {error.message}")
     newest = [one for seen in found.values() for one in seen]
-    return LastEvents(conditions=tuple(held.groups()), groups=tuple(_grouped(newest, now())), note=note)
+    events = tuple(_grouped(newest, now()))
+    return Diagnosis(conditions=tuple(held.groups()), events=events, notes=tuple(notes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from knavtool.errors import ClusterError, KnavError, leaves
+from knavtool.errors import ClusterError, DeadlineExceeded, KnavError, leaves
 from knavtool.kube.concurrency import for_each
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ class Failures:
             yield
         except Exception as error:  # noqa: BLE001 - what comes behind must be done, whatever it was
             self._own += [(about, one) for one in leaves(error)]
+
+    @contextmanager
+    def of_what_stays(self, told: Callable[[], str]) -> Iterator[None]:
+        """Run a block that waits until things are gone; if it is cut off, keep what `told` says of those that stay."""
+        try:
+            yield
+        except CancelledError:
+            if still := told():
+                self._own.append(("", DeadlineExceeded(still)))
+            raise
 
     async def for_each(
         self, items: Iterable[T], work: Callable[[T], Awaitable[object]], *, named: Callable[[T], str]

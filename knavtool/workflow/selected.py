@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from knavtool.kube.gateway import Change
-from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.selection import known, whole
 from knavtool.workflow.task import BETWEEN_SIGNS, Outcome
@@ -138,9 +138,9 @@ async def _outcome(sight: _Sight, context: Context, after: str) -> Outcome:
     else:
         lines += object_lines(wrong)
     data["mismatches"] = {str(item): [one.data() for one in found] for item, found in wrong[:100]}
-    events = await last_events(context.gateway, [item for item, _ in wrong])
-    data["events"] = events.data()
-    return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
+    found = await diagnose(context.gateway, [item for item, _ in wrong])
+    data |= found.data()
+    return Outcome(passed=False, message="\n".join([*lines, *found.lines()]), data=data)
 
 
 def _head(sight: _Sight, after: str) -> str:

@@ -98,6 +98,10 @@ class Context:
     terminal: Terminal | None = None
     prometheus: Prometheus | None = None
 
+    def heard(self) -> str:
+        """What an API server in trouble said last, to end a sentence about a time-out with; "" if it serves."""
+        return f"; {self.gateway.trouble.message}" if self.gateway.trouble is not None else ""
+
 
 class Task(Protocol):
     """A step a user can write: one module per type, one line in `tasks.TASKS`."""

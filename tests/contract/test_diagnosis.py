@@ -10,7 +10,7 @@ import pytest
 
 from knavtool.kube.client import connect
 from knavtool.kube.resource import EVENTS, NAMESPACES, PODS
-from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.submission import Submitted
 
 if TYPE_CHECKING:
@@ -35,17 +35,17 @@ async def test_the_schedulers_words_about_pods_that_fit_nowhere(control_plane: A
                 await client.create(PODS, pod, namespace=namespace)
             await _until_told(client, namespace, {"a", "b", "c"})
             pods = await client.list(PODS, namespace=namespace)
-            some = await last_events(client, pods=[pod for pod in pods if pod["metadata"]["name"] != "c"])
+            some = await diagnose(client, pods=[pod for pod in pods if pod["metadata"]["name"] != "c"])
             uid = next(pod["metadata"]["uid"] for pod in pods if pod["metadata"]["name"] == "c")
-            one = await last_events(client, [Submitted(resource=PODS, namespace=namespace, name="c", uid=uid)])
+            one = await diagnose(client, [Submitted(resource=PODS, namespace=namespace, name="c", uid=uid)])
         finally:
             await client.delete(NAMESPACES, namespace)
-    (group,) = some.groups
+    (group,) = some.events
     assert group.objects == (f"{namespace}/a", f"{namespace}/b")
     assert (group.type, group.reason, group.reporter) == ("Warning", "FailedScheduling", "default-scheduler")
     assert "nodes" in group.message
-    assert some.note == one.note == ""
-    assert [group.objects for group in one.groups] == [(f"{namespace}/c",)]
+    assert some.notes == one.notes == ()
+    assert [group.objects for group in one.events] == [(f"{namespace}/c",)]
 
 
 async def _until_told(gateway: Gateway, namespace: str, names: set[str]) -> None:

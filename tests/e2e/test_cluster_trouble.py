@@ -114,7 +114,12 @@ def test_a_stopped_process_is_unhealthy(whole: LocalCluster) -> None:
     number = whole.pids()["kube-scheduler"]
     os.kill(number, signal.SIGSTOP)
     try:
-        assert whole.status(check=4)["kube-scheduler"]["state"] == "unhealthy"
+        row = whole.status(check=4)["kube-scheduler"]
+        assert row["state"] == "unhealthy"
+        assert row["reason"].endswith("does not answer within 5 s")
+        told = whole.cli("cluster", "status", "--name", whole.name, check=4)
+        assert f"kube-scheduler is unhealthy: {row['reason']}; its log: {row['log']}" in told.stderr
+        assert "REASON" not in told.stdout
     finally:
         os.kill(number, signal.SIGCONT)
 

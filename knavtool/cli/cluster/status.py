@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -52,5 +53,8 @@ async def _status(files: ClusterFiles, environment: Mapping[str, str], output: o
     catalogue = Catalogue.load(environment)
     rows = await look(files, catalogue)
     print_rows(rows, output)
+    for row in rows:
+        if row.reason:
+            print(f"{row.component} is {row.state}: {row.reason}; its log: {row.log}", file=sys.stderr)
     require_finished(files, catalogue)
     return all(row.state == "healthy" for row in rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
 from knavtool.workflow.amounts import Amount, AmountDocument
-from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.references import index_violations
 from knavtool.workflow.selected import check_selected, object_lines
@@ -127,9 +127,9 @@ class CheckObj:
         if refused:
             data["refused"] = {str(item): item.reason for item in refused[:100]}
         lines = [f"{counts}{after}{expected}", *object_lines(wrong), *refusals(refused)]
-        events = await last_events(context.gateway, [item for item, _ in wrong])
-        data["events"] = events.data()
-        return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
+        found = await diagnose(context.gateway, [item for item, _ in wrong])
+        data |= found.data()
+        return Outcome(passed=False, message="\n".join([*lines, *found.lines()]), data=data)
 
 
 async def _look(sight: _Sight, submission: Submission, context: Context) -> None:

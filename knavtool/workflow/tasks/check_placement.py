@@ -14,7 +14,7 @@ from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import partial_times
 from knavtool.workflow.amounts import Amount, AmountDocument
-from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.domains import Topology
 from knavtool.workflow.gangs import Gangs
 from knavtool.workflow.groups import Grouping
@@ -171,9 +171,9 @@ class CheckPlacement:
         shown = [f"  {line}" for line in lines[:_SHOWN]]
         shown += [f"  {len(names)} pods ({names[0]}, …): {reason}" for reason, names in list(reasons.items())[:_SHOWN]]
         unbound = [times.pod for gang in look.gangs for times in gang.pods if times.bound is None]
-        events = await last_events(context.gateway, submission.objects(), unbound)
-        data = {**look.data(), "problems": [*lines, *reasons], "events": events.data()}
-        return Outcome(passed=False, message="\n".join([head, *shown, *events.lines()]), data=data)
+        found = await diagnose(context.gateway, submission.objects(), unbound)
+        data = {**look.data(), "problems": [*lines, *reasons], **found.data()}
+        return Outcome(passed=False, message="\n".join([head, *shown, *found.lines()]), data=data)
 
     def _partial(self, look: _Look) -> Iterator[str]:
         for gang in look.gangs if self.all_or_nothing else ():

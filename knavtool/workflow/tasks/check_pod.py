@@ -11,7 +11,7 @@ from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import PODS
 from knavtool.workflow.amounts import AmountDocument, total
-from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.family import Family
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
@@ -81,11 +81,11 @@ class CheckPod:
             nodes = f", on {seen.nodes} node{'' if seen.nodes == 1 else 's'}" if seen.nodes else ""
             return Outcome(message=counts + nodes, data=seen.data())
         after = f" after {self.timeout:g} s" if self.timeout is not None and submission.objects() else ""
-        events = await last_events(context.gateway, submission.objects(), seen.wrong())
+        found = await diagnose(context.gateway, submission.objects(), seen.wrong())
         problems = [*seen.problems(), *refusals(submission.refused)]
         lines = [f"{counts}{after} ({seen.phase_text()})", *(f"  {problem}" for problem in problems)]
-        data = {**seen.data(), "problems": problems, "events": events.data()}
-        return Outcome(passed=False, message="\n".join([*lines, *events.lines()]), data=data)
+        data = {**seen.data(), "problems": problems, **found.data()}
+        return Outcome(passed=False, message="\n".join([*lines, *found.lines()]), data=data)
 
 
 class _Look:

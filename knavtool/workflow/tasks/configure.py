@@ -102,9 +102,8 @@ class Configure:
                 for stage in stages:
                     said += await _together(stage)
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"not done after {self.timeout:g} s" + (f"; done: {'; '.join(said)}" if said else "")
-            ) from None
+            done = f"; done: {'; '.join(said)}" if said else ""
+            raise DeadlineExceeded(f"not done after {self.timeout:g} s{done}{context.heard()}") from None
         data: dict[str, Any] = {"changes": said}
         return Outcome(message="; ".join(said) or "nothing to do", data=data)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from knavtool.errors import DeadlineExceeded, InvalidDocument
+from knavtool.errors import InvalidDocument
 from knavtool.kube.concurrency import for_each
 from knavtool.workflow.possession import Chosen, choose_own, irreplaceable, remember
 from knavtool.workflow.selection import Selection
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
-from knavtool.workflow.waits import until_gone, until_pods_of_jobs_gone
+from knavtool.workflow.waits import Leaving
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
@@ -77,7 +76,8 @@ class DeleteObj:
         if refused:
             raise not_done("deleted", refused, len(objects))
         if self.wait:
-            await self._gone(context, objects)
+            # Pods go after their Jobs.
+            await Leaving(objects).until_gone(context.stores, timeout=self.timeout, pods=True)
         gone = f", {data['gone']} gone already" if data["gone"] else ""
         gone += f", {never} never created" if never else ""
         return Outcome(
@@ -96,13 +96,3 @@ class DeleteObj:
                 [self.document.violation(f"{lost[0]} is of others, and a {kind} cannot be brought back", "kind")]
             )
         return chosen, 0
-
-    async def _gone(self, context: Context, objects: list[Submitted]) -> None:
-        """Wait for the objects and for the pods of Jobs, which go after their Jobs."""
-        deadline = asyncio.get_running_loop().time() + self.timeout
-        await until_gone(context.stores, objects, timeout=self.timeout)
-        try:
-            async with asyncio.timeout_at(deadline):
-                await until_pods_of_jobs_gone(context.stores, objects)
-        except TimeoutError:
-            raise DeadlineExceeded(f"pods of the deleted Jobs still exist after {self.timeout:g} s") from None

@@ -82,7 +82,9 @@ class UpdateNodes:
             async with asyncio.timeout(self.timeout):
                 matched = await self._update(context, done, lenient=scope.whole.lenient)
         except TimeoutError:
-            raise DeadlineExceeded(f"not done after {self.timeout:g} s; {len(done)} nodes changed") from None
+            raise DeadlineExceeded(
+                f"not done after {self.timeout:g} s; {len(done)} nodes changed{context.heard()}"
+            ) from None
         unchanged = matched - len(done)
         same = f", {unchanged} unchanged" if unchanged else ""
         data = {"matched": matched, "changed": len(done), "unchanged": unchanged}

@@ -113,7 +113,7 @@ class UpdateObj:
             async with asyncio.timeout(self.timeout):
                 refused = await for_each(chosen, update)
         except TimeoutError:
-            message = f"{len(changed)} of {len(objects)} objects changed after {self.timeout:g} s"
+            message = f"{len(changed)} of {len(objects)} objects changed after {self.timeout:g} s{context.heard()}"
             raise DeadlineExceeded(message) from None
         data = {"updated": len(changed)}
         if refused:

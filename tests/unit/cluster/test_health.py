@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.health import answer, healthy, origin, until_healthy
+from knavtool.cluster.health import answer, origin, until_healthy
 from support.certificates import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -35,7 +35,7 @@ async def server(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIte
 
 async def test_200_is_healthy() -> None:
     async with server(OK) as (url, seen):
-        assert await healthy(url, within=10)
+        assert not await answer(url, within=10)
     assert seen[0].startswith(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:")
 
 
@@ -59,7 +59,7 @@ async def test_200_is_healthy() -> None:
 )
 async def test_anything_else_is_not_and_is_told(sent: bytes, said: str) -> None:
     async with server(sent) as (url, _):
-        assert not await healthy(url, within=10)
+        assert await answer(url, within=10)
         told = await answer(url, within=10)
     assert told.startswith(said) if said.endswith(": ") else told == said
 
@@ -68,8 +68,8 @@ async def test_a_certificate_of_its_own_will_do(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     context = authority.serving(authority.issue("server", address="127.0.0.9"))
     async with server(OK, tls=context) as (url, _):
-        assert await healthy(url, within=10)
-        assert not await healthy(url.replace("https", "http"), within=10)
+        assert not await answer(url, within=10)
+        assert await answer(url.replace("https", "http"), within=10)
 
 
 async def test_nobody_listens() -> None:

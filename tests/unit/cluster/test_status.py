@@ -42,13 +42,13 @@ def known(files: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> Record:
         "kwok": State(child=None, keeper=None, since=0.0, restarts=0, last_exit=Exit(code=1, at=0.0)),
     }
 
-    async def deaf(url: str, *, within: float) -> bool:
+    async def deaf(url: str, *, within: float) -> str:
         assert url.startswith("http://127.0.0.1:")
-        return False
+        return f"does not answer within {within:g} s"
 
     monkeypatch.setattr(processes, "running", lambda _: {"jobset": os.getpid()})
     monkeypatch.setattr(kept, "states", lambda _: kept_)
-    monkeypatch.setattr(status, "healthy", deaf)
+    monkeypatch.setattr(status, "answer", deaf)
     return made
 
 
@@ -62,6 +62,8 @@ async def test_every_process_is_a_row(files: ClusterFiles, known: Record) -> Non
         assert row.endpoint.rpartition(":")[2].isdigit()
         assert row.log == str(files.log(name))
         assert row.state == ("unhealthy" if name == "jobset" else "dead")
+        assert row.reason.endswith(" does not answer within 5 s" if name == "jobset" else "no such process")
+    assert rows["jobset"].reason.startswith(f"{rows['jobset'].endpoint}/")
     jobset, kwok, etcd = rows["jobset"], rows["kwok"], rows["etcd"]
     assert (jobset.pid, jobset.restarts, jobset.last_exit) == (os.getpid(), 3, "signal 9 (Killed)")
     assert jobset.memory is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from knavtool.errors import Forbidden
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
-from knavtool.workflow.diagnosis import last_events
+from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.submission import Submitted
 from support.workflows import pod
 
@@ -57,14 +58,14 @@ async def test_what_an_object_owns_says_why_it_is_held_at_any_depth() -> None:
     await make(memory, CHECKS, "check-a", reference("Workload", workload), last)
     # That of somebody else says nothing about this Job.
     await make(memory, WORKLOADS, "job-b", {**reference("Job", job), "uid": "other"}, NO_QUOTA)
-    found = await last_events(memory, [submitted(JOBS, job)])
+    found = await diagnose(memory, [submitted(JOBS, job)])
     assert found.lines() == [
         "conditions:",
         "  Check default/check-a: Passed=False (NoCapacity)",
         f"  Workload default/job-a: QuotaReserved=False (Pending: {NO_QUOTA['message']})",
         "  Job default/a: Suspended=True (JobSuspended)",
     ]
-    assert [group.data()["objects"] for group in found.conditions] == [
+    assert [group["objects"] for group in json.loads(json.dumps(found.data()))["conditions"]] == [
         ["default/check-a"],
         ["default/job-a"],
         ["default/a"],
@@ -77,7 +78,7 @@ async def test_equal_conditions_of_many_objects_are_one_line_and_few_requests() 
     for number, job in enumerate(jobs):
         await make(memory, WORKLOADS, f"w{number}", reference("Job", job), NO_QUOTA)
     memory.calls.clear()
-    found = await last_events(memory, [submitted(JOBS, job) for job in jobs])
+    found = await diagnose(memory, [submitted(JOBS, job) for job in jobs])
     (line,) = found.lines()[1:]
     assert line.startswith("  Workload default/w0, default/w1, default/w2 and 17 more: QuotaReserved=False")
     assert memory.calls.count(("list", "Workload", "")) == 2
@@ -87,7 +88,7 @@ async def test_equal_conditions_of_many_objects_are_one_line_and_few_requests() 
 async def test_a_pod_owns_too() -> None:
     memory = Memory([WORKLOADS])
     await make(memory, WORKLOADS, "pod-a", reference("Pod", pod("a")), NO_QUOTA)
-    found = await last_events(memory, pods=[pod("a", phase="Pending")])
+    found = await diagnose(memory, pods=[pod("a", phase="Pending")])
     assert found.conditions[0].objects == ("default/pod-a",)
 
 
@@ -96,7 +97,7 @@ async def test_what_pods_of_an_object_own_is_found_without_naming_them() -> None
     job = await make(memory, JOBS, "a")
     one = await make(memory, PODS, "a-0", reference("Job", job), {"type": "PodScheduled", "status": "False"})
     await make(memory, WORKLOADS, "pod-a-0", reference("Pod", one), NO_QUOTA)
-    found = await last_events(memory, [submitted(JOBS, job)])
+    found = await diagnose(memory, [submitted(JOBS, job)])
     assert [group.objects for group in found.conditions] == [("default/pod-a-0",)]
 
 
@@ -109,7 +110,7 @@ async def test_conditions_that_are_as_they_should_be_are_not_told() -> None:
         {"type": "Custom", "status": "Unknown"},
     ]
     node = await make(memory, NODES, "n", None, *well, {"type": "DiskPressure", "status": "True"})
-    found = await last_events(memory, [submitted(NODES, node)])
+    found = await diagnose(memory, [submitted(NODES, node)])
     assert found.lines() == ["conditions:", "  Node n: DiskPressure=True"]
 
 
@@ -118,7 +119,7 @@ async def test_odd_conditions_are_passed_over() -> None:
     job = await make(memory, JOBS, "a")
     odd: Any = ["text", {"status": "False"}, {"type": 1, "status": "False"}, {**NO_QUOTA, "lastTransitionTime": "soon"}]
     await make(memory, WORKLOADS, "w", reference("Job", job), *odd)
-    found = await last_events(memory, [submitted(JOBS, job)])
+    found = await diagnose(memory, [submitted(JOBS, job)])
     assert [group.type for group in found.conditions] == ["QuotaReserved"]
 
 
@@ -128,9 +129,9 @@ async def test_kinds_that_may_not_be_listed_hide_only_themselves() -> None:
     await make(memory, WORKLOADS, "w", reference("Job", job), NO_QUOTA)
     await make(memory, CHECKS, "c", reference("Job", job), NO_QUOTA)
     memory.refuse["list", "Check"] = Forbidden("no", status=403)
-    found = await last_events(memory, [submitted(JOBS, job)])
+    found = await diagnose(memory, [submitted(JOBS, job)])
     assert [group.kind for group in found.conditions] == ["Workload"]
-    assert found.note == ""
+    assert found.notes == ()
 
 
 async def test_a_server_that_is_slow_leaves_a_note() -> None:
@@ -141,5 +142,20 @@ async def test_a_server_that_is_slow_leaves_a_note() -> None:
 
     memory.kinds = kinds  # type: ignore[method-assign]
     job = await make(memory, JOBS, "a")
-    found = await last_events(memory, [submitted(JOBS, job)], timeout=0.05)
-    assert found.note == "not all objects that belong to these were looked at within 0.05 s"
+    found = await diagnose(memory, [submitted(JOBS, job)], timeout=0.05)
+    assert found.notes == ("not all objects that belong to these were looked at within 0.05 s",)
+
+
+async def test_what_is_wrong_with_the_events_does_not_hide_what_is_wrong_with_the_conditions() -> None:
+    memory = Memory()
+    memory.refuse["list", "Event"] = Forbidden("you may not list events", status=403)
+
+    async def kinds() -> Any:
+        raise Forbidden("you may not see kinds", status=403)
+
+    memory.kinds = kinds  # type: ignore[method-assign]
+    job = await make(memory, JOBS, "a")
+    assert (await diagnose(memory, [submitted(JOBS, job)])).lines() == [
+        "what belongs to these cannot be read: you may not see kinds",
+        "events cannot be read: you may not list events",
+    ]

@@ -13,7 +13,7 @@ import pytest
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden
 from knavtool.events import Result, Steps
 from knavtool.kube.memory import Memory
-from knavtool.kube.resource import JOBS, Manifest, Resource
+from knavtool.kube.resource import JOBS, Resource
 from knavtool.report.recorder import Record, Recorder
 from knavtool.workflow.rendering import RenderedPlan
 from knavtool.workflow.runner import execute
@@ -125,8 +125,23 @@ async def test_an_interruption_without_cleanup_says_what_is_left(tmp_path: Path)
 
 async def test_a_cleanup_that_takes_too_long_says_what_is_left(tmp_path: Path) -> None:
     run = _Run(tmp_path, submit(count=2), memory=_Lingering())
-    with pytest.raises(DeadlineExceeded, match=r"cleanup took longer than 0\.05 s; left behind: 2 Jobs"):
+    with pytest.raises(DeadlineExceeded) as raised:
         await run.execute(timeout=0.05)
+    assert raised.value.message.splitlines() == [
+        "cleanup took longer than 0.05 s; left behind: 2 Jobs",
+        "Job default/a, Job default/b; Job default/a is being deleted and waits for example.com/held",
+    ]
+
+
+async def test_what_is_not_gone_in_time_says_what_holds_it(tmp_path: Path) -> None:
+    run = _Run(tmp_path, submit(count=2), task("DeleteObj", "delete", refTaskId="job", wait=True, timeout="50ms"))
+    run.memory = _Lingering()
+    with pytest.raises(DeadlineExceeded) as raised:
+        await run.execute(cleanup=False)
+    assert raised.value.message == (
+        "not gone after 0.05 s: Job default/a, Job default/b; "
+        "Job default/a is being deleted and waits for example.com/held"
+    )
 
 
 async def test_a_second_interruption_ends_the_cleanup(tmp_path: Path) -> None:
@@ -164,8 +179,9 @@ class _Lingering(Memory):
         propagation: str = "Background",  # noqa: ARG002 - no deletion ends, whatever is asked
         uid: str | None = None,  # noqa: ARG002 - no deletion ends, whatever is asked
     ) -> bool:
-        found: Manifest = await self.get(resource, name, namespace=namespace)
-        return bool(found)
+        held = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/held"]}
+        await self.patch(resource, name, {"metadata": held}, namespace=namespace)
+        return True
 
 
 async def test_any_field_of_a_pod_that_the_run_submits_can_be_compared(tmp_path: Path) -> None:

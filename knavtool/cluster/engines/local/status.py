@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.cluster import processes, record
@@ -11,7 +11,7 @@ from knavtool.cluster.components.hosted import Host
 from knavtool.cluster.engines.local.plan import require_records
 from knavtool.cluster.engines.local.readiness import control_plane_health
 from knavtool.cluster.engines.local.settings import PROCESSES
-from knavtool.cluster.health import healthy, origin
+from knavtool.cluster.health import answer, origin
 from knavtool.cluster.supervision import kept
 from knavtool.errors import EngineError
 
@@ -28,6 +28,7 @@ class Row:
     """One process; `state` is `healthy`, `unhealthy` (it runs, but does not answer) or `dead`.
 
     `memory` is resident, in MiB; `restarts` counts those of its keeper, and `last_exit` says how it ended before.
+    `reason` says what is wrong with one that is not healthy.
     """
 
     component: str
@@ -39,6 +40,7 @@ class Row:
     last_exit: str
     endpoint: str
     log: str
+    reason: str = field(default="", metadata={"table": False})
 
 
 async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
@@ -59,23 +61,24 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
             urls[process.name] = host.ready_url(process)
             versions[process.name] = version
     answers = await asyncio.gather(
-        *(healthy(url, within=_WITHIN) if name in alive else _no() for name, url in urls.items())
+        *(answer(url, within=_WITHIN) if name in alive else _dead() for name, url in urls.items())
     )
     rows = []
-    for (name, url), answer in zip(urls.items(), answers, strict=True):
+    for (name, url), complaint in zip(urls.items(), answers, strict=True):
         number, state = alive.get(name), states.get(name)
         used = kept.usage(number) if number is not None else None
         rows.append(
             Row(
                 component=name,
                 version=versions[name],
-                state="dead" if number is None else "healthy" if answer else "unhealthy",
+                state="dead" if number is None else "unhealthy" if complaint else "healthy",
                 pid=number,
                 memory=used.memory_bytes // _MIB if used is not None else None,
                 restarts=state.restarts if state is not None else 0,
                 last_exit=str(state.last_exit) if state is not None and state.last_exit else "",
                 endpoint=origin(url),
                 log=str(files.log(name)),
+                reason=f"{url} {complaint}" if number is not None and complaint else complaint,
             )
         )
     return rows
@@ -94,5 +97,5 @@ def require_finished(files: ClusterFiles, catalogue: Catalogue) -> None:
         )
 
 
-async def _no() -> bool:
-    return False
+async def _dead() -> str:
+    return "no such process"
