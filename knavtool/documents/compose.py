@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NUMBER = 1000
 """Characters; Python refuses to write down numbers that are much longer."""
-_DEEPEST = 100
+DEEPEST = 100
 """Levels; JSON is written 255 levels deep at most, and texts of the file are put into others."""
 _HALF_A_PAIR = "a text holds half of a surrogate pair, which is no character"
 _TRUE = frozenset(("true", "yes", "on", "y"))
@@ -46,8 +46,8 @@ class Composer:
         if id(node) in self._open:
             self._fault(place, path, "the alias stands for something that contains it")
             return None
-        if len(self._open) == _DEEPEST:
-            raise InvalidDocument([Violation(self._file, *place, "", f"nested more than {_DEEPEST} levels deep")])
+        if len(self._open) == DEEPEST:
+            raise InvalidDocument([Violation(self._file, *place, "", f"nested more than {DEEPEST} levels deep")])
         self._open.add(id(node))
         try:
             if node.id == "sequence":

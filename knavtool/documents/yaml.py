@@ -77,8 +77,10 @@ def load_text(text: str, file: str) -> Document:
     from ruamel.yaml.reader import ReaderError
 
     from knavtool.documents.compose import Composer
+    from knavtool.documents.scanner import ShallowScanner, TooDeep
 
     reader = YAML(typ="safe", pure=True)
+    reader.Scanner = ShallowScanner
     # YAML lets an anchor be given again, and a warning here would be one in the user's terminal.
     reader.composer.warn_double_anchors = False
     composer = Composer(file, budget=_LEAST_BUDGET + _VALUES_PER_CHARACTER * len(text))
@@ -91,7 +93,8 @@ def load_text(text: str, file: str) -> Document:
         problem = " ".join(str(part) for part in (error.context, error.problem) if part)
         if "<block" in problem:
             problem += " (is the indentation right?)"
-        raise InvalidDocument([Violation(file, line, column, "", f"not YAML: {problem}")]) from None
+        message = problem if isinstance(error, TooDeep) else f"not YAML: {problem}"
+        raise InvalidDocument([Violation(file, line, column, "", message)]) from None
     except ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

@@ -124,7 +124,9 @@ def test_scalars(written: str, value: Any) -> None:
         ("a: !Ref b\n", "f.yaml:1:4: a: the tag !Ref is not known here"),
         ("a: !!binary aGk=\n", "binary is not known here"),
         ("a: {<<: 3}\n", "f.yaml:1:9: a: only maps can be merged with <<"),
-        ("[" * 600, "f.yaml:1:1: nested too deeply"),
+        ("[" * 600, "f.yaml:1:101: nested more than 100 levels deep"),
+        ("{a: " * 600, "f.yaml:1:401: nested more than 100 levels deep"),
+        ("- " * 600, "f.yaml:1:1: nested too deeply"),
     ],
 )
 def test_what_cannot_be_read(text: str, message: str) -> None:
