@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from knavtool.kube.gateway import Change
 from knavtool.workflow.diagnosis import diagnose
+from knavtool.workflow.limits import Limit
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.selection import known, whole
 from knavtool.workflow.task import BETWEEN_SIGNS, Outcome
@@ -95,21 +95,23 @@ async def check_selected(
 async def _follow(context: Context, sight: _Sight, timeout: float) -> None:
     synced = False
     told = -BETWEEN_SIGNS
-    try:
-        async with asyncio.timeout(timeout), aclosing(sight.choice.watch()) as events:
-            async for event in events:
-                synced = synced or event.synced
-                if event.change is Change.DELETED:
-                    sight.drop(event.object["metadata"]["uid"])
-                elif not event.synced:
-                    await sight.put(event.object)
-                if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
-                    told = now
-                    context.step.progress(sight.matching, sight.expected())
-                if synced and sight.satisfied:
-                    return
-    except TimeoutError:
-        return
+    async with (
+        Limit(timeout, plural(sight.choice.resource.kind), context) as limit,
+        aclosing(sight.choice.watch()) as events,
+    ):
+        async for event in events:
+            synced = synced or event.synced
+            if event.change is Change.DELETED:
+                sight.drop(event.object["metadata"]["uid"])
+            elif not event.synced:
+                await sight.put(event.object)
+            if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
+                told = now
+                context.step.progress(sight.matching, sight.expected())
+            if synced and sight.satisfied:
+                return
+            if synced:
+                limit.looked()
 
 
 async def _outcome(sight: _Sight, context: Context, after: str) -> Outcome:

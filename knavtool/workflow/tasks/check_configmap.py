@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +10,7 @@ from knavtool.documents.values import text
 from knavtool.errors import NotFound
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import CONFIG_MAPS
+from knavtool.workflow.limits import Limit
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
@@ -64,15 +64,15 @@ class CheckConfigmap:
         watching = context.gateway.watch(
             CONFIG_MAPS, namespace=self.namespace, field_selector=f"metadata.name={self.name}"
         )
-        try:
-            async with asyncio.timeout(self.timeout), aclosing(watching) as events:
-                async for event in events:
-                    if not event.synced:
-                        live = None if event.change is Change.DELETED else event.object
-                    if live is not None and not self._differences(live):
-                        break
-        except TimeoutError:
-            pass
+        what = f"config map {self.namespace}/{self.name}"
+        async with Limit(self.timeout, what, context) as limit, aclosing(watching) as events:
+            async for event in events:
+                if not event.synced:
+                    live = None if event.change is Change.DELETED else event.object
+                if live is not None and not self._differences(live):
+                    break
+                if event.synced:
+                    limit.looked()
         return self._outcome(live)
 
     def _differences(self, live: Manifest) -> list[Mismatch]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.scalars import text
 from knavtool.errors import ClusterError, Invalid, InvalidDocument
+from knavtool.workflow.limits import Limit
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
@@ -75,14 +76,11 @@ class CheckMetric:
         if context.prometheus is None:
             raise ClusterError(f"{self.document.where()}: there is no Prometheus to ask")
         sight = _Sight()
-        try:
-            async with asyncio.timeout(self.timeout):
-                await self._follow(context.prometheus, sight)
-        except TimeoutError:
-            pass
+        async with Limit(self.timeout, f"{self.query} of {context.prometheus.place}", context) as limit:
+            await self._follow(context.prometheus, sight, limit)
         return self._outcome(sight)
 
-    async def _follow(self, prometheus: Prometheus, sight: _Sight) -> None:
+    async def _follow(self, prometheus: Prometheus, sight: _Sight, limit: Limit) -> None:
         """Ask until the comparison has been satisfied for long enough, or cannot be."""
         loop = asyncio.get_running_loop()
         while True:
@@ -99,6 +97,7 @@ class CheckMetric:
                 sight.since = None
                 if self.timeout is None:
                     return
+            limit.looked()
             await asyncio.sleep(_INTERVAL)
 
     def _satisfied(self, sample: Sample) -> bool:
@@ -108,8 +107,6 @@ class CheckMetric:
         after = f" after {self.timeout:g} s" if self.timeout is not None and not sight.passed else ""
         wanted = f"{self.op} {text(self.value)}"
         samples = sight.samples
-        if samples is None:
-            return Outcome(passed=False, message=f"Prometheus did not answer{after}", data={"samples": []})
         right = sum(self._satisfied(sample) for sample in samples)
         data: dict[str, object] = {
             "expected": wanted,
@@ -137,7 +134,7 @@ class CheckMetric:
 class _Sight:
     """The last answer, and since when and for how long (seconds) the answers have satisfied the comparison."""
 
-    samples: list[Sample] | None = field(default=None)
+    samples: list[Sample] = field(default_factory=list)
     since: float | None = None
     held: float = 0.0
     passed: bool = False

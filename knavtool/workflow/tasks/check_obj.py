@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +10,7 @@ from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
 from knavtool.workflow.amounts import Amount, AmountDocument
 from knavtool.workflow.diagnosis import diagnose
+from knavtool.workflow.limits import Limit
 from knavtool.workflow.matching import mismatches
 from knavtool.workflow.references import index_violations
 from knavtool.workflow.selected import check_selected, object_lines
@@ -97,21 +97,23 @@ class CheckObj:
         watcher: Watcher = context.stores if self.count is None else context.gateway
         synced = False
         told = -BETWEEN_SIGNS
-        try:
-            async with asyncio.timeout(self.timeout), aclosing(watch_all(watcher, submission.places)) as events:
-                async for event in events:
-                    synced = synced or event.synced
-                    if event.change is Change.DELETED:
-                        sight.drop(event.object)
-                    elif not event.synced:
-                        sight.put(event.object)
-                    if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
-                        told = now
-                        context.step.progress(sight.matching, len(sight.objects))
-                    if synced and sight.decided:
-                        return True
-        except TimeoutError:
-            pass
+        async with (
+            Limit(self.timeout, "objects", context) as limit,
+            aclosing(watch_all(watcher, submission.places)) as events,
+        ):
+            async for event in events:
+                synced = synced or event.synced
+                if event.change is Change.DELETED:
+                    sight.drop(event.object)
+                elif not event.synced:
+                    sight.put(event.object)
+                if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
+                    told = now
+                    context.step.progress(sight.matching, len(sight.objects))
+                if synced and sight.decided:
+                    return True
+                if synced:
+                    limit.looked()
         return False
 
     async def _outcome(self, sight: _Sight, refused: Sequence[Refused], context: Context, *, waited: bool) -> Outcome:

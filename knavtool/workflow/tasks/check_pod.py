@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -13,6 +12,7 @@ from knavtool.kube.resource import PODS
 from knavtool.workflow.amounts import AmountDocument, total
 from knavtool.workflow.diagnosis import diagnose
 from knavtool.workflow.family import Family
+from knavtool.workflow.limits import Limit
 from knavtool.workflow.node_labels import node_labels
 from knavtool.workflow.pods import Expectation, Tally, essential
 from knavtool.workflow.references import pods_violations
@@ -95,7 +95,7 @@ class _Look:
         self._gateway = context.gateway
         self._stores = context.stores
         self._step = context.step
-        self._clock = context.clock
+        self._context = context
         self._expected = expected
         self._family = Family(submission)
         self._tally = Tally(expected, self._family.has)
@@ -118,26 +118,23 @@ class _Look:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
         synced = False
         told = -BETWEEN_SIGNS
-        try:
-            async with asyncio.timeout(timeout):
-                await self._read_nodes()
-                places = [(PODS, namespace) for namespace in self._namespaces]
-                async with aclosing(watch_all(self._stores, places)) as events:
-                    async for event in events:
-                        synced = synced or event.synced
-                        if event.change is Change.DELETED:
-                            self._tally.drop(event.object["metadata"]["uid"])
-                        elif not event.synced:
-                            self._tally.put(event.object)
-                        if synced and (now := self._clock()) - told >= BETWEEN_SIGNS:
-                            told = now
-                            self._step.progress(
-                                self._tally.matching, self._expected.count.least, self._tally.phase_text()
-                            )
-                        if synced and await self._decided():
+        async with Limit(timeout, "pods", self._context) as limit:
+            await self._read_nodes()
+            places = [(PODS, namespace) for namespace in self._namespaces]
+            async with aclosing(watch_all(self._stores, places)) as events:
+                async for event in events:
+                    synced = synced or event.synced
+                    if event.change is Change.DELETED:
+                        self._tally.drop(event.object["metadata"]["uid"])
+                    elif not event.synced:
+                        self._tally.put(event.object)
+                    if synced and (now := self._context.clock()) - told >= BETWEEN_SIGNS:
+                        told = now
+                        self._step.progress(self._tally.matching, self._expected.count.least, self._tally.phase_text())
+                    if synced:
+                        if await self._decided():
                             return
-        except TimeoutError:
-            return
+                        limit.looked()
 
     async def _decided(self) -> bool:
         """Whether the pods are as expected, now that nothing about them is unknown."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from knavtool.errors import ClusterError, Invalid, InvalidDocument, Unreachable
+from knavtool.errors import ClusterError, DeadlineExceeded, Invalid, InvalidDocument, Unreachable
 from knavtool.kube.memory import Memory
 from knavtool.kube.prometheus import Sample
+from knavtool.workflow import limits
 from knavtool.workflow.task import Outcome
 from knavtool.workflow.tasks import check_metric
 from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks
@@ -40,13 +41,13 @@ class _Prometheus:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Timeouts end when the clock has reached them, as soon as somebody sleeps."""
     given = Clock()
-    given.rule(monkeypatch, check_metric)
+    given.rule(monkeypatch, check_metric, limits)
 
     def timeout(seconds: float | None) -> Any:
         end = given.now + seconds if seconds is not None else None
         return _Deadline(given, end)
 
-    check_metric.asyncio.timeout = timeout  # type: ignore[attr-defined]
+    limits.asyncio.timeout = timeout  # type: ignore[attr-defined]
     return given
 
 
@@ -62,8 +63,13 @@ class _Deadline:
 
         self.clock.while_asleep = check
 
-    async def __aexit__(self, *_: object) -> None:
+    def reschedule(self, at: float) -> None:
+        self.end = at
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.clock.while_asleep = None
+        if kind is TimeoutError:
+            raise TimeoutError
 
 
 async def check(directory: Path, prometheus: _Prometheus | None, **params: Any) -> Outcome:
@@ -146,11 +152,12 @@ async def test_a_timeout_tells_what_was_seen_last(tmp_path: Path, clock: Clock) 
     assert outcome.message == "up == 1: satisfied for 1.0 s after 4 s, expected 3 s"
 
 
-async def test_a_prometheus_that_never_answers(tmp_path: Path) -> None:
+async def test_a_prometheus_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prometheus = _Prometheus([1])
     prometheus.query = lambda *_, **__: asyncio.Event().wait()  # type: ignore[assignment,method-assign]
-    outcome = await check(tmp_path, prometheus, timeout="10ms")
-    assert (outcome.passed, outcome.message) == (False, "Prometheus did not answer after 0.01 s")
+    monkeypatch.setattr(limits, "_FIRST_LOOK", 0.01)
+    with pytest.raises(DeadlineExceeded, match=r"^up of http://p could not be read within 0\.01\d* s$"):
+        await check(tmp_path, prometheus, timeout="10ms")
 
 
 async def test_an_expression_that_is_none_has_its_place(tmp_path: Path) -> None:
