@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from knavtool.kube.resource import CONFIG_MAPS
+from knavtool.kube.client import Client
+from knavtool.kube.resource import CONFIG_MAPS, PODS
 from support.run_cluster import RunCluster
-from support.workflows import task, write
+from support.workflows import submit, task, write
 
 pytestmark = pytest.mark.cluster
 
@@ -57,6 +59,56 @@ def test_the_groups_of_a_job(run_cluster: RunCluster, tmp_path: Path) -> None:
     assert "in 4 groups" in said["single"]
     assert f"expected different domains of {HOST}" in said["apart"]
     assert run_cluster.left() == {}
+
+
+GATED = """\
+apiVersion: v1
+kind: Pod
+metadata: {generateName: gated-, namespace: "{{.namespace}}", finalizers: [tests.knavtool.example/bill]}
+spec:
+  restartPolicy: Never
+  schedulingGates: [{name: tests.knavtool.example/quota}, {name: tests.knavtool.example/data}]
+  containers: [{name: c, image: none, resources: {limits: {nvidia.com/gpu: 4}}}]
+"""
+
+
+def test_pods_behind_gates(run_cluster: RunCluster, tmp_path: Path) -> None:
+    (tmp_path / "gated.yml").write_text(GATED)
+    gate = {"spec": {"schedulingGates": [{"name": "tests.knavtool.example/data"}]}}
+    workflow = run_cluster.write(
+        task("RegisterObj", "gated", template="gated.yml", podNameFormat="gated-.*", podCount=1),
+        submit("pods", refTaskId="gated", count=3, params={"namespace": run_cluster.namespace}),
+        task("CheckPlacement", "wait", refTaskId="pods", waiting="1s"),
+        task("CheckPod", "pending", refTaskId="pods", status="Pending"),
+        task("UpdateObj", "half", refTaskId="pods", state=gate),
+        task("CheckPod", "not-yet", refTaskId="pods", status="Running", timeout="1s") | {"continueOnError": True},
+        task("UpdateObj", "open", refTaskId="pods", state={"spec": {"schedulingGates": None}}),
+        task("CheckPod", "run", refTaskId="pods", status="Running", timeout="30s"),
+        task("UpdateObj", "free", refTaskId="pods", state={"metadata": {"finalizers": None}}),
+    )
+    run_cluster.run("run", workflow, "--cleanup", "--json", tmp_path / "r.json", check=1)
+    tasks = {each["name"]: each for each in _tasks(json.loads((tmp_path / "r.json").read_text())["run"])}
+    assert [name for name, each in tasks.items() if each["result"] != "ok"] == ["not-yet"]
+    assert "tests.knavtool.example/data" in tasks["not-yet"]["message"]
+    assert "tests.knavtool.example/quota" not in tasks["not-yet"]["message"]
+    assert run_cluster.left() == {}
+
+
+def test_a_finalizer_that_nobody_removes_is_named(run_cluster: RunCluster, tmp_path: Path) -> None:
+    (tmp_path / "gated.yml").write_text(GATED)
+    workflow = run_cluster.write(
+        task("RegisterObj", "gated", template="gated.yml", podNameFormat="gated-.*", podCount=1),
+        submit("pods", refTaskId="gated", params={"namespace": run_cluster.namespace}),
+    )
+    done = run_cluster.run("run", workflow, "--cleanup", "--cleanup-timeout", "3s", check=5)
+    assert re.search(r"Pod \S+ is being deleted and waits for tests\.knavtool\.example/bill", done.stderr)
+
+    async def free(client: Client) -> None:
+        (pod,) = await client.list(PODS, namespace=run_cluster.namespace)
+        name = pod["metadata"]["name"]
+        await client.patch(PODS, name, {"metadata": {"finalizers": None}}, namespace=run_cluster.namespace)
+
+    run_cluster.ask(free)
 
 
 def _tasks(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
