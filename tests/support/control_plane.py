@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from knavtool.cluster import processes as cluster_processes
 from knavtool.cluster import record
 from knavtool.cluster.components.catalogue import Catalogue
 from knavtool.cluster.components.hosted import Host
@@ -95,7 +96,7 @@ class LocalCluster:
 
     def pids(self) -> dict[str, int]:
         """The numbers in the pid files, by process."""
-        return {file.stem: int(file.read_text()) for file in self.files.directory.glob("pids/*.pid")}
+        return cluster_processes.recorded(self.files)
 
     def processes(self) -> dict[int, str]:
         """Every process that belongs to the cluster, with its command line."""
