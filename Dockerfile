@@ -3,7 +3,7 @@
 # Built from the modules that `knavtool toolchain` builds it from; go.sum has the checksum of each.
 FROM golang:1.26.0-bookworm AS helm
 WORKDIR /helm
-COPY knavtool/cluster/toolchain/modules/helm/ ./
+COPY knavtool/toolchain/modules/helm/ ./
 ARG HELM_VERSION=3.22.0
 RUN CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false -o /usr/local/bin/helm \
     -ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=v${HELM_VERSION}" helm.sh/helm/v3/cmd/helm

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.measurement import BenchError
-from knavtool.cluster.toolchain.pins import load_pins
+from knavtool.toolchain.pins import load_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

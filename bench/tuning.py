@@ -15,7 +15,7 @@ from bench import plane
 from bench.jobs import jobs
 from bench.nodes import nodes
 from bench.setting import Setting, programs, tell
-from knavtool.cluster.engines.local.settings import GROUPS
+from knavtool.engines.local.control_plane.settings import GROUPS
 
 _NODES = 200
 _JOBS = 1_000

@@ -28,7 +28,7 @@ def _kept(error: BaseException, environment: Mapping[str, str]) -> str:
     import tempfile
     import traceback
 
-    from knavtool.cluster.layout import xdg_directory
+    from knavtool.directories import xdg_directory
 
     text = "".join(traceback.format_exception(error))
     about = f"knavtool {__version__}, Python {platform.python_version()}, {platform.platform()}\n"

@@ -39,7 +39,7 @@ def rate_limit(environment: Mapping[str, str], qps: float | None, burst: int | N
 
 
 def _limit(environment: Mapping[str, str], qps: float | None, burst: int | None, server: str) -> RateLimit:
-    from knavtool.cluster.engines.local.plan import local_cluster
+    from knavtool.engines.local.plan import local_cluster
     from knavtool.kube.limiting import RateLimit
 
     if qps is None:

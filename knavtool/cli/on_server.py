@@ -67,7 +67,7 @@ def token(url: str, file: Path | None, environment: Mapping[str, str]) -> str:
 
 def generated_token(port: int, environment: Mapping[str, str] = os.environ) -> Path:
     """Where a server on this machine writes a token that it made itself."""
-    from knavtool.cluster.layout import xdg_directory
+    from knavtool.directories import xdg_directory
 
     return xdg_directory(environment, "XDG_STATE_HOME", Path(".local/state")) / "serve" / f"{port}.token"
 

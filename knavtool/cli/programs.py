@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from knavtool.catalogue.advice import Advice
     from knavtool.cli.options import Target
-    from knavtool.cluster.toolchain.pins import Program
-    from knavtool.cluster.toolchain.resolve import Toolchain
     from knavtool.events import Steps
     from knavtool.helm import Helm
+    from knavtool.toolchain.pins import Program
+    from knavtool.toolchain.resolve import Toolchain
 
 _TRUE = {"1", "true", "yes", "on"}
 
 
 def cache_directory(environment: Mapping[str, str]) -> Path:
     """Where downloads and builds are kept: `$XDG_CACHE_HOME/knavtool`."""
-    from knavtool.cluster.layout import xdg_directory
+    from knavtool.directories import xdg_directory
 
     return xdg_directory(environment, "XDG_CACHE_HOME", Path(".cache"))
 
@@ -40,7 +42,7 @@ def toolchain_from_environment(
     Arguments that are not None win over the environment; `binaries` are `NAME=PATH` pairs from the command line,
     `programs` those of components.
     """
-    from knavtool.cluster.toolchain.resolve import ALL_SOURCES, Source, Toolchain, explicit_variable
+    from knavtool.toolchain.resolve import ALL_SOURCES, Source, Toolchain, explicit_variable
 
     variables = os.environ if environment is None else environment
     if offline is None:
@@ -77,6 +79,14 @@ def _pairs(binaries: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"--binary {text}: expected NAME=PATH, for example etcd=/usr/local/bin/etcd")
         pairs[name] = Path(path).expanduser()
     return pairs
+
+
+def advice(environment: Mapping[str, str], server: str) -> Advice:
+    """Advice for the cluster whose API server has this address."""
+    from knavtool.catalogue.advice import Advice
+    from knavtool.engines.local.plan import up_command
+
+    return Advice(environment, partial(up_command, environment, server))
 
 
 async def helm(target: Target, steps: Steps) -> Helm:

@@ -179,12 +179,12 @@ async def _execute(
     prometheus: str | None,
 ) -> bool:
     """Execute the plan from here."""
+    from knavtool.cli.programs import advice
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
-    from knavtool.cluster.attendance import attend
-    from knavtool.cluster.components.advice import Advice
-    from knavtool.cluster.prometheus import find_prometheus
+    from knavtool.engines.local.attendance import attend
+    from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.workflow.execution import carry_out
 
     with progress(target.settings, listen=[recorder]) as steps:
@@ -198,7 +198,7 @@ async def _execute(
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
             attend=partial(attend, target.environment),
-            advise=partial(Advice, target.environment),
+            advise=partial(advice, target.environment),
         )
 
 

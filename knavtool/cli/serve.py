@@ -123,12 +123,12 @@ async def _serve(
     prometheus: str | None,
 ) -> None:
     """Find out whether the cluster can be used, then serve."""
+    from knavtool.cli.programs import advice
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.attendance import attend
-    from knavtool.cluster.components.advice import Advice
-    from knavtool.cluster.prometheus import find_prometheus
     from knavtool.documents.duration import parse_duration
+    from knavtool.engines.local.attendance import attend
+    from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.report.facts import Facts
     from knavtool.server import serving
     from knavtool.workflow import execution
@@ -148,7 +148,7 @@ async def _serve(
             cleanup_timeout=parse_duration(options.cleanup_timeout),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
             attend=partial(attend, target.environment),
-            advise=partial(Advice, target.environment),
+            advise=partial(advice, target.environment),
         )
 
     logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", said, server)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from knavtool.cluster.components.advice import Advice
+    from knavtool.catalogue.advice import Advice
     from knavtool.events import Steps
     from knavtool.helm import Helm
     from knavtool.kube.client import Client

@@ -21,7 +21,7 @@ from knavtool.workflow.wording import plural
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from knavtool.cluster.components.advice import Advice
+    from knavtool.catalogue.advice import Advice
     from knavtool.documents.workflow import TaskDocument
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource

@@ -15,7 +15,7 @@ from knavtool.errors import ClusterError, NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from knavtool.cluster.components.advice import Advice
+    from knavtool.catalogue.advice import Advice
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.workflow.planned_objects import PlannedObjects

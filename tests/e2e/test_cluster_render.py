@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from knavtool.cluster.toolchain.pins import load_pins
+from knavtool.toolchain.pins import load_pins
 from support.chart_repository import write_chart
 from support.cli import run_cli
 

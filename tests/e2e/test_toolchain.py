@@ -16,7 +16,7 @@ from subprocess import CompletedProcess
 import pytest
 import yaml
 
-from knavtool.cluster.toolchain.pins import host_platform
+from knavtool.toolchain.pins import host_platform
 
 Knavtool = Callable[..., CompletedProcess[str]]
 

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import yaml
 
-from knavtool.cluster import processes as cluster_processes
-from knavtool.cluster import record
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.components.hosted import Host
-from knavtool.cluster.health import until_healthy
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.supervision import kept
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.engines.local.components.hosted import Host
+from knavtool.engines.local.control_plane.health import until_healthy
+from knavtool.engines.local.processes import kept
+from knavtool.engines.local.processes import processes as cluster_processes
+from knavtool.engines.local.state import record
+from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.kube.client import Client, connect
 from support import processes
 from support.cli import run_cli

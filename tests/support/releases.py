@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from knavtool.cluster.toolchain.pins import MODULES, Build, Pins, Platform, Program, Release, VersionCheck
-from knavtool.cluster.toolchain.resolve import Toolchain
 from knavtool.events import Event, Noted, Steps
+from knavtool.toolchain.pins import MODULES, Build, Pins, Platform, Program, Release, VersionCheck
+from knavtool.toolchain.resolve import Toolchain
 
 PLATFORM = Platform("linux", "amd64")
 FILE_URL = "https://releases.example/v1/tool"

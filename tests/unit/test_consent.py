@@ -9,7 +9,7 @@ import pytest
 from knavtool.cli.cluster.existing import require_consent
 from knavtool.cli.connection import Place
 from knavtool.cli.options import Globals, Target
-from knavtool.cluster.engines.existing.plan import Plan
+from knavtool.engines.existing.plan import Plan
 from knavtool.errors import UsageError
 from knavtool.kube.kubeconfig import Kubeconfig
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from knavtool.catalogue.catalogue import Catalogue
 from knavtool.cli import app
 from knavtool.cli.cluster.existing import wanted_components
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.engines.existing.installation import Ref
-from knavtool.cluster.engines.existing.installed import Installed
-from knavtool.cluster.engines.existing.plan import Plan, _require_unneeded, describe
+from knavtool.engines.existing.installation import Ref
+from knavtool.engines.existing.installed import Installed
+from knavtool.engines.existing.plan import Plan, _require_unneeded, describe
 from knavtool.errors import UsageError
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from knavtool.cli.limits import rate_limit
-from knavtool.cluster import record
-from knavtool.cluster.layout import cluster_files
-from knavtool.cluster.record import Record
+from knavtool.engines.local.state import record
+from knavtool.engines.local.state.layout import cluster_files
+from knavtool.engines.local.state.record import Record
 
 LOCAL = "https://127.0.0.1:4001"
 ELSEWHERE = "https://10.0.0.1:6443"

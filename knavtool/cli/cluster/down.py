@@ -8,11 +8,12 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name, require_engine
+from knavtool.cli.cluster.options import Engine, EngineChoice, Name, require_engine
 from knavtool.cli.running import run_async
+from knavtool.engines.local.state.layout import DEFAULT_NAME
 
 if TYPE_CHECKING:
-    from knavtool.cluster.layout import ClusterFiles
+    from knavtool.engines.local.state.layout import ClusterFiles
 
 
 @app.command("down")
@@ -30,7 +31,7 @@ def down(
     With `--engine existing`, remove what `cluster up` installed in the cluster of a context, and nothing else. At a
     terminal, the name of the context is asked for if the cluster has real nodes.
     """
-    from knavtool.cluster.layout import cluster_files
+    from knavtool.engines.local.state.layout import cluster_files
 
     require_engine(context, engine, local=("name",), existing=("timeout", "kube_context"))
     if engine is Engine.EXISTING:
@@ -44,9 +45,9 @@ def down(
 
 async def _down(target: options.Target, files: ClusterFiles) -> None:
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.engines.local.down import down as remove
-    from knavtool.cluster.kubeconfig import chosen_file
-    from knavtool.cluster.layout import cluster_names
+    from knavtool.engines.local.down import down as remove
+    from knavtool.engines.local.state.kubeconfig import chosen_file
+    from knavtool.engines.local.state.layout import cluster_names
 
     file = chosen_file(target.kubeconfig, target.environment)
     with progress(target.settings) as steps:

@@ -18,9 +18,9 @@ from knavtool.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from knavtool.cluster.components.catalogue import Catalogue
-    from knavtool.cluster.components.records import Component
-    from knavtool.cluster.engines.existing.plan import Plan
+    from knavtool.catalogue.catalogue import Catalogue
+    from knavtool.catalogue.records import Component
+    from knavtool.engines.existing.plan import Plan
     from knavtool.helm import Helm
 
 Charts: TypeAlias = Annotated[
@@ -94,7 +94,7 @@ def up(target: options.Target, asked: Asked) -> None:
     with chosen_for_helm(target) as place:
         plan, helm = run_async(_plan(place, asked))
         if asked.dry_run:
-            from knavtool.cluster.engines.existing.plan import describe
+            from knavtool.engines.existing.plan import describe
 
             print("\n".join(describe(plan)))
             return
@@ -125,13 +125,13 @@ def status(target: options.Target, output: options.Output) -> bool:
 
 async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
     """Fetch and render what is wanted, and look at the cluster; the helm if one is needed."""
+    from knavtool.catalogue.catalogue import Catalogue, parse_wanted
+    from knavtool.catalogue.credentials import require_credentials
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
-    from knavtool.cluster.components.credentials import require_credentials
-    from knavtool.cluster.engines.existing.plan import make_plan
-    from knavtool.cluster.engines.existing.prepare import Preparation, api_versions
+    from knavtool.engines.existing.plan import make_plan
+    from knavtool.engines.existing.prepare import Preparation, api_versions
 
     target = place.target
     catalogue = Catalogue.load(target.environment, directories=asked.directories)
@@ -170,7 +170,7 @@ def wanted_components(
     catalogue: Catalogue, with_: Sequence[str], left_out: Mapping[str, str], *, prometheus: bool
 ) -> tuple[Component, ...]:
     """What is asked for, what every cluster has, and what these need; raises UsageError if that is to be left out."""
-    from knavtool.cluster.components.catalogue import parse_wanted
+    from knavtool.catalogue.catalogue import parse_wanted
 
     wanted = parse_wanted(with_)
     for name in left_out:
@@ -190,7 +190,7 @@ def wanted_components(
 
 def wanted_charts(pairs: Sequence[str], components: Sequence[Component]) -> dict[str, Path]:
     """The charts of `--chart NAME=PATH`; raises UsageError for one of a component that is not wanted or has none."""
-    from knavtool.cluster.charts import local_charts
+    from knavtool.toolchain.charts import local_charts
 
     charts = local_charts(pairs)
     if unknown := sorted(charts.keys() - {one.name for one in components if one.chart is not None}):
@@ -215,8 +215,8 @@ def _somebody_is_there() -> bool:
 
 async def _look(place: Place) -> tuple[list[str], int]:
     """The components that knavtool installed, and how many real nodes there are."""
-    from knavtool.cluster.engines.existing import installed
-    from knavtool.cluster.engines.existing.plan import real_nodes
+    from knavtool.engines.existing import installed
+    from knavtool.engines.existing.plan import real_nodes
 
     async with place.connect() as client:
         return list(await installed.load(client)), await real_nodes(client)
@@ -224,7 +224,7 @@ async def _look(place: Place) -> tuple[list[str], int]:
 
 async def _up(place: Place, asked: Asked, plan: Plan, helm: Helm | None) -> None:
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.engines.existing.up import up as install
+    from knavtool.engines.existing.up import up as install
 
     if plan.leaving:
         await _down(place, [one.name for one in plan.leaving], asked.timeout)
@@ -236,7 +236,7 @@ async def _up(place: Place, asked: Asked, plan: Plan, helm: Helm | None) -> None
 async def _down(place: Place, only: list[str] | None, timeout: float) -> None:
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.engines.existing.down import down as remove
+    from knavtool.engines.existing.down import down as remove
 
     target = place.target
     with progress(target.settings) as steps:
@@ -252,7 +252,7 @@ async def _down(place: Place, only: list[str] | None, timeout: float) -> None:
 
 async def _status(target: options.Target, output: options.Output) -> bool:
     from knavtool.cli.connection import choose
-    from knavtool.cluster.engines.existing.status import status as look
+    from knavtool.engines.existing.status import status as look
 
     async with choose(target).connect() as client:
         rows = await look(client)

@@ -9,7 +9,8 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name
+from knavtool.cli.cluster.options import Engine, EngineChoice, Name
+from knavtool.engines.local.state.layout import DEFAULT_NAME
 from knavtool.errors import UsageError
 
 
@@ -28,7 +29,7 @@ def logs(
     ] = False,
 ) -> None:
     """Print the log of one process of a local cluster."""
-    from knavtool.cluster.layout import cluster_files
+    from knavtool.engines.local.state.layout import cluster_files
 
     if engine is Engine.EXISTING:
         message = "cluster logs reads files of a local cluster; it does not go with --engine existing"

@@ -10,7 +10,6 @@ import typer
 
 from knavtool.errors import UsageError
 
-DEFAULT_NAME = "default"
 Name: TypeAlias = Annotated[
     str,
     typer.Option("--name", envvar="KNAVTOOL_NAME", help="The cluster; its context is knavtool-NAME."),

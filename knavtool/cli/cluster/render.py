@@ -76,12 +76,12 @@ async def _render(
     kube_version: str,
 ) -> None:
     """fetch > render > write."""
+    from knavtool.catalogue.catalogue import Catalogue, parse_wanted
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
-    from knavtool.cluster.engines.existing.prepare import Preparation
-    from knavtool.cluster.engines.existing.tree import render_tree
+    from knavtool.engines.existing.prepare import Preparation
+    from knavtool.engines.existing.tree import render_tree
     from knavtool.render.output import write_tree
 
     catalogue = Catalogue.load(target.environment, directories=directories)

@@ -9,15 +9,16 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
-from knavtool.cli.cluster.options import DEFAULT_NAME, Engine, EngineChoice, Name, require_engine
+from knavtool.cli.cluster.options import Engine, EngineChoice, Name, require_engine
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
+from knavtool.engines.local.state.layout import DEFAULT_NAME
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from knavtool.cluster.layout import ClusterFiles
+    from knavtool.engines.local.state.layout import ClusterFiles
 
 
 @app.command("status")
@@ -33,7 +34,7 @@ def status(
 
     With `--engine existing`, the components that `cluster up` installed in the cluster of a context.
     """
-    from knavtool.cluster.layout import cluster_files
+    from knavtool.engines.local.state.layout import cluster_files
 
     require_engine(context, engine, local=("name",), existing=("kubeconfig", "kube_context"))
     if engine is Engine.EXISTING:
@@ -46,9 +47,9 @@ def status(
 
 
 async def _status(files: ClusterFiles, environment: Mapping[str, str], output: options.Output) -> bool:
-    from knavtool.cluster.components.catalogue import Catalogue
-    from knavtool.cluster.engines.local.status import require_finished
-    from knavtool.cluster.engines.local.status import status as look
+    from knavtool.catalogue.catalogue import Catalogue
+    from knavtool.engines.local.status import require_finished
+    from knavtool.engines.local.status import status as look
 
     catalogue = Catalogue.load(environment)
     rows = await look(files, catalogue)

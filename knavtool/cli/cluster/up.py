@@ -9,7 +9,6 @@ import typer
 from knavtool.cli import options
 from knavtool.cli.cluster import app, existing
 from knavtool.cli.cluster.options import (
-    DEFAULT_NAME,
     Engine,
     EngineChoice,
     FilesFrom,
@@ -18,10 +17,11 @@ from knavtool.cli.cluster.options import (
     require_engine,
 )
 from knavtool.cli.running import run_async
+from knavtool.engines.local.state.layout import DEFAULT_NAME
 
 if TYPE_CHECKING:
-    from knavtool.cluster.engines.local.plan import Wanted
-    from knavtool.cluster.layout import ClusterFiles
+    from knavtool.engines.local.plan import Wanted
+    from knavtool.engines.local.state.layout import ClusterFiles
 
 _LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "binary")
 _EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
@@ -110,17 +110,17 @@ def up(
     That needs Linux. The context knavtool-NAME is added to the kubeconfig and made current. With `--engine existing`,
     KWOK, Prometheus and the components are installed in the cluster of a context instead.
     """
-    from knavtool.cluster.engines.local.machine import require_machine
+    from knavtool.engines.local.state.machine import require_machine
 
     if engine is Engine.LOCAL:
         # Before the rest is imported, which other systems do not have.
         require_machine()
-    from knavtool.cluster.components.catalogue import parse_wanted
-    from knavtool.cluster.engines.local.plan import Wanted
-    from knavtool.cluster.engines.local.settings import chosen
-    from knavtool.cluster.kubeconfig import chosen_file
-    from knavtool.cluster.layout import cluster_files
+    from knavtool.catalogue.catalogue import parse_wanted
     from knavtool.documents.duration import parse_duration
+    from knavtool.engines.local.control_plane.settings import chosen
+    from knavtool.engines.local.plan import Wanted
+    from knavtool.engines.local.state.kubeconfig import chosen_file
+    from knavtool.engines.local.state.layout import cluster_files
 
     require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
     if engine is Engine.EXISTING:
@@ -171,15 +171,15 @@ async def _up(
     dry_run: bool,
 ) -> None:
     """plan > programs > control plane > stages, components > context."""
+    from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.cluster.components.catalogue import Catalogue
-    from knavtool.cluster.engines.local.plan import describe, make_plan
-    from knavtool.cluster.engines.local.up import up as start
+    from knavtool.engines.local.plan import describe, make_plan
+    from knavtool.engines.local.up import up as start
 
     catalogue = Catalogue.load(target.environment, directories=directories)
     plan = make_plan(files, wanted, catalogue)
-    programs = catalogue.with_records_of(files).programs(plan.components)
+    programs = catalogue.with_records_in(files.component_records).programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)
     if dry_run or plan.nothing:
         versions = {name: program.version for name, program in toolchain.programs.items()}

@@ -27,7 +27,7 @@ class Row:
 @app.command("list")
 def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
     """List the components that `cluster up --with` knows, those of your own records too."""
-    from knavtool.cluster.components.catalogue import Catalogue
+    from knavtool.catalogue.catalogue import Catalogue
 
     components, wrong = Catalogue.load(os.environ).sound()
     rows = [

@@ -26,8 +26,8 @@ def show(
     ] = Format.YAML,
 ) -> None:
     """Print the record of a component, the file that holds it, and the engines that can have the component."""
-    from knavtool.cluster.components.catalogue import Catalogue
-    from knavtool.cluster.components.reading import read
+    from knavtool.catalogue.catalogue import Catalogue
+    from knavtool.catalogue.reading import read
 
     catalogue = Catalogue.load(os.environ)
     record = catalogue.record(name)

@@ -66,10 +66,10 @@ async def _install(
     offline: bool,
     output: options.Output,
 ) -> None:
+    from knavtool.catalogue.catalogue import Catalogue, parse_wanted
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.toolchain.rows import rows
-    from knavtool.cluster.components.catalogue import Catalogue, parse_wanted
 
     catalogue = Catalogue.load(os.environ)
     components = catalogue.ordered(parse_wanted(with_ or ()))

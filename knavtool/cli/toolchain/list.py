@@ -17,9 +17,9 @@ def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
 
 
 async def _list(output: options.Output) -> None:
+    from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.toolchain.rows import rows
-    from knavtool.cluster.components.catalogue import Catalogue
 
     toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
     print_rows(await rows(toolchain, list(toolchain.programs)), output)

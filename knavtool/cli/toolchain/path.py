@@ -18,8 +18,8 @@ def path(name: Annotated[str, typer.Argument(help="A program of the toolchain.")
 
 
 async def _path(name: str) -> str:
+    from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import toolchain_from_environment
-    from knavtool.cluster.components.catalogue import Catalogue
     from knavtool.errors import EngineError
 
     toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from knavtool.cluster.toolchain.resolve import Location, Toolchain
+    from knavtool.toolchain.resolve import Location, Toolchain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster import processes
-from knavtool.cluster.layout import ClusterFiles
+from knavtool.engines.local.processes import processes
+from knavtool.engines.local.state.layout import ClusterFiles
 from support import processes as found
 
 

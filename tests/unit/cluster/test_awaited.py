@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from knavtool.cluster.awaited import Awaited
-from knavtool.cluster.layout import ClusterFiles
+from knavtool.engines.local.control_plane.awaited import Awaited
+from knavtool.engines.local.state.layout import ClusterFiles
 
 
 async def test_a_process_that_never_becomes_ready_is_named_with_its_url_its_answer_and_its_log(

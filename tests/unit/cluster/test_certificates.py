@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from knavtool.cluster.certificates import Pair, serving_pair
-from knavtool.cluster.layout import ClusterFiles
+from knavtool.engines.local.pki.certificates import Pair, serving_pair
+from knavtool.engines.local.state.layout import ClusterFiles
 
 SERVICE = "webhook-service.a-system.svc"
 
@@ -122,7 +122,7 @@ def test_files_are_for_their_owner_alone(files: ClusterFiles) -> None:
 
 
 def test_keys_are_in_no_representation(files: ClusterFiles) -> None:
-    from knavtool.cluster import authority
+    from knavtool.engines.local.pki import authority
 
     signed = authority.sign(
         authority.generate(), "test", authority.Names(server=frozenset({"a"}), authority=frozenset())
@@ -187,6 +187,6 @@ def test_without_the_authority_there_is_another_one(files: ClusterFiles, content
 
 def test_a_pair_that_has_expired_is_made_again(files: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("knavtool.cluster.authority._VALID", timedelta(seconds=-1))
+        patch.setattr("knavtool.engines.local.pki.authority._VALID", timedelta(seconds=-1))
         before = contents(made(files))
     assert contents(made(files))["tls.crt"] != before["tls.crt"]

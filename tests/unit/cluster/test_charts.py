@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knavtool.cluster.charts import Chart, archive, local_charts
-from knavtool.cluster.toolchain.fetch import ChecksumMismatch
-from knavtool.cluster.toolchain.pins import Pins
-from knavtool.cluster.toolchain.resolve import Toolchain
 from knavtool.errors import EngineError, UsageError
 from knavtool.events import Steps, ignore
+from knavtool.toolchain.charts import Chart, archive, local_charts
+from knavtool.toolchain.fetch import ChecksumMismatch
+from knavtool.toolchain.pins import Pins
+from knavtool.toolchain.resolve import Toolchain
 from support.chart_repository import deployment, packed, write_chart
 from support.releases import PLATFORM, Bench, Host, Served
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knavtool.cluster import processes
-from knavtool.cluster.engines.local.control_plane import replace_process, unless_dead
-from knavtool.cluster.engines.local.kinds import until_collected
-from knavtool.cluster.engines.local.settings import PROCESSES
-from knavtool.cluster.layout import ClusterFiles
+from knavtool.engines.local.control_plane.control_plane import replace_process, unless_dead
+from knavtool.engines.local.control_plane.kinds import until_collected
+from knavtool.engines.local.control_plane.settings import PROCESSES
+from knavtool.engines.local.processes import processes
+from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import ProcessDied
 from knavtool.kube.gateway import Change
 from knavtool.kube.memory import Memory

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster.engines.existing.ready import JobFailed, lacking
-from knavtool.cluster.engines.existing.sending import first_ones, last_ones
+from knavtool.engines.existing.ready import JobFailed, lacking
+from knavtool.engines.existing.sending import first_ones, last_ones
 
 
 def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:

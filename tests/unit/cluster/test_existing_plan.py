@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from knavtool.catalogue.records import ChartFace, Component
 from knavtool.cli.programs import toolchain_from_environment
-from knavtool.cluster.components.records import ChartFace, Component
-from knavtool.cluster.engines.existing import rights
-from knavtool.cluster.engines.existing.installation import Installation
-from knavtool.cluster.engines.existing.look import Kinds, identify
-from knavtool.cluster.engines.existing.prepare import Preparation, api_versions
+from knavtool.engines.existing import rights
+from knavtool.engines.existing.installation import Installation
+from knavtool.engines.existing.look import Kinds, identify
+from knavtool.engines.existing.prepare import Preparation, api_versions
 from knavtool.events import Steps, ignore
 from knavtool.helm import Helm
 from knavtool.kube.discovery import ServedKinds

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster.engines.existing.installation import Installation, Ref
-from knavtool.cluster.engines.existing.look import Found
-from knavtool.cluster.engines.existing.plan import Plan
-from knavtool.cluster.engines.existing.up import up
+from knavtool.engines.existing.installation import Installation, Ref
+from knavtool.engines.existing.look import Found
+from knavtool.engines.existing.plan import Plan
+from knavtool.engines.existing.up import up
 from knavtool.errors import DeadlineExceeded, Forbidden
 from knavtool.events import Steps, ignore
 from knavtool.kube.memory import Memory

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.health import answer, origin, until_healthy
+from knavtool.engines.local.control_plane.health import answer, origin, until_healthy
 from support.certificates import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

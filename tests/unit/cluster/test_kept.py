@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster import processes
-from knavtool.cluster.engines.local.down import stop as throw_away
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.supervision import kept
-from knavtool.cluster.supervision.kept import Exit, Timing
+from knavtool.engines.local.down import stop as throw_away
+from knavtool.engines.local.processes import kept, processes
+from knavtool.engines.local.processes.kept import Exit, Timing
+from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import EngineError, ProcessDied
 from support import processes as found
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from knavtool.cluster import kubeconfig
+from knavtool.engines.local.state import kubeconfig
 from knavtool.errors import DocumentError, EngineError
 from support import kubeconfigs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.layout import ClusterFiles, cluster_files, cluster_names, data_directory
+from knavtool.engines.local.state.layout import ClusterFiles, cluster_files, cluster_names, data_directory
 from knavtool.errors import EngineError, UsageError
 
 HOME = {"HOME": "/home/me"}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster.engines.existing.installation import Ref
-from knavtool.cluster.engines.existing.installed import LABEL, Installed
-from knavtool.cluster.engines.existing.leftovers import Leftovers
-from knavtool.cluster.engines.existing.ownership import Ours
+from knavtool.engines.existing.installation import Ref
+from knavtool.engines.existing.installed import LABEL, Installed
+from knavtool.engines.existing.leftovers import Leftovers
+from knavtool.engines.existing.ownership import Ours
 from knavtool.errors import ClusterError
 from knavtool.kube.client import Client, open_client
 from support.api_server import Answer, ApiServer, refuse, serve

@@ -12,9 +12,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from knavtool.cluster.engines.local import machine
-from knavtool.cluster.engines.local.machine import meaning, require_machine
-from knavtool.cluster.layout import ClusterFiles
+from knavtool.engines.local.state import machine
+from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.engines.local.state.machine import meaning, require_machine
 from knavtool.errors import EngineError
 
 OLD_KERNEL = """\

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster.engines.existing import installed
-from knavtool.cluster.engines.existing.installation import Ref
-from knavtool.cluster.engines.existing.installed import LABEL, Installed
-from knavtool.cluster.engines.existing.ownership import Ours
+from knavtool.engines.existing import installed
+from knavtool.engines.existing.installation import Ref
+from knavtool.engines.existing.installed import LABEL, Installed
+from knavtool.engines.existing.ownership import Ours
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES
 

@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-from knavtool.cluster import kubeconfig, processes, record
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.components.hosted import port_uses
-from knavtool.cluster.components.records import Component
-from knavtool.cluster.engines.local import kwokctl, settings
-from knavtool.cluster.engines.local.plan import Plan, Wanted, describe, make_plan, server_url
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.ports import Ports
-from knavtool.cluster.record import Record
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.catalogue.records import Component
+from knavtool.engines.local.components.hosted import port_uses
+from knavtool.engines.local.control_plane import kwokctl, settings
+from knavtool.engines.local.plan import Plan, Wanted, describe, make_plan, server_url
+from knavtool.engines.local.processes import processes
+from knavtool.engines.local.state import kubeconfig, record
+from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.engines.local.state.ports import Ports
+from knavtool.engines.local.state.record import Record
 from knavtool.errors import DocumentError, EngineError, UsageError
 
 CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})

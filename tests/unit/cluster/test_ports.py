@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster import ports as module
-from knavtool.cluster import record
-from knavtool.cluster.engines.local import kwokctl
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.ports import Ports, require_free
-from knavtool.cluster.record import Record
+from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.state import ports as module
+from knavtool.engines.local.state import record
+from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.engines.local.state.ports import Ports, require_free
+from knavtool.engines.local.state.record import Record
 from knavtool.errors import EngineError
 
 
@@ -61,13 +61,13 @@ def test_ports_suit_the_settings_of_the_machine(
 ) -> None:
     (tmp_path / "ip_local_port_range").write_text(outgoing)
     (tmp_path / "ip_local_reserved_ports").write_text(reserved)
-    monkeypatch.setattr("knavtool.cluster.ports._SETTINGS", tmp_path)
-    monkeypatch.setattr("knavtool.cluster.ports._ENOUGH", 900)
+    monkeypatch.setattr("knavtool.engines.local.state.ports._SETTINGS", tmp_path)
+    monkeypatch.setattr("knavtool.engines.local.state.ports._ENOUGH", 900)
     assert module._candidates() == list(expected)
 
 
 def test_none_of_those_that_are_given_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("knavtool.cluster.ports._candidates", lambda: [20001, 20002, 20003])
+    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: [20001, 20002, 20003])
     with Ports(besides=[20002]) as ports:
         assert set(ports.take(2)) == {20001, 20003}
         with pytest.raises(EngineError, match="no 1 ports between 20001 and 20003 are free on"):
@@ -76,7 +76,7 @@ def test_none_of_those_that_are_given_away(monkeypatch: pytest.MonkeyPatch) -> N
 
 TAKER = """\
 import sys
-from knavtool.cluster.ports import Ports
+from knavtool.engines.local.state.ports import Ports
 with Ports() as ports:
     print(*ports.take(300), flush=True)
     sys.stdin.read()
@@ -98,7 +98,7 @@ def test_no_two_processes_are_given_the_same_port_before_they_listen(monkeypatch
         for taker in takers:
             taker.communicate()
     assert len(set(found)) == len(found) == 1200
-    monkeypatch.setattr("knavtool.cluster.ports._candidates", lambda: [int(port) for port in found[:3]])
+    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: [int(port) for port in found[:3]])
     with Ports() as ports:
         assert sorted(ports.take(3)) == sorted(map(int, found[:3]))
 
@@ -123,7 +123,7 @@ def test_a_port_that_has_just_been_used_is_free() -> None:
 
 
 def test_the_chosen_port_is_given_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("knavtool.cluster.ports._candidates", lambda: list(range(20001, 20007)))
+    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: list(range(20001, 20007)))
     with Ports(besides=[20003]) as ports:
         chosen = kwokctl.choose_ports(20003, ports)
     assert chosen.pop(kwokctl.API_SERVER_PORT) == 20003

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster import processes
-from knavtool.cluster.engines.local import kwokctl
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.toolchain.pins import host_platform
+from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.processes import processes
+from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import EngineError, ProcessDied
+from knavtool.toolchain.pins import host_platform
 from support import processes as found
 
 SHELL = Path(shutil.which("sh") or "/bin/sh")

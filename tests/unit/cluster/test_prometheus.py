@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster import prometheus, record
-from knavtool.cluster.layout import cluster_files
-from knavtool.cluster.prometheus import find_prometheus, local_address
-from knavtool.cluster.record import Record
+from knavtool.engines.local import prometheus
+from knavtool.engines.local.prometheus import find_prometheus, local_address
+from knavtool.engines.local.state import record
+from knavtool.engines.local.state.layout import cluster_files
+from knavtool.engines.local.state.record import Record
 from knavtool.errors import NotFound
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster import record
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.record import Record
+from knavtool.engines.local.state import record
+from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.engines.local.state.record import Record
 from knavtool.errors import EngineError
 
 FULL = Record(

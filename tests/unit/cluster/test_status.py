@@ -8,16 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from knavtool.cluster import processes, record
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.components.hosted import port_uses
-from knavtool.cluster.engines.local import kwokctl, status
-from knavtool.cluster.engines.local.settings import PROCESSES
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.ports import Ports
-from knavtool.cluster.record import Record
-from knavtool.cluster.supervision import kept
-from knavtool.cluster.supervision.kept import Exit, State
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.engines.local import status
+from knavtool.engines.local.components.hosted import port_uses
+from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.control_plane.settings import PROCESSES
+from knavtool.engines.local.processes import kept, processes
+from knavtool.engines.local.processes.kept import Exit, State
+from knavtool.engines.local.state import record
+from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.engines.local.state.ports import Ports
+from knavtool.engines.local.state.record import Record
 from knavtool.errors import EngineError
 
 CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})

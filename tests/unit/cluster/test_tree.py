@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.catalogue.records import ChartFace, Component
 from knavtool.cli.programs import toolchain_from_environment
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.components.records import ChartFace, Component
-from knavtool.cluster.engines.existing.prepare import Preparation
-from knavtool.cluster.engines.existing.tree import render_tree
-from knavtool.cluster.toolchain.pins import GoModule
 from knavtool.documents.yaml import load_rendered
+from knavtool.engines.existing.prepare import Preparation
+from knavtool.engines.existing.tree import render_tree
 from knavtool.events import Event, Noted, Steps
 from knavtool.helm import Helm
 from knavtool.render.components import key
 from knavtool.render.output import write_tree
 from knavtool.render.placement import pod_spec, stays_on_real_nodes
+from knavtool.toolchain.pins import GoModule
 from support.chart_repository import REAL, definition, deployment, write_chart
 from support.programs import program
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from knavtool.cluster.components.advice import Advice
+from knavtool.cli.programs import advice
 from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, InvalidDocument, NotFound, NotServed
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
@@ -89,7 +89,7 @@ async def test_a_kind_that_is_not_served_names_what_brings_it(
     tmp_path: Path, api_version: str, kind: str, command: str
 ) -> None:
     given = workflow(tmp_path, submit(), job=Rendering(instances=((item(api_version, kind, "a"),),)))
-    error = await said(Memory(), given, advice=Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1"))
+    error = await said(Memory(), given, advice=advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1"))
     assert isinstance(error, NotServed)
     assert error.hint.startswith(command)
 
@@ -117,11 +117,11 @@ def test_a_kind_that_is_not_served_can_be_told_for_many_objects() -> None:
 
 
 async def test_a_queue_label_that_nothing_acts_on_is_told(tmp_path: Path) -> None:
-    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    known = advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
     pods = Rendering(instances=((queued("v1/Pod", "a"), queued("batch/v1/Job", "b")), (queued("v1/Pod", "c"),)))
     given = workflow(tmp_path, submit(), job=pods)
     gateway = Memory()
-    warnings = await preflight(gateway, given, advice=advice)
+    warnings = await preflight(gateway, given, advice=known)
     assert [warning.partition(": job: ")[2].partition(",")[0] for warning in warnings] == [
         "Pod a has the label kueue.x-k8s.io/queue-name",
         "Job b has the label kueue.x-k8s.io/queue-name",
@@ -135,18 +135,18 @@ async def test_a_queue_label_that_nothing_acts_on_is_told(tmp_path: Path) -> Non
 
 
 async def test_a_queue_label_that_holds_the_object_is_not_told(tmp_path: Path) -> None:
-    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    known = advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
     gateway = Memory()
     gateway.admit = gated
     # A Job that is suspended already tells nothing, a ConfigMap has no queue, and a pod without the label no need.
     other = (queued("batch/v1/Job", "b", suspend=True), queued("v1/ConfigMap", "c"), item("v1", "Pod", "d", spec={}))
     given = workflow(tmp_path, submit(), job=Rendering(instances=((queued("v1/Pod", "a"), *other),)))
-    assert await preflight(gateway, given, advice=advice) == []
+    assert await preflight(gateway, given, advice=known) == []
     assert sum(call[0] == "dry run" for call in gateway.calls) == 1
 
 
 async def test_a_refused_dry_run_tells_nothing(tmp_path: Path) -> None:
-    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    known = advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
     gateway = Memory()
 
     def refuse(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -154,11 +154,11 @@ async def test_a_refused_dry_run_tells_nothing(tmp_path: Path) -> None:
 
     gateway.admit = refuse
     given = workflow(tmp_path, submit(), job=Rendering(instances=((queued("v1/Pod", "a"),),)))
-    assert await preflight(gateway, given, advice=advice) == []
+    assert await preflight(gateway, given, advice=known) == []
 
 
 async def test_a_namespace_of_the_plan_is_not_waited_for(tmp_path: Path) -> None:
-    advice = Advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
+    known = advice({"HOME": str(tmp_path)}, "https://127.0.0.1:1")
     gateway = Memory()
 
     def admit(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ async def test_a_namespace_of_the_plan_is_not_waited_for(tmp_path: Path) -> None
 
     gateway.admit = admit
     given = workflow(tmp_path, submit(), job=Rendering(instances=((queued("v1/Pod", "a", "new"),),)))
-    assert await preflight(gateway, given, advice=advice) == []
+    assert await preflight(gateway, given, advice=known) == []
     assert [call for call in gateway.calls if call[0] == "dry run"] == [
         ("dry run", "Pod", "new"),
         ("dry run", "Pod", "default"),

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from knavtool.cluster.components.catalogue import SHIPPED, Catalogue, parse_wanted
-from knavtool.cluster.toolchain.pins import GoModule
+from knavtool.catalogue.catalogue import SHIPPED, Catalogue, parse_wanted
 from knavtool.errors import InvalidDocument, UsageError
+from knavtool.toolchain.pins import GoModule
 
 
 @pytest.fixture

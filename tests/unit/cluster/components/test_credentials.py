@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.components.credentials import filled, require_credentials
-from knavtool.cluster.components.records import Component, Credential
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.catalogue.credentials import filled, require_credentials
+from knavtool.catalogue.records import Component, Credential
 from knavtool.errors import UsageError
 from knavtool.helm.words import without
 

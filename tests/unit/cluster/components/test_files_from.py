@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.components.catalogue import Catalogue
-from knavtool.cluster.components.objects import project_objects
-from knavtool.cluster.toolchain.resolve import Toolchain
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.catalogue.objects import project_objects
 from knavtool.errors import BinaryMissing, UsageError
 from knavtool.events import Steps, ignore
+from knavtool.toolchain.resolve import Toolchain
 
 DEFINITION = """
 apiVersion: apiextensions.k8s.io/v1

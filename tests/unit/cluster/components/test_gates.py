@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from knavtool.cluster.components.gates import feature_gates, runtime_config
-from knavtool.cluster.components.records import Component, ControlPlaneFace
+from knavtool.catalogue.gates import feature_gates, runtime_config
+from knavtool.catalogue.records import Component, ControlPlaneFace
 from knavtool.errors import UsageError
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from knavtool import resources
-from knavtool.cluster import processes
-from knavtool.cluster.components import hosted
-from knavtool.cluster.components.hosted import Host
-from knavtool.cluster.components.records import Certificates, Component, Hosted, Kind, Objects, ProcessFace, Webhooks
-from knavtool.cluster.layout import ClusterFiles
+from knavtool.catalogue.records import Certificates, Component, Hosted, Kind, Objects, ProcessFace, Webhooks
+from knavtool.engines.local.components import hosted
+from knavtool.engines.local.components.hosted import Host
+from knavtool.engines.local.processes import processes
+from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import RenderError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from knavtool.cluster.components import manifests
-from knavtool.cluster.components.manifests import install, remove_stale, withdraw
-from knavtool.cluster.components.records import Hosted, Kind
+from knavtool.catalogue.records import Hosted, Kind
+from knavtool.engines.local.components import manifests
+from knavtool.engines.local.components.manifests import install, remove_stale, withdraw
 from knavtool.errors import DeadlineExceeded, Forbidden
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, LEASES, NAMESPACES, PRIORITY_CLASSES, STAGES

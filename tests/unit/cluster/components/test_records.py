@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from knavtool import resources
-from knavtool.cluster.components.catalogue import SHIPPED, Catalogue
-from knavtool.cluster.components.checks import contradictions
-from knavtool.cluster.components.hosted import Host, port_uses
-from knavtool.cluster.components.reading import read
-from knavtool.cluster.components.records import Component, SourceFile
-from knavtool.cluster.layout import ClusterFiles
-from knavtool.cluster.supervision import kept
-from knavtool.cluster.toolchain.pins import GoModule, load_pins
+from knavtool.catalogue.catalogue import SHIPPED, Catalogue
+from knavtool.catalogue.checks import contradictions
+from knavtool.catalogue.reading import read
+from knavtool.catalogue.records import Component, SourceFile
 from knavtool.documents.schema import violations
 from knavtool.documents.yaml import load
+from knavtool.engines.local.components.hosted import Host, port_uses
+from knavtool.engines.local.processes import kept
+from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.toolchain.pins import GoModule, load_pins
 
 RECORDS = sorted(SHIPPED.glob("*.yaml"))
 CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})

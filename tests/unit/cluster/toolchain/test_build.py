@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.toolchain.pins import MODULES, Build
-from knavtool.cluster.toolchain.store import DiskFull
 from knavtool.errors import BinaryMissing
 from knavtool.events import Event, Result, StepEnded, StepProgressed, Steps
+from knavtool.toolchain.pins import MODULES, Build
+from knavtool.toolchain.store import DiskFull
 from support.releases import BUILD, Bench, tool
 
 ONLY_BUILD = tool(build=BUILD)

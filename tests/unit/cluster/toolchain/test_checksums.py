@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from knavtool.cluster.toolchain.checksums import find_sum
+from knavtool.toolchain.checksums import find_sum
 
 A, B = "a" * 64, "b" * 64
 

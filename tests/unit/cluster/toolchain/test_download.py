@@ -16,11 +16,11 @@ from dataclasses import replace
 
 import pytest
 
-from knavtool.cluster.toolchain.fetch import ChecksumMismatch
-from knavtool.cluster.toolchain.pins import Release
-from knavtool.cluster.toolchain.store import DiskFull
 from knavtool.errors import BinaryMissing, EngineError
 from knavtool.events import Event, Result, StepEnded, StepProgressed, Steps
+from knavtool.toolchain.fetch import ChecksumMismatch
+from knavtool.toolchain.pins import Release
+from knavtool.toolchain.store import DiskFull
 from support.releases import BUILD, FILE_URL, PUBLISHED, TOOL, Bench, Host, Served, script, tool
 
 BOTH = tool(release=PUBLISHED, build=BUILD)

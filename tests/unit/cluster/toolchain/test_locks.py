@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.toolchain.store import locked, writing
 from knavtool.errors import EngineError
+from knavtool.toolchain.store import locked, writing
 from support.releases import PUBLISHED, TOOL, Bench, Host, tool
 
 INSTALL = """

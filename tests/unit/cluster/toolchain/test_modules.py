@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.toolchain.fetch import ChecksumMismatch
-from knavtool.cluster.toolchain.pins import GoModule, read_programs
-from knavtool.cluster.toolchain.resolve import Toolchain
-from knavtool.cluster.toolchain.sources import Sources
 from knavtool.errors import BinaryMissing
 from knavtool.events import StepProgressed
+from knavtool.toolchain.fetch import ChecksumMismatch
+from knavtool.toolchain.pins import GoModule, read_programs
+from knavtool.toolchain.resolve import Toolchain
+from knavtool.toolchain.sources import Sources
 from support.modules import go_sum, publish
 from support.releases import PLATFORM, Bench, Host, tool
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from knavtool import resources
-from knavtool.cluster.toolchain.pins import PINS, GoModule, Platform, host_platform, load_pins, read_programs
+from knavtool.toolchain.pins import PINS, GoModule, Platform, host_platform, load_pins, read_programs
 
 LINUX = load_pins(Platform("linux", "amd64"))
 

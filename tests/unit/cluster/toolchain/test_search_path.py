@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from knavtool.cluster.toolchain.pins import Program
-from knavtool.cluster.toolchain.resolve import Source
 from knavtool.errors import BinaryMissing, UsageError
+from knavtool.toolchain.pins import Program
+from knavtool.toolchain.resolve import Source
 from support.releases import BUILD, PLATFORM, PUBLISHED, Bench, Host, put, tool
 
 BOTH = tool(release=PUBLISHED, build=BUILD)

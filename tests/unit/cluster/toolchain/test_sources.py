@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cluster.toolchain.fetch import ChecksumMismatch
-from knavtool.cluster.toolchain.pins import GoModule, Program
-from knavtool.cluster.toolchain.resolve import Toolchain
-from knavtool.cluster.toolchain.sources import Asset, Sources
 from knavtool.errors import BinaryMissing, EngineError
+from knavtool.toolchain.fetch import ChecksumMismatch
+from knavtool.toolchain.pins import GoModule, Program
+from knavtool.toolchain.resolve import Toolchain
+from knavtool.toolchain.sources import Asset, Sources
 from support.releases import PLATFORM, Bench, Host, Served, put, tool
 
 MODULE = GoModule(path="example.org/stages", version="v0.1.0", sum="h1:right=")

@@ -1,0 +1,198 @@
+"""The catalogue: the records that ship with knavtool, and those of the user, which add to them or replace them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knavtool.catalogue.reading import read
+from knavtool.directories import xdg_directory
+from knavtool.errors import DocumentError, InvalidDocument, UsageError
+from knavtool.toolchain.pins import read_programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from knavtool.catalogue.records import Component
+    from knavtool.toolchain.pins import Program
+
+_VERSION = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?")
+SHIPPED = Path(__file__).resolve().parent
+
+
+def user_directory(environment: Mapping[str, str]) -> Path:
+    """Where a user keeps records: `$XDG_CONFIG_HOME/knavtool/components`."""
+    return xdg_directory(environment, "XDG_CONFIG_HOME", Path(".config")) / "components"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The records by name, read when they are asked for; `directories` stand for the modules of components."""
+
+    files: Mapping[str, Path]
+    directories: Mapping[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str], *, directories: Iterable[str] = ()) -> Catalogue:
+        """All records there are for this user; the file's name is the component's.
+
+        `directories` are `NAME=DIR` from the command line.
+        """
+        found = {}
+        for directory in (SHIPPED, user_directory(environment)):
+            found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
+        catalogue = cls(dict(sorted(found.items())), _directories(directories))
+        for name in catalogue.directories:
+            if catalogue.component(name).source is None:
+                raise UsageError(f"--files-from {name}: nothing of this component comes from files of its project")
+        return catalogue
+
+    def record(self, name: str, *, needed_by: str = "") -> Mapping[str, Any]:
+        """A record as it is written; it fits the schema."""
+        if (file := self.files.get(name)) is None:
+            near = difflib.get_close_matches(name, self.files, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self.files)}"
+            needed = f", which {needed_by} needs" if needed_by else ""
+            raise UsageError(f"no component {name!r} in the catalogue{needed}", hint=hint)
+        return _document(file)
+
+    def component(self, name: str, version: str = "", *, needed_by: str = "") -> Component:
+        """A component, at another version than its record's if one is given."""
+        one = read(self.record(name, needed_by=needed_by), version)
+        if one.source is None or name not in self.directories:
+            return one
+        return replace(one, source=replace(one.source, directory=self.directories[name]))
+
+    def with_records_in(self, directory: Path, *, first: bool = False) -> Catalogue:
+        """With the records that the components of a cluster were installed with, for names that are not there any more.
+
+        If they come `first`, they stand for those of today too.
+        """
+        kept = {file.stem: file for file in sorted(directory.glob("*.json"))}
+        found = {**self.files, **kept} if first else {**kept, **self.files}
+        return replace(self, files=dict(sorted(found.items())))
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """What a component needs; nothing if its record is there no more."""
+        return self.component(name).needs if name in self.files else ()
+
+    def sound(self) -> tuple[list[Component], list[DocumentError]]:
+        """The components in the order of their names, and what is wrong with those records of users that are wrong.
+
+        One that is to replace a record of ours is needed by all that need ours, so that is an error.
+        """
+        found, wrong = [], []
+        for name, file in self.files.items():
+            try:
+                found.append(self.component(name))
+            except DocumentError as error:
+                if (SHIPPED / file.name).exists():
+                    raise
+                wrong.append(error)
+        return found, wrong
+
+    def with_role(self, role: str) -> list[Component]:
+        """The components that can play a role."""
+        return [one for one in self.sound()[0] if one.role == role]
+
+    def programs(self, chosen: Iterable[Component] | None = None) -> dict[str, Program]:
+        """The programs of all components; those of the chosen ones at their versions."""
+        versions = {one.name: one.version for one in chosen or ()}
+        found: dict[str, Program] = {}
+        for own in self.sound()[0]:
+            found |= read_programs(
+                {program: _with_module(record, own) for program, record in own.programs.items()},
+                version=own.version,
+                instead=versions.get(own.name),
+            )
+        return found
+
+    def ordered(self, wanted: Mapping[str, str]) -> tuple[Component, ...]:
+        """The wanted components (versions by name, "" for the record's) and what they need, each after what it needs.
+
+        Raises UsageError for a name that is not known and for components that need each other.
+        """
+        found: dict[str, Component] = {}
+        asking = dict.fromkeys(wanted, "")
+        while missing := [name for name in asking if name not in found]:
+            for name in missing:
+                found[name] = self.component(name, wanted.get(name, ""), needed_by=asking[name])
+                asking |= {need: name for need in found[name].needs if need not in asking}
+        placed: dict[str, Component] = {}
+        for name in found:
+            _place(name, found, placed, ())
+        return tuple(placed.values())
+
+
+def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]:
+    """Versions by name from the values of an option, `kueue,jobset=v0.11.0`; "" where none is given."""
+    wanted: dict[str, str] = {}
+    for text in texts:
+        for word in filter(None, (part.strip() for part in text.split(","))):
+            name, given, version = word.partition("=")
+            if not name or (given and not _VERSION.fullmatch(version)):
+                raise UsageError(
+                    f"{option} {word} is not of the form NAME or NAME=VERSION", hint="versions are as v1.2.3"
+                )
+            if wanted.get(name) and version and wanted[name] != version:
+                raise UsageError(f"{option} names {name} at two versions, {wanted[name]} and {version}")
+            wanted[name] = version or wanted.get(name, "")
+    return wanted
+
+
+def _directories(pairs: Iterable[str]) -> dict[str, Path]:
+    directories = {}
+    for text in pairs:
+        name, _, given = text.partition("=")
+        path = Path(given).expanduser().absolute()
+        if not (name and given and path.is_dir()):
+            raise UsageError(f"--files-from {text}: expected NAME=DIR, a component and a directory that exists")
+        directories[name] = path
+    return directories
+
+
+def _with_module(record: Mapping[str, Any], one: Component) -> Mapping[str, Any]:
+    """A record of a program, whose build knows the module of its component."""
+    if "build" not in record or one.source is None:
+        return record
+    return {**record, "build": {"module": one.source.module, "sum": one.source.sum, **record["build"]}}
+
+
+def _place(name: str, found: Mapping[str, Component], placed: dict[str, Component], path: tuple[str, ...]) -> None:
+    if name in placed:
+        return
+    if name in path:
+        circle = " > ".join((*path[path.index(name) :], name))
+        raise UsageError(f"these components need each other: {circle}", hint="one of these links has to go")
+    for before in _before(found[name], found):
+        _place(before, found, placed, (*path, name))
+    placed[name] = found[name]
+
+
+def _before(one: Component, found: Mapping[str, Component]) -> Iterator[str]:
+    yield from one.needs
+    yield from (name for name in one.after if name in found)
+
+
+def _document(file: Path) -> Mapping[str, Any]:
+    """A record; the shipped ones are checked by tests, those of users each time."""
+    if file.parent == SHIPPED:
+        import yaml
+
+        shipped: Mapping[str, Any] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        return shipped
+    from knavtool.catalogue.checks import contradictions
+    from knavtool.documents.schema import violations
+    from knavtool.documents.yaml import load
+
+    document = load(file)
+    found = violations(document, "component")
+    if not found:
+        found = list(contradictions(document, file.stem))
+    if found:
+        raise InvalidDocument(found)
+    data: Mapping[str, Any] = document.data
+    return data

@@ -1,0 +1,175 @@
+"""From the text of a record to a component; the record fits `schemas/component.schema.json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from knavtool.catalogue.records import (
+    Brought,
+    Certificates,
+    ChartFace,
+    Component,
+    ControlPlaneFace,
+    Credential,
+    Hosted,
+    Kind,
+    Made,
+    ManifestFace,
+    Objects,
+    ProcessFace,
+    QueueLabel,
+    Release,
+    Source,
+    SourceFile,
+    Webhooks,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read(record: Mapping[str, Any], version: str = "") -> Component:
+    """A component from a record that fits the schema; at another `version` than the record's its sums do not count.
+
+    The version begins with a v if that of the record does.
+    """
+    prefix = "v" if record["version"].startswith("v") else ""
+    chosen = prefix + version.removeprefix("v") if version else record["version"]
+    own = chosen == record["version"]
+    text = _Text(chosen)
+    faces = record["faces"]
+    manifest = _manifest(faces["manifest"], text, own=own) if "manifest" in faces else None
+    objects = manifest.objects if manifest is not None else Objects()
+    return Component(
+        name=record["name"],
+        title=record["title"],
+        description=record["description"],
+        version=text.version,
+        role=record.get("role", ""),
+        needs=tuple(record.get("needs", ())),
+        after=tuple(record.get("after", ())),
+        brings=tuple(
+            Brought(group=one["group"], kinds=tuple(one.get("kinds", ()))) for one in record.get("brings", ())
+        ),
+        queue_label=QueueLabel(**record["queueLabel"]) if "queueLabel" in record else None,
+        makes=tuple(
+            Made(api_version=one["apiVersion"], kind=one["kind"], namespace=one.get("namespace", ""), name=one["name"])
+            for one in record.get("makes", ())
+        ),
+        credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
+        source=_source(record["source"], text, own=own) if "source" in record else None,
+        programs=record.get("programs", {}),
+        written=record,
+        chart=_chart(faces["chart"], text, own=own) if "chart" in faces else None,
+        manifest=manifest,
+        process=_process(faces["process"], text, objects, own=own) if "process" in faces else None,
+        control_plane=_control_plane(faces["controlPlane"]) if "controlPlane" in faces else None,
+    )
+
+
+class _Text:
+    """Fills in the version."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+    def __call__(self, text: str) -> str:
+        return text.replace("{version}", self.version).replace("{number}", self.version.removeprefix("v"))
+
+
+def _source(source: Mapping[str, Any], text: _Text, *, own: bool) -> Source:
+    return Source(
+        module=source["module"],
+        sum=source.get("sum") if own else None,
+        url=text(source["url"]) if "url" in source else None,
+    )
+
+
+def _objects(objects: Mapping[str, Any], text: _Text, *, own: bool) -> Objects:
+    release = objects.get("release")
+    return Objects(
+        release=release
+        and Release(
+            url=text(release["url"]),
+            sha256=release.get("sha256") if own else None,
+            checksums=text(release["checksums"]) if "checksums" in release else None,
+        ),
+        kustomization=objects.get("kustomization"),
+        files=tuple(
+            SourceFile(path=file["path"], sha256=file.get("sha256") if own else None)
+            for file in objects.get("files", ())
+        ),
+        images={name: text(image) for name, image in objects.get("images", {}).items()},
+    )
+
+
+def _manifest(face: Mapping[str, Any], text: _Text, *, own: bool) -> ManifestFace:
+    return ManifestFace(
+        objects=_objects(face.get("objects", {}), text, own=own),
+        overrides=tuple(face.get("overrides", ())),
+        existing=tuple(face.get("existing", ())),
+        after=tuple(face.get("after", ())),
+    )
+
+
+def _chart(face: Mapping[str, Any], text: _Text, *, own: bool) -> ChartFace:
+    return ChartFace(
+        repository=face["repository"],
+        name=face["name"],
+        version=text(face["version"]),
+        digest=face.get("digest") if own else None,
+        namespace=face["namespace"],
+        values=tuple(face.get("values", ())),
+        options=face.get("options", {}),
+    )
+
+
+def _control_plane(face: Mapping[str, Any]) -> ControlPlaneFace:
+    return ControlPlaneFace(
+        feature_gates=face.get("featureGates", {}),
+        runtime_config=face.get("runtimeConfig", {}),
+        serves=tuple(face.get("serves", ())),
+    )
+
+
+def _process(face: Mapping[str, Any], text: _Text, objects: Objects, *, own: bool) -> ProcessFace:
+    webhooks, certificates = face.get("webhooks"), face.get("certificates")
+    return ProcessFace(
+        objects=_objects(face["objects"], text, own=own) if "objects" in face else objects,
+        overrides=tuple(face.get("overrides", ())),
+        webhooks=webhooks
+        and Webhooks(
+            port=webhooks["port"],
+            keep=dict(_kept(one) for one in webhooks["keep"]) if "keep" in webhooks else None,
+            first=webhooks.get("first", False),
+        ),
+        certificates=certificates
+        and Certificates(
+            names=tuple(certificates.get("names", ())),
+            authority_names=tuple(certificates.get("authorityNames", ())),
+            authority_key=certificates.get("authorityKey", False),
+        ),
+        processes=tuple(_hosted(one) for one in face["processes"]),
+    )
+
+
+def _kept(webhook: str | Mapping[str, Any]) -> tuple[str, tuple[Mapping[str, str], ...]]:
+    """The name of a webhook and the conditions that are added to it."""
+    return (webhook, ()) if isinstance(webhook, str) else (webhook["name"], tuple(webhook["matchConditions"]))
+
+
+def _hosted(process: Mapping[str, Any]) -> Hosted:
+    return Hosted(
+        name=process["name"],
+        program=process["program"],
+        ports=tuple(process.get("ports", ())),
+        files={file["name"]: file["template"] for file in process.get("files", ())},
+        args=tuple(process["args"]),
+        environment=process.get("environment", {}),
+        stale=tuple(
+            Kind(api_version=kind["apiVersion"], kind=kind["kind"], namespace=kind["namespace"])
+            for kind in process.get("stale", ())
+        ),
+        ready=process["ready"],
+        metrics=process.get("metrics", ""),
+    )

@@ -1,0 +1,56 @@
+"""`cluster status` in a cluster that exists: what knavtool installed there, and whether it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knavtool.engines.existing import installed
+from knavtool.engines.existing.ready import JobFailed, lacking
+from knavtool.errors import NotFound
+
+if TYPE_CHECKING:
+    from knavtool.engines.existing.installation import Ref
+    from knavtool.kube.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One workload of a component, or the component if it has none.
+
+    `state` is `healthy`, `unhealthy` or `missing`, and `incomplete` for a component whose installation did not come to
+    its end; `detail` says what is lacking.
+    """
+
+    component: str
+    version: str
+    state: str
+    workload: str
+    detail: str
+
+
+async def status(client: Client) -> list[Row]:
+    """All components that knavtool installed in the cluster, in the order of their installation."""
+    rows = []
+    for record in (await installed.load(client)).values():
+        for ref in record.workloads:
+            state, detail = await _workload(client, ref)
+            what = f"{ref.kind} {ref.namespace}/{ref.name}"
+            rows.append(Row(component=record.name, version=record.version, state=state, workload=what, detail=detail))
+        if not record.workloads or not record.complete:
+            state = "healthy" if record.complete else "incomplete"
+            detail = "" if record.complete else "its installation did not come to its end; `cluster up` goes on"
+            rows.append(Row(component=record.name, version=record.version, state=state, workload="", detail=detail))
+    return rows
+
+
+async def _workload(client: Client, ref: Ref) -> tuple[str, str]:
+    resource = await client.discover(ref.api_version, ref.kind)
+    try:
+        item = await client.get(resource, ref.name, namespace=ref.namespace)
+        said = lacking({**item, "kind": ref.kind})
+    except NotFound:
+        return "missing", "somebody removed it; `cluster up` brings it back"
+    except JobFailed as error:
+        return "unhealthy", error.message
+    return ("unhealthy", said) if said else ("healthy", "")

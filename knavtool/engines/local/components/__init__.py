@@ -1,0 +1,1 @@
+"""Components on the local engine: their processes beside the control plane, and their objects in it."""

@@ -1,0 +1,140 @@
+"""The process face of a component: processes of the local engine, with a directory, ports, certificates and logs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from knavtool import resources
+from knavtool.atomic import atomic_write
+from knavtool.engines.local.pki import certificates
+from knavtool.engines.local.processes import kept
+from knavtool.engines.local.state.ports import LOOPBACK
+from knavtool.render.components import fill, read_text
+from knavtool.render.hosted import WebhookServer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from knavtool.catalogue.records import Component, Hosted, Kind
+    from knavtool.engines.local.state.layout import ClusterFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One component on one cluster; `ports` are all of the cluster's, by PROCESS/PORT."""
+
+    files: ClusterFiles
+    component: Component
+    ports: Mapping[str, int]
+
+    @property
+    def directory(self) -> Path:
+        """The component's own."""
+        return self.files.component(self.component.name)
+
+    def prepare(self) -> None:
+        """Make the directory and the certificates, if they are not there yet; computes for a moment."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        face = self.component.process
+        if face is not None and (wanted := face.certificates) is not None:
+            certificates.serving_pair(
+                self.files,
+                self.component.name,
+                dns_names=wanted.names,
+                authority_names=wanted.authority_names,
+                authority_key=wanted.authority_key,
+            )
+
+    def webhook_server(self) -> WebhookServer | None:
+        """Where the component serves its webhooks, after `prepare`."""
+        face = self.component.process
+        if face is None or face.webhooks is None:
+            return None
+        origin = f"https://{LOOPBACK}:{self.ports[face.webhooks.port]}"
+        return WebhookServer(origin=origin, authority=self._pair().bundle())
+
+    def secrets(self) -> dict[str, str]:
+        """What overrides may refer to: the component's certificates, in base64."""
+        pair = self._pair()
+        files = {
+            "authority_crt": pair.authority,
+            "authority_key": pair.authority_key,
+            "server_crt": pair.certificate,
+            "server_key": pair.key,
+        }
+        return {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items() if file.is_file()}
+
+    async def start(
+        self, process: Hosted, program: Path, *, kubectl: Path | None, environment: Mapping[str, str]
+    ) -> int:
+        """Write the files of a process and start it; returns its number. `kubectl` removes what is stale."""
+        values = self._values(process)
+        for name, template in process.files.items():
+            source = resources.override(template)
+            atomic_write(self.directory / name, fill(read_text(source), values, str(source)))
+        args = [fill(arg, values, process.name) for arg in process.args]
+        own = {key: fill(value, values, process.name) for key, value in process.environment.items()}
+        if process.metrics:
+            write_targets(self.files, {process.name: fill(process.metrics, values, process.name)})
+        clean = [] if kubectl is None else [_removal(kubectl, self.files, kind) for kind in process.stale]
+        return await kept.start(
+            self.files, process.name, program, args, environment={**environment, **own}, before_restart=clean
+        )
+
+    def ready_url(self, process: Hosted) -> str:
+        """What answers 200 once the process works."""
+        return fill(process.ready, self._values(process), process.name)
+
+    def _values(self, process: Hosted) -> dict[str, str]:
+        return {
+            "directory": str(self.directory),
+            "certificates": str(self._pair().directory),
+            "pki": str(self.files.pki),
+            "targets": str(self.files.targets),
+            "metrics_token": str(self.files.metrics_token),
+            "kubeconfig": str(self.files.kubeconfig),
+            **{f"port_{port}": str(self.ports[f"{process.name}/{port}"]) for port in process.ports},
+        }
+
+    def _pair(self) -> certificates.Pair:
+        return certificates.Pair(self.directory / "certs")
+
+
+def port_uses(components: Collection[Component]) -> list[str]:
+    """Our names of all ports that the processes of these components listen on."""
+    return list(_uses(components))
+
+
+def _uses(components: Collection[Component]) -> Iterator[str]:
+    for component in components:
+        for process in component.processes:
+            yield from process.uses
+
+
+async def stop(files: ClusterFiles, names: Collection[str]) -> None:
+    """End processes, and let nobody look for their metrics any more."""
+    await kept.stop(files, names)
+    for name in names:
+        (files.targets / f"{name}.json").unlink(missing_ok=True)
+
+
+def write_targets(files: ClusterFiles, metrics: Mapping[str, str]) -> None:
+    """Tell the scrape targets of processes, by name, to whoever reads `targets/`; each is an URL."""
+    files.targets.mkdir(mode=0o700, exist_ok=True)
+    for name, url in metrics.items():
+        parts = urlsplit(url)
+        labels = {"component": name, "__scheme__": parts.scheme, "__metrics_path__": parts.path}
+        atomic_write(files.targets / f"{name}.json", json.dumps([{"targets": [parts.netloc], "labels": labels}]))
+
+
+def _removal(kubectl: Path, files: ClusterFiles, kind: Kind) -> list[str]:
+    """The command that removes all objects of a kind in a namespace."""
+    group, _, version = kind.api_version.rpartition("/")
+    resource = f"{kind.kind}.{version}.{group}" if group else kind.kind
+    where = [f"--kubeconfig={files.kubeconfig}", f"--namespace={kind.namespace}"]
+    return [str(kubectl), "delete", resource, "--all", "--wait=false", "--request-timeout=5s", *where]

@@ -1,0 +1,210 @@
+"""kwokctl's binary runtime: it writes keys, kubeconfig and arguments, and starts the control plane's processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from knavtool.atomic import atomic_write
+from knavtool.engines.local.control_plane.settings import BEHAVIOR, PROCESSES
+from knavtool.engines.local.processes.processes import cannot_start, marked, tail
+from knavtool.engines.local.state.ports import LOOPBACK
+from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from knavtool.engines.local.control_plane.settings import Group
+    from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.engines.local.state.ports import Ports
+
+PROGRAMS = (*PROCESSES, "kubectl", "kwokctl")
+API_SERVER_PORT = "kube-apiserver/https"
+# Our name of each port, and kwokctl's option for it.
+_PORTS = {
+    "etcd/http": "etcdPort",
+    "etcd/peer": "etcdPeerPort",
+    API_SERVER_PORT: "kubeApiserverPort",
+    "kube-controller-manager/https": "kubeControllerManagerPort",
+    "kube-scheduler/https": "kubeSchedulerPort",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process of the control plane, as kwokctl recorded it and starts it; `metrics` is an URL."""
+
+    name: str
+    version: str
+    metrics: str
+    program: str = ""
+    args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def choose_ports(api_server: int | None, free: Ports) -> dict[str, int]:
+    """A free port for each use; that of the API server may be given."""
+    given = {API_SERVER_PORT: api_server} if api_server else {}
+    uses = [use for use in _PORTS if use not in given]
+    return given | dict(zip(uses, free.take(len(uses)), strict=True))
+
+
+def configuration(
+    programs: Mapping[str, Path],
+    ports: Mapping[str, int],
+    *,
+    tokens: Path,
+    feature_gates: str,
+    runtime_config: str,
+    groups: Iterable[Group],
+) -> str:
+    """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
+
+    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`.
+    """
+    groups = list(groups)
+    patches = []
+    for name in PROCESSES:
+        args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
+        args |= BEHAVIOR.get(name, {})
+        if name == "kube-apiserver":
+            args["token-auth-file"] = str(tokens)
+        environment = {key: value for group in groups for key, value in group.environment.get(name, {}).items()}
+        patches.append(
+            {
+                "name": name,
+                "extraArgs": [{"key": key, "value": value} for key, value in args.items()],
+                "extraEnvs": [{"name": key, "value": value} for key, value in environment.items()],
+            }
+        )
+    document: dict[str, Any] = {
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+        "kind": "KwokctlConfiguration",
+        "options": {
+            "runtime": "binary",
+            "bindAddress": LOOPBACK,
+            "disableQPSLimits": True,
+            "enableCRDs": ["Stage"],
+            # KWOK's controller is a component of its own: started before its stages exist, it looks for them again only
+            # after seconds.
+            "disable": ["kwok-controller"],
+            "kubeAuthorization": True,
+            "kubeAdmission": True,
+            "kubeFeatureGates": feature_gates,
+            "kubeRuntimeConfig": runtime_config,
+            "etcdBinary": str(programs["etcd"]),
+            "kubeApiserverBinary": str(programs["kube-apiserver"]),
+            "kubeControllerManagerBinary": str(programs["kube-controller-manager"]),
+            "kubeSchedulerBinary": str(programs["kube-scheduler"]),
+            "kubectlBinary": str(programs["kubectl"]),
+            **{option: ports[use] for use, option in _PORTS.items()},
+        },
+        "componentsPatches": patches,
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def write_tokens(files: ClusterFiles) -> Path:
+    """Make the token for metrics, and the file that tells the API server whose it is and that he may read them.
+
+    Processes of the control plane know Prometheus by its certificate, but controllers ask the API server about a token.
+    """
+    token = secrets.token_urlsafe(32)
+    atomic_write(files.metrics_token, token)
+    tokens = files.directory / "tokens.csv"
+    atomic_write(tokens, f"{token},knavtool-metrics,knavtool-metrics,system:monitoring\n")
+    return tokens
+
+
+async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment: Mapping[str, str]) -> None:
+    """Create the cluster's directory and start its processes; returns when the API server answers."""
+    source = files.directory / "kwokctl.yaml"
+    atomic_write(source, config)
+    # It would add a context of its own to a kubeconfig; ours is written with care, later.
+    args = ["create", "cluster", "--config", str(source), "--kubeconfig", ""]
+    await _run(kwokctl, files, args, environment=environment)
+
+
+async def start(kwokctl: Path, files: ClusterFiles, *, environment: Mapping[str, str]) -> None:
+    """Start the processes that are not running; returns when the API server answers."""
+    await _run(kwokctl, files, ["start", "cluster"], environment=environment)
+
+
+async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environment: Mapping[str, str]) -> None:
+    log = files.log("kwokctl")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    variables = {key: value for key, value in environment.items() if not key.startswith(("KWOK_", "KUBECONFIG"))}
+    with log.open("ab") as sink:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(kwokctl),
+                "--name",
+                files.name,
+                *args,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=marked(files, variables | _places(files)),
+                start_new_session=True,
+                umask=0o077,
+            )
+        except OSError as error:
+            raise cannot_start(kwokctl, error) from error
+    try:
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            # Cancelled: what it has started is ended by whoever tears the cluster down.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if code:
+        raise EngineError(f"kwokctl {' '.join(args[:2])} failed (exit code {code}); the end of {log}:\n{tail(log)}")
+
+
+def _places(files: ClusterFiles) -> dict[str, str]:
+    """What tells kwokctl where to work, and keeps its files and those of its kubectl out of the user's home.
+
+    It reads its own variable up to the first space only; what it finds below a home directory it takes as it is.
+    """
+    home = {"HOME": str(files.directory)}
+    if not any(character.isspace() for character in str(files.work)):
+        return home | {"KWOK_WORKDIR": str(files.work)}
+    link = files.directory / ".kwok"
+    if not link.is_symlink():
+        link.symlink_to(files.work, target_is_directory=True)
+    return home
+
+
+def processes(files: ClusterFiles) -> list[Process]:
+    """The processes of the control plane in the order of their start."""
+    try:
+        documents = list(yaml.load_all(files.kwokctl.read_text(encoding="utf-8"), yaml.CSafeLoader))
+        (listed,) = (one["components"] for one in documents if one["kind"] == "KwokctlConfiguration")
+        return [
+            Process(
+                name=item["name"],
+                version=item.get("version", ""),
+                metrics=_url(item.get("metric")),
+                program=item.get("binary", ""),
+                args=tuple(item.get("args", ())),
+                environment={one["name"]: one.get("value", "") for one in item.get("envs", ())},
+            )
+            for item in listed
+            if item["name"] in PROCESSES
+        ]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        message = f"{files.kwokctl} does not describe a cluster: {error}"
+        raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
+
+
+def _url(metric: Mapping[str, str] | None) -> str:
+    return f"{metric['scheme']}://{metric['host']}{metric['path']}" if metric else ""

@@ -1,0 +1,28 @@
+"""How each process of the control plane tells that it works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knavtool.engines.local.state.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API_SERVER = "kube-apiserver"
+_HEALTH = {
+    "etcd": ("http", "/health"),
+    API_SERVER: ("https", "/readyz"),
+    "kube-controller-manager": ("https", "/healthz"),
+    "kube-scheduler": ("https", "/readyz"),
+}
+
+
+def control_plane_health(ports: Mapping[str, int]) -> dict[str, str]:
+    """The URL that answers 200 once it works, by process."""
+    found = {}
+    for name, (scheme, path) in _HEALTH.items():
+        port = ports.get(f"{name}/{scheme}")
+        if port is not None:
+            found[name] = f"{scheme}://{LOOPBACK}:{port}{path}"
+    return found

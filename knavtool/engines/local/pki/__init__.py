@@ -1,0 +1,1 @@
+"""The certificate authority of a local cluster, and the certificates that it signs."""

@@ -1,0 +1,1 @@
+"""What a local cluster keeps on the machine: files, its record, ports, entries in a kubeconfig."""

@@ -1,0 +1,73 @@
+"""What `cluster up` was asked for and what it did, kept beside the cluster so that later commands know it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from knavtool.atomic import atomic_write
+from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from knavtool.engines.local.state.layout import ClusterFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """`ports` are by process and purpose, for example `kube-apiserver/https`; `versions` by program.
+
+    `components` are their versions by name, in the order of their start; `unfinished` are those of them whose
+    installation or removal has begun and has not come to its end. `contexts` maps each kubeconfig that was given the
+    cluster's context to the context that was current before, "" if none was. `created` tells that kwokctl came to its
+    end, so that what is there is whole and can be repaired.
+    """
+
+    feature_gates: str = ""
+    runtime_config: str = ""
+    tuning: str = "all"
+    ports: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    components: Mapping[str, str] = field(default_factory=dict)
+    unfinished: Mapping[str, str] = field(default_factory=dict)
+    created: bool = False
+
+
+def load(files: ClusterFiles) -> Record | None:
+    """The record of a cluster, None if there is no such cluster."""
+    try:
+        return _read(json.loads(files.record.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        message = f"{files.record} cannot be read: {error}"
+        raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
+
+
+def ports_of_all(files: ClusterFiles) -> set[int]:
+    """The ports of all clusters of the user who has this one, of those that do not run now too."""
+    found: set[int] = set()
+    for directory in (files.work / "clusters").glob("*/"):
+        # Of a record that cannot be read nobody knows the ports, and nobody can start its processes.
+        with contextlib.suppress(EngineError):
+            if (known := load(replace(files, name=directory.name))) is not None:
+                found.update(known.ports.values())
+    return found
+
+
+def save(files: ClusterFiles, record: Record) -> None:
+    """Write the record, whole or not at all."""
+    atomic_write(files.record, json.dumps(asdict(record), indent=2))
+
+
+def _read(content: dict[str, Any]) -> Record:
+    """The record; ValueError or TypeError if it is damaged, or was written by a knavtool that kept other things."""
+    empty, known = Record(), Record(**content)
+    for name in (one.name for one in fields(Record)):
+        if name not in content or type(getattr(known, name)) is not type(getattr(empty, name)):
+            raise ValueError(f"{name} is missing or of the wrong type")
+    return known

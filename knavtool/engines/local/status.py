@@ -1,0 +1,101 @@
+"""`cluster status` on the local engine: what each process is, and whether it works."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from knavtool.engines.local.components.hosted import Host
+from knavtool.engines.local.control_plane.health import answer, origin
+from knavtool.engines.local.control_plane.readiness import control_plane_health
+from knavtool.engines.local.control_plane.settings import PROCESSES
+from knavtool.engines.local.plan import require_records
+from knavtool.engines.local.processes import kept, processes
+from knavtool.engines.local.state import record
+from knavtool.errors import EngineError
+
+if TYPE_CHECKING:
+    from knavtool.catalogue.catalogue import Catalogue
+    from knavtool.engines.local.state.layout import ClusterFiles
+
+_WITHIN = 5.0
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One process; `state` is `healthy`, `unhealthy` (it runs, but does not answer) or `dead`.
+
+    `memory` is resident, in MiB; `restarts` counts those of its keeper, and `last_exit` says how it ended before.
+    `reason` says what is wrong with one that is not healthy.
+    """
+
+    component: str
+    version: str
+    state: str
+    pid: int | None
+    memory: int | None
+    restarts: int
+    last_exit: str
+    endpoint: str
+    log: str
+    reason: str = field(default="", metadata={"table": False})
+
+
+async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
+    """All processes of a cluster; raises EngineError if there is no such cluster."""
+    known = record.load(files)
+    if known is None:
+        raise files.missing()
+    alive = processes.running(files)
+    states = kept.states(files)
+    urls = control_plane_health(known.ports)
+    versions = {name: known.versions.get(name, "") for name in PROCESSES}
+    catalogue = catalogue.with_records_in(files.component_records, first=True)
+    for name, version in known.components.items():
+        if name not in catalogue.files:
+            continue  # see `require_finished`
+        host = Host(files, catalogue.component(name, version), known.ports)
+        for process in host.component.processes:
+            urls[process.name] = host.ready_url(process)
+            versions[process.name] = version
+    answers = await asyncio.gather(
+        *(answer(url, within=_WITHIN) if name in alive else _dead() for name, url in urls.items())
+    )
+    rows = []
+    for (name, url), complaint in zip(urls.items(), answers, strict=True):
+        number, state = alive.get(name), states.get(name)
+        used = kept.usage(number) if number is not None else None
+        rows.append(
+            Row(
+                component=name,
+                version=versions[name],
+                state="dead" if number is None else "unhealthy" if complaint else "healthy",
+                pid=number,
+                memory=used.memory_bytes // _MIB if used is not None else None,
+                restarts=state.restarts if state is not None else 0,
+                last_exit=str(state.last_exit) if state is not None and state.last_exit else "",
+                endpoint=origin(url),
+                log=str(files.log(name)),
+                reason=f"{url} {complaint}" if number is not None and complaint else complaint,
+            )
+        )
+    return rows
+
+
+def require_finished(files: ClusterFiles, catalogue: Catalogue) -> None:
+    """Raise EngineError if the last `up` has not come to its end, or a component has no record any more."""
+    known = record.load(files)
+    if known is not None:
+        require_records(files, known, catalogue.with_records_in(files.component_records))
+    if known is not None and (known.unfinished or not known.created):
+        missing = f": {', '.join(known.unfinished)}" if known.unfinished else ""
+        raise EngineError(
+            f"the last `knavtool cluster up` of cluster {files.name} has not come to its end{missing}",
+            hint=f"`knavtool cluster up --name {files.name}` does what is left",
+        )
+
+
+async def _dead() -> str:
+    return "no such process"

@@ -1,0 +1,295 @@
+"""`cluster up` on the local engine: programs, control plane, components, context."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from knavtool.atomic import atomic_write
+from knavtool.catalogue import gates
+from knavtool.catalogue.objects import project_objects
+from knavtool.engines.local.components import hosted
+from knavtool.engines.local.components.hosted import Host, port_uses
+from knavtool.engines.local.components.lab import Lab
+from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.control_plane.awaited import Awaited
+from knavtool.engines.local.control_plane.control_plane import replace_process, unless_dead
+from knavtool.engines.local.control_plane.kinds import CONTROLLER_MANAGER, until_collected
+from knavtool.engines.local.control_plane.readiness import API_SERVER, control_plane_health
+from knavtool.engines.local.control_plane.settings import chosen
+from knavtool.engines.local.down import stop
+from knavtool.engines.local.plan import server_url
+from knavtool.engines.local.processes.processes import tail
+from knavtool.engines.local.state import kubeconfig, record
+from knavtool.engines.local.state.machine import meaning
+from knavtool.engines.local.state.ports import Ports
+from knavtool.engines.local.state.record import Record
+from knavtool.errors import EngineError, blamed
+from knavtool.kube.client import connect
+from knavtool.kube.resource import SERVICE_ACCOUNTS
+from knavtool.kube.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from knavtool.catalogue.records import Component
+    from knavtool.engines.local.plan import Plan, Wanted
+    from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.events import Steps
+    from knavtool.kube.gateway import Gateway
+    from knavtool.render.manifests import ManifestSet
+    from knavtool.toolchain.resolve import Toolchain
+
+
+async def up(
+    files: ClusterFiles,
+    wanted: Wanted,
+    plan: Plan,
+    *,
+    toolchain: Toolchain,
+    environment: Mapping[str, str],
+    timeout: float,
+    steps: Steps,
+) -> None:
+    """Do what the plan says, within `timeout` seconds once all programs are there; the caller holds the lock.
+
+    If a new cluster does not come up, or the work is cancelled, nothing of it is left.
+    """
+    # Only what has to be started is needed.
+    processes_ = [process for one in plan.starting for process in one.processes]
+    needed = list(kwokctl.PROGRAMS) if plan.record is None or plan.dead else []
+    needed += [process.program for process in processes_]
+    # It removes what a dead process left in the cluster.
+    needed += ["kubectl" for process in processes_ if process.stale]
+    # All that could be missing is fetched before anything is changed.
+    components = (*plan.starting, *plan.leaving)
+    try:
+        async with asyncio.TaskGroup() as group:
+            programs = group.create_task(toolchain.ensure(needed, steps=steps))
+            objects = {
+                one.name: group.create_task(project_objects(one, one.local_objects, toolchain, steps=steps))
+                for one in components
+            }
+    except BaseExceptionGroup as errors:
+        raise blamed(errors) from None
+    theirs = {name: task.result() for name, task in objects.items()}
+    awaited = Awaited()
+    limit = asyncio.timeout(timeout)
+    others = record.ports_of_all(files)
+    with Ports(besides=others | {wanted.api_server_port or 0}) as ports:
+        work = _Work(files, wanted, plan, toolchain, programs.result(), theirs, environment, ports, awaited, steps)
+        try:
+            async with limit:
+                if plan.record is None:
+                    await work.create()
+                else:
+                    await work.repair(plan.record)
+        except OSError as error:
+            if not limit.expired():
+                raise meaning(error, files) from error
+            told = awaited.told()
+            message = f"cluster {files.name} was not ready within {timeout:g} s" + (
+                f"; it lacks\n{told}" if told else ""
+            )
+            raise EngineError(message, hint="if that only needs more time, give it more with --timeout") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One call of `up`: what it knows and what it may use; `theirs` are the objects of the components' projects."""
+
+    files: ClusterFiles
+    wanted: Wanted
+    plan: Plan
+    toolchain: Toolchain
+    programs: Mapping[str, Path]
+    theirs: Mapping[str, ManifestSet]
+    environment: Mapping[str, str]
+    ports: Ports
+    awaited: Awaited
+    steps: Steps
+
+    async def create(self) -> None:
+        """Make a new cluster."""
+        files = self.files
+        # What is left of an earlier attempt that was killed, or of a cluster whose directory somebody removed.
+        await stop(files)
+        uses = port_uses(self.plan.starting)
+        known = Record(
+            feature_gates=self.wanted.feature_gates or "",
+            runtime_config=self.wanted.runtime_config or "",
+            tuning=self.wanted.tuning or "all",
+            ports=kwokctl.choose_ports(self.wanted.api_server_port, self.ports) | self._ports(uses),
+            versions={name: self.toolchain.program(name).version for name in self.programs},
+        )
+        files.directory.mkdir(mode=0o700, parents=True)
+        try:
+            record.save(files, known)
+            config = kwokctl.configuration(
+                self.programs,
+                known.ports,
+                tokens=kwokctl.write_tokens(files),
+                feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
+                runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
+                groups=chosen(known.tuning),
+            )
+            with self.steps.step("cluster", "control plane") as step:
+                async with self._control_plane():
+                    await kwokctl.create(self.programs["kwokctl"], files, config, environment=self.environment)
+                step.message = server_url(known)
+            await self._complete(replace(known, created=True))
+        except BaseException:
+            with self.steps.step("cluster", "tear-down", "of what was half started"):
+                await stop(files)
+            raise
+
+    async def repair(self, known: Record) -> None:
+        """Start what died, stop what is not wanted any more, and leave the rest alone."""
+        files, plan = self.files, self.plan
+        for use, why in plan.moved.items():
+            self.steps.note(f"{use}: {why}; another one is used from now on", warning=True)
+        new = [use for use in port_uses(plan.starting) if use not in known.ports or use in plan.moved]
+        known = replace(known, ports={**known.ports, **self._ports(new)})
+        if plan.dead:
+            with self.steps.step("cluster", "control plane", f"{', '.join(plan.dead)} again"):
+                # kwokctl takes the number in a pid file for the process, whoever has that number now.
+                for name in plan.dead:
+                    files.pid(name).unlink(missing_ok=True)
+                async with self._control_plane():
+                    await kwokctl.start(self.programs["kwokctl"], files, environment=self.environment)
+        if plan.leaving:
+            async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
+                for one in reversed(plan.leaving):
+                    known = await self._leave(gateway, one, known)
+        await self._complete(known)
+
+    async def _leave(self, gateway: Gateway, one: Component, known: Record) -> Record:
+        """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
+        known = replace(known, unfinished={**known.unfinished, one.name: one.version})
+        record.save(self.files, known)
+        with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
+            await self._lab(gateway, one, known.ports).remove()
+        known = replace(
+            known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
+        )
+        record.save(self.files, known)
+        self.files.component_record(one.name).unlink(missing_ok=True)
+        return known
+
+    async def _complete(self, known: Record) -> None:
+        """What follows once the API server answers; all at the same time, and the context when all of it is well."""
+        files, plan = self.files, self.plan
+        # Saved before the processes start: whatever happens to this one, the next `up` and `down` know of them.
+        starting = {one.name: one.version for one in plan.starting}
+        known = replace(known, components={**known.components, **starting}, unfinished=starting)
+        record.save(files, known)
+        files.component_records.mkdir(mode=0o700, exist_ok=True)
+        for one in plan.starting:
+            atomic_write(files.component_record(one.name), json.dumps(one.written))
+        hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
+        labs: dict[str, Lab] = {}
+        server_ready = asyncio.Event()
+        async with (
+            unless_dead(files, self.environment) as replaced,
+            connect(kubeconfig=files.kubeconfig, context=None) as gateway,
+            asyncio.TaskGroup() as group,
+        ):
+            if plan.record is None or plan.dead:
+                for name, url in control_plane_health(known.ports).items():
+                    group.create_task(self._healthy(name, url, server_ready))
+                group.create_task(self._service_account(gateway))
+            else:
+                server_ready.set()
+            for one in plan.starting:
+                before = [labs[name] for name in (*one.needs, *one.after) if name in labs]
+                labs[one.name] = self._lab(gateway, one, known.ports)
+                group.create_task(self._component(labs[one.name], before, server_ready))
+            group.create_task(self._kinds(gateway, known, labs.values(), replaced))
+        known = replace(known, unfinished={})
+        record.save(files, known)
+        if plan.add_context:
+            self._add_context(known)
+
+    def _lab(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> Lab:
+        host, theirs = Host(self.files, one, ports), self.theirs[one.name]
+        return Lab(host, gateway, theirs, self.programs, self.environment, self.awaited)
+
+    def _ports(self, uses: Sequence[str]) -> dict[str, int]:
+        return dict(zip(uses, self.ports.take(len(uses)), strict=True))
+
+    @contextlib.asynccontextmanager
+    async def _control_plane(self) -> AsyncIterator[None]:
+        """For the block in which kwokctl starts processes: it waits for them itself, and tells its log of that."""
+        log = self.files.log("kwokctl")
+        with self.awaited.waiting("control plane", lambda: f"the log of kwokctl ends with {tail(log, 1)!r}"):
+            async with unless_dead(self.files, self.environment):
+                yield
+
+    async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
+        with self.steps.step("cluster", name):
+            await self.awaited.healthy(self.files, name, url)
+        if name == API_SERVER:
+            server_ready.set()
+
+    async def _service_account(self, gateway: Gateway) -> None:
+        """Pods are refused until the controller manager has made the account that they run as."""
+        what = "service account default"
+        with (
+            self.steps.step("cluster", what),
+            self.awaited.waiting(what, lambda: f"{CONTROLLER_MANAGER} has not made it in the namespace default"),
+        ):
+            await until(
+                gateway,
+                SERVICE_ACCOUNTS,
+                lambda seen: True if ("default", "default") in seen else None,
+                timeout=None,
+                namespace="default",
+            )
+
+    async def _component(self, lab: Lab, before: list[Lab], server_ready: asyncio.Event) -> None:
+        """Create a component's objects, then start its processes, which expect them and those of others."""
+        component, plan = lab.host.component, self.plan
+        with self.steps.step("cluster", component.name, component.version) as step:
+            step.message = await lab.install(server_ready)
+            for other in before:
+                await other.installed.wait()
+            if component.name in plan.again:
+                await hosted.stop(self.files, [process.name for process in component.processes])
+            step.message = await lab.start() or step.message
+
+    async def _kinds(self, gateway: Gateway, known: Record, labs: Collection[Lab], replaced: set[str]) -> None:
+        """Once all new kinds are served, start the controller manager again, and wait until it knows them."""
+        for lab in labs:
+            await lab.installed.wait()
+        definitions = [one for lab in labs for one in lab.definitions]
+        if not definitions:
+            return
+        what = "new kinds"
+        with (
+            self.steps.step("cluster", what, CONTROLLER_MANAGER),
+            self.awaited.waiting(what, lambda: f"the garbage collector of {CONTROLLER_MANAGER} does not know them yet"),
+        ):
+            if any(lab.made_definitions for lab in labs):
+                await replace_process(
+                    self.files, CONTROLLER_MANAGER, gateway, environment=self.environment, replaced=replaced
+                )
+                url = control_plane_health(known.ports)[CONTROLLER_MANAGER]
+                await self.awaited.healthy(self.files, CONTROLLER_MANAGER, url)
+            await until_collected(gateway, definitions)
+
+    def _add_context(self, known: Record) -> None:
+        file = self.wanted.kubeconfig
+        with self.steps.step("cluster", f"context {self.files.context}") as step:
+            before = kubeconfig.current_context(file)
+            if before != self.files.context:
+                record.save(self.files, replace(known, contexts={**known.contexts, str(file): before}))
+            kubeconfig.add_context(file, self.files.context, server=server_url(known), pki=self.files.pki)
+            step.message = str(file)
+
+
+def _besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
+    return {other: version for other, version in versions.items() if other != name}
