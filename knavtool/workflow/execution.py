@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import rendering, runner
-from knavtool.workflow.preflight import preflight
+from knavtool.workflow.preflight.check import preflight
 from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks
 from knavtool.workflow.tasks.pause import unanswerable
 

@@ -9,7 +9,7 @@ from knavtool.documents.values import parse_entries
 from knavtool.documents.workflow import ForEachDocument
 from knavtool.errors import InvalidDocument
 from knavtool.render.template import Formats
-from knavtool.workflow.scope import PlannedSubmission, Registration, Scope, Whole
+from knavtool.workflow.references.scope import PlannedSubmission, Registration, Scope, Whole
 from knavtool.workflow.tasks import BLOCKS, TASKS
 
 if TYPE_CHECKING:

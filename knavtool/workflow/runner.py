@@ -11,13 +11,13 @@ from knavtool.errors import ClusterError, KnavError, blamed, leaves
 from knavtool.events import Result
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
-from knavtool.workflow.cleanup import undo
-from knavtool.workflow.ledger import Ledger
-from knavtool.workflow.lives import Lives
+from knavtool.workflow.observing.lives import Lives
+from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.plan import PlannedTask
-from knavtool.workflow.pods import essential
 from knavtool.workflow.submission import Submissions
 from knavtool.workflow.task import Context, Outcome
+from knavtool.workflow.undoing.cleanup import undo
+from knavtool.workflow.undoing.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Keep
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
-    from knavtool.workflow.rendering import RenderedPlan
+    from knavtool.workflow.rendered import RenderedPlan
     from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Terminal
 

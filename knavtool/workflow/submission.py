@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ExitCode, KnavError
-from knavtool.workflow.amounts import Amount
+from knavtool.workflow.references.amounts import Amount
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from knavtool.kube.resource import Resource
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
 
     Place = tuple[Resource, str | None]
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Stores
     from knavtool.render.nodes import NodeSet
-    from knavtool.workflow.amounts import Amount
-    from knavtool.workflow.ledger import Ledger
-    from knavtool.workflow.lives import Lives
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.observing.lives import Lives
+    from knavtool.workflow.references.amounts import Amount
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submissions
+    from knavtool.workflow.undoing.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 
 from knavtool.kube.client import connect
 from knavtool.kube.resource import EVENTS, NAMESPACES, PODS
-from knavtool.workflow.diagnosis import diagnose
+from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.submission import Submitted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from knavtool import resources
-from knavtool.workflow.templates import find_template
+from knavtool.workflow.references.templates import find_template
 from support.programs import program
 from support.shipped import ALL, BENCHMARKS, WORKFLOWS, Combination, alone, argument, called, combined
 

@@ -18,9 +18,10 @@ from knavtool.kube.prometheus import Sample
 from knavtool.render.objects import parse
 from knavtool.render.template import Rendered
 from knavtool.report.recorder import Recorder
-from knavtool.workflow import execution, formats, plan, rendering, runner
-from knavtool.workflow.ledger import Ledger
+from knavtool.workflow import execution, plan, rendering, runner
+from knavtool.workflow.references import formats
 from knavtool.workflow.tasks import submit_obj
+from knavtool.workflow.undoing.ledger import Ledger
 from support.nodes import prototype
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fuzz.cases import cases
-from knavtool.workflow.regexps import BadPattern, compile_pattern
+from knavtool.workflow.references.regexps import BadPattern, compile_pattern
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False

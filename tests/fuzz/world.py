@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from knavtool.kube.resource import Manifest, Resource
-    from knavtool.workflow.ledger import Ledger
+    from knavtool.workflow.undoing.ledger import Ledger
 
 T = TypeVar("T")
 _SET_BY_SERVER = frozenset({"uid", "resourceVersion", "creationTimestamp", "managedFields"})

@@ -13,13 +13,13 @@ from knavtool.events import Steps, ignore
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
 from knavtool.workflow import plan
-from knavtool.workflow.ledger import Ledger
-from knavtool.workflow.lives import Lives
-from knavtool.workflow.pods import essential
-from knavtool.workflow.regexps import compile_pattern
-from knavtool.workflow.rendering import RenderedPlan
+from knavtool.workflow.observing.lives import Lives
+from knavtool.workflow.observing.pods import essential
+from knavtool.workflow.references.regexps import compile_pattern
+from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.submission import Submissions
 from knavtool.workflow.task import NOTHING, Context, Item, Rendering
+from knavtool.workflow.undoing.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from knavtool.documents.values import text
 from knavtool.errors import NotFound
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import CONFIG_MAPS
-from knavtool.workflow.limits import Limit
-from knavtool.workflow.matching import mismatches
+from knavtool.workflow.objects.limits import Limit
+from knavtool.workflow.observing.matching import mismatches
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
-    from knavtool.workflow.matching import Mismatch
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.observing.matching import Mismatch
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context, Rendering
 
 

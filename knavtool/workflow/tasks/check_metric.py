@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.scalars import text
 from knavtool.errors import ClusterError, Invalid, InvalidDocument
-from knavtool.workflow.limits import Limit
+from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.kube.prometheus import Prometheus, Sample
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context, Rendering, Task
 
 _COMPARISONS = {

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
-from knavtool.workflow.amounts import Amount, AmountDocument
-from knavtool.workflow.diagnosis import diagnose
-from knavtool.workflow.limits import Limit
-from knavtool.workflow.matching import mismatches
-from knavtool.workflow.references import index_violations
-from knavtool.workflow.selected import check_selected, object_lines
-from knavtool.workflow.selection import Selection
+from knavtool.workflow.objects.limits import Limit
+from knavtool.workflow.objects.selected import check_selected, object_lines
+from knavtool.workflow.objects.selection import Selection
+from knavtool.workflow.observing.diagnosis import diagnose
+from knavtool.workflow.observing.matching import mismatches
+from knavtool.workflow.references.amounts import Amount, AmountDocument
+from knavtool.workflow.references.checks import index_violations
 from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
     from knavtool.kube.store import Watcher
-    from knavtool.workflow.matching import Mismatch
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.observing.matching import Mismatch
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Refused, Submission, Submitted
     from knavtool.workflow.task import Context, Rendering
 

@@ -13,14 +13,14 @@ from knavtool.errors import ClusterError
 from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import PODS
 from knavtool.measure.pod_log import partial_times
-from knavtool.workflow.amounts import Amount, AmountDocument
-from knavtool.workflow.diagnosis import diagnose
-from knavtool.workflow.domains import Topology
-from knavtool.workflow.gangs import Gangs
-from knavtool.workflow.groups import Grouping
-from knavtool.workflow.node_labels import node_labels
-from knavtool.workflow.pods import why
-from knavtool.workflow.references import pods_violations
+from knavtool.workflow.observing.diagnosis import diagnose
+from knavtool.workflow.observing.domains import Topology
+from knavtool.workflow.observing.gangs import Gangs
+from knavtool.workflow.observing.groups import Grouping
+from knavtool.workflow.observing.node_labels import node_labels
+from knavtool.workflow.observing.pods import why
+from knavtool.workflow.references.amounts import Amount, AmountDocument
+from knavtool.workflow.references.checks import pods_violations
 from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.measure.pod_log import PodTimes
-    from knavtool.workflow.gangs import Gang
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.observing.gangs import Gang
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Context
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self
 from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import PODS
-from knavtool.workflow.amounts import AmountDocument, total
-from knavtool.workflow.diagnosis import diagnose
-from knavtool.workflow.family import Family
-from knavtool.workflow.limits import Limit
-from knavtool.workflow.node_labels import node_labels
-from knavtool.workflow.pods import Expectation, Tally, essential
-from knavtool.workflow.references import pods_violations
+from knavtool.workflow.objects.limits import Limit
+from knavtool.workflow.observing.diagnosis import diagnose
+from knavtool.workflow.observing.family import Family
+from knavtool.workflow.observing.node_labels import node_labels
+from knavtool.workflow.observing.pods import Expectation, Tally, essential
+from knavtool.workflow.references.amounts import AmountDocument, total
+from knavtool.workflow.references.checks import pods_violations
 from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, timeout_of
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.workflow.pods import Census
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.observing.pods import Census
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Context
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from knavtool.documents.values import parse_entries
 from knavtool.errors import ClusterError, DeadlineExceeded, blamed
 from knavtool.render.nodes import render_nodes
-from knavtool.workflow import configuring
-from knavtool.workflow.restarts import NothingToRestart, Restart, restart
+from knavtool.workflow.configuring import settings as configuring
+from knavtool.workflow.configuring.restarts import NothingToRestart, Restart, restart
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context
 
 _SLACK_SECONDS = 1.0

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self
 
 from knavtool.errors import InvalidDocument
 from knavtool.kube.concurrency import for_each
-from knavtool.workflow.possession import Chosen, choose_own, irreplaceable, remember
-from knavtool.workflow.selection import Selection
+from knavtool.workflow.objects.possession import Chosen, choose_own, irreplaceable, remember
+from knavtool.workflow.objects.selection import Selection
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
-from knavtool.workflow.waits import Leaving
+from knavtool.workflow.undoing.waits import Leaving
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submitted
     from knavtool.workflow.task import Context, Rendering
 

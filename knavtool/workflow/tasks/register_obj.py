@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 from knavtool.errors import DocumentError
 from knavtool.render.source import load_template
 from knavtool.render.template import Formats
-from knavtool.workflow.scope import Registration
+from knavtool.workflow.references.scope import Registration
+from knavtool.workflow.references.templates import find_template, shown
 from knavtool.workflow.task import NOTHING, Outcome
-from knavtool.workflow.templates import find_template, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.render.source import ObjectTemplate
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context, Rendering
 
 

@@ -14,10 +14,10 @@ from knavtool.kube.resource import PODS
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
-from knavtool.workflow import formats
-from knavtool.workflow.creating import Making
-from knavtool.workflow.regexps import compile_pattern
-from knavtool.workflow.scope import PlannedSubmission
+from knavtool.workflow.objects.creating import Making
+from knavtool.workflow.references import formats
+from knavtool.workflow.references.regexps import compile_pattern
+from knavtool.workflow.references.scope import PlannedSubmission
 from knavtool.workflow.submission import pod_namespaces
 from knavtool.workflow.task import DEFAULT_NAMESPACE, NOTHING, Item, Rendering
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Manifest
     from knavtool.render.source import ObjectTemplate
     from knavtool.render.template import Formats
-    from knavtool.workflow.scope import Registration, Scope
+    from knavtool.workflow.references.scope import Registration, Scope
     from knavtool.workflow.task import Context, Outcome
 
 _GENERATED = re.compile(r"generateName[\"']?\s*:")

@@ -10,10 +10,10 @@ from knavtool.errors import DeadlineExceeded, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
 from knavtool.nodes.writing import summed
-from knavtool.workflow.ledger import Changed
-from knavtool.workflow.node_selection import NodeSelection
-from knavtool.workflow.patching import Patch
+from knavtool.workflow.objects.node_selection import NodeSelection
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.undoing.ledger import Changed
+from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.workflow.ledger import Group
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.undoing.ledger import Group
 
 _FIELDS = ("metadata", "spec", "status")
 _UNUSED = ("refTaskId", "index")

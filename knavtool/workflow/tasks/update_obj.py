@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 from knavtool.errors import DeadlineExceeded, InvalidDocument, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
-from knavtool.workflow.ledger import Changed
-from knavtool.workflow.ownership import Whose
-from knavtool.workflow.patching import Patch
-from knavtool.workflow.possession import Chosen, choose_own
-from knavtool.workflow.references import contradictions, identity_violations, index_violations, object_violations
-from knavtool.workflow.selection import Selection
+from knavtool.workflow.objects.possession import Chosen, choose_own
+from knavtool.workflow.objects.selection import Selection
+from knavtool.workflow.observing.ownership import Whose
+from knavtool.workflow.references.checks import contradictions, identity_violations, index_violations
 from knavtool.workflow.submission import NotSubmitted
 from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.undoing.ledger import Changed
+from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.workflow.scope import Scope
+    from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Refused, Submitted
     from knavtool.workflow.task import Context, Rendering
 
@@ -85,7 +85,7 @@ class UpdateObj:
             chosen = [Chosen(item=item) for item in submission.objects()]
             missing = submission.refused
         objects = [one.item for one in chosen]
-        wrong = [violation for item in objects for violation in object_violations(self.document, self.state, item)]
+        wrong = [violation for item in objects for violation in _contradictions(self.document, self.state, item)]
         if wrong and not scope.whole.lenient:
             raise InvalidDocument(wrong[:1])
         patch = Patch.of(self.state)
@@ -139,3 +139,10 @@ async def _require_status(context: Context, item: Submitted) -> None:
             reason=error.reason,
             hint="leave status out of state; for a kind of your own add `subresources: {status: {}}` to its definition",
         ) from error
+
+
+def _contradictions(document: TaskDocument, state: Mapping[str, Any], item: Submitted) -> Iterator[Violation]:
+    """A `state` of another object than this one."""
+    resource = item.resource
+    facts = {("apiVersion",): resource.api_version, ("kind",): resource.kind, ("metadata", "name"): item.name}
+    yield from contradictions(document, state, facts | {("metadata", "namespace"): item.namespace or ""})

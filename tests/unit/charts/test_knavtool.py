@@ -13,7 +13,7 @@ import yaml
 from knavtool import __version__
 from knavtool.cli.app import cli
 from knavtool.documents.workflow import TASK_TYPES
-from knavtool.workflow.rights import RIGHTS
+from knavtool.workflow.preflight.rights import RIGHTS
 from support.charts import CHART, helm, refusal, render
 
 WORKFLOW = "name: a\ntasks:\n- {id: s, type: Sleep, params: {timeout: 1s}}\n"

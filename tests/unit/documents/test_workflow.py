@@ -13,7 +13,7 @@ from knavtool import resources
 from knavtool.documents.values import NodeEntry, parse_entries
 from knavtool.documents.workflow import TASK_TYPES, TaskDocument, WorkflowDocument, load_workflows
 from knavtool.errors import ExitCode, InvalidDocument
-from knavtool.workflow.templates import find_template
+from knavtool.workflow.references.templates import find_template
 
 ALL = """\
 name: everything

@@ -13,8 +13,8 @@ from knavtool.events import Noted
 from knavtool.kube.gateway import Change
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, Resource
-from knavtool.workflow.cleanup import undo
 from knavtool.workflow.task import Outcome
+from knavtool.workflow.undoing.cleanup import undo
 from support.workflows import Bench, faults, jobs, planned, register, submit, task
 
 QUEUED = Resource("queues.example.com", "v1", "queueds", "Queued", namespaced=True)

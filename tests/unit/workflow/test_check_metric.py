@@ -12,7 +12,7 @@ import pytest
 from knavtool.errors import ClusterError, DeadlineExceeded, Invalid, InvalidDocument, Unreachable
 from knavtool.kube.memory import Memory
 from knavtool.kube.prometheus import Sample
-from knavtool.workflow import limits
+from knavtool.workflow.objects import limits
 from knavtool.workflow.task import Outcome
 from knavtool.workflow.tasks import check_metric
 from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks

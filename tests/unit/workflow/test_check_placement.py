@@ -14,7 +14,7 @@ from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS
 from knavtool.kube.store import Stores
 from knavtool.measure.pod_log import PodLog, PodTimes, partial_times
-from knavtool.workflow.lives import Lives
+from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.submission import Instance, Submission, Submitted
 from knavtool.workflow.task import Outcome
 from support.runs import Clock

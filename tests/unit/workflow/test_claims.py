@@ -12,12 +12,12 @@ from knavtool.events import Steps
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import PERSISTENT_VOLUME_CLAIMS, STATEFUL_SETS
 from knavtool.report.recorder import Recorder
-from knavtool.workflow.claims import claims_of
-from knavtool.workflow.cleanup import undo
-from knavtool.workflow.ledger import Group, Ledger
+from knavtool.workflow.undoing.claims import claims_of
+from knavtool.workflow.undoing.cleanup import undo
+from knavtool.workflow.undoing.ledger import Group, Ledger
 
 if TYPE_CHECKING:
-    from knavtool.workflow.ledger import Made
+    from knavtool.workflow.undoing.ledger import Made
 
 LABELS = {"app": "store"}
 

@@ -9,7 +9,7 @@ from typing import Any
 from knavtool.errors import Forbidden
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
-from knavtool.workflow.diagnosis import diagnose
+from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.submission import Submitted
 from support.workflows import pod
 

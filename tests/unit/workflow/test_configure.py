@@ -24,8 +24,8 @@ from knavtool.kube.resource import (
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.ownership import MADE_BY, NODES_APPLY, is_applied
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
-from knavtool.workflow.cleanup import undo
 from knavtool.workflow.task import NOTHING, Outcome, Rendering
+from knavtool.workflow.undoing.cleanup import undo
 from support.nodes import node_set, with_devices
 from support.workflows import Bench, planned, task
 

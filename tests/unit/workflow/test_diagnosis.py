@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from knavtool.errors import Forbidden
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import EVENTS, JOBS, NODES, Resource
-from knavtool.workflow.diagnosis import EVENTS_PER_OBJECT, diagnose
+from knavtool.workflow.observing.diagnosis import EVENTS_PER_OBJECT, diagnose
 from knavtool.workflow.submission import Submitted
 from support.workflows import pod
 

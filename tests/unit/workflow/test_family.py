@@ -12,10 +12,10 @@ from knavtool.kube.gateway import Change
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, PODS, Manifest, Resource
 from knavtool.measure.pod_log import PodTimes
-from knavtool.workflow.amounts import Amount
-from knavtool.workflow.family import Family
-from knavtool.workflow.gangs import Gangs
-from knavtool.workflow.regexps import compile_pattern
+from knavtool.workflow.observing.family import Family
+from knavtool.workflow.observing.gangs import Gangs
+from knavtool.workflow.references.amounts import Amount
+from knavtool.workflow.references.regexps import compile_pattern
 from knavtool.workflow.submission import Instance, Submission, Submitted
 from support.workflows import pod
 

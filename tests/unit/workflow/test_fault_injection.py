@@ -18,7 +18,7 @@ from knavtool.events import Event, Listeners, Result, Steps
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, PRIORITY_CLASSES, Manifest, Resource
 from knavtool.report.recorder import Record, Recorder
-from knavtool.workflow.rendering import RenderedPlan
+from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
 from support.workflows import jobs, planned, register, rendered, submit, task
 

@@ -12,7 +12,7 @@ import pytest
 from knavtool.errors import DeadlineExceeded, Unreachable
 from knavtool.kube.gateway import WatchEvent
 from knavtool.kube.memory import Memory
-from knavtool.workflow import limits
+from knavtool.workflow.objects import limits
 from support.workflows import Bench, jobs, planned, register, submit, task
 
 READY = {"metadata": {"name": "a"}}

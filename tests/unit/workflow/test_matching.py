@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knavtool.workflow.matching import mismatches
+from knavtool.workflow.observing.matching import mismatches
 
 CONDITIONS = [{"type": "Ready", "status": "True"}, {"type": "Disk", "status": "False", "reason": "Fine"}]
 

@@ -10,7 +10,7 @@ import pytest
 from knavtool.errors import Conflict
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import NODES
-from knavtool.workflow.patching import Patch
+from knavtool.workflow.undoing.patching import Patch
 
 NODE: dict[str, Any] = {
     "metadata": {"name": "n", "labels": {"a": "1", "b": "2"}},

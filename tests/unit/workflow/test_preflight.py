@@ -13,8 +13,8 @@ from knavtool.cli.programs import advice
 from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, InvalidDocument, NotFound, NotServed
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
-from knavtool.workflow.preflight import preflight
-from knavtool.workflow.rendering import RenderedPlan
+from knavtool.workflow.preflight.check import preflight
+from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.task import Item, Rendering
 from knavtool.workflow.wording import not_done
 from support.workflows import JOB, item, jobs, planned, register, rendered, submit, task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knavtool.workflow.regexps import BadPattern, compile_pattern
+from knavtool.workflow.references.regexps import BadPattern, compile_pattern
 
 
 @pytest.mark.parametrize(

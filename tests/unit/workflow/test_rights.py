@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knavtool import resources
-from knavtool.workflow import rights
+from knavtool.workflow.preflight import rights
 from knavtool.workflow.tasks import BLOCKS, TASKS
 
 FILE = resources.chart("knavtool") / "files" / "rights.yaml"
@@ -14,7 +14,7 @@ def test_every_task_type_is_in_the_table() -> None:
 
 
 def test_the_chart_has_the_same_table() -> None:
-    assert FILE.read_text() == rights.chart_data(), f"run: python -m knavtool.workflow.rights > {FILE}"
+    assert FILE.read_text() == rights.chart_data(), f"run: python -m knavtool.workflow.preflight.rights > {FILE}"
 
 
 def test_nothing_may_everything() -> None:

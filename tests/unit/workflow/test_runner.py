@@ -15,7 +15,7 @@ from knavtool.events import Result, Steps
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, Resource
 from knavtool.report.recorder import Record, Recorder
-from knavtool.workflow.rendering import RenderedPlan
+from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
 from knavtool.workflow.task import Rendering
 from support.workflows import item, jobs, planned, register, rendered, submit, task

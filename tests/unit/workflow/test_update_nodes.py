@@ -11,9 +11,9 @@ from knavtool.errors import ClusterError, Forbidden, NotFound
 from knavtool.events import Noted
 from knavtool.kube.resource import NODES
 from knavtool.nodes.ownership import MANAGED_BY, OURS
-from knavtool.workflow.cleanup import undo
-from knavtool.workflow.ledger import Nodes
 from knavtool.workflow.task import Outcome
+from knavtool.workflow.undoing.cleanup import undo
+from knavtool.workflow.undoing.ledger import Nodes
 from support.nodes import Cluster
 from support.workflows import Bench, faults, planned, task
 

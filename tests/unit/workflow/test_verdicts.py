@@ -14,7 +14,7 @@ from knavtool.kube.gateway import Change
 from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, PODS, Manifest, Resource
 from knavtool.report.recorder import Record, Recorder
-from knavtool.workflow.rendering import RenderedPlan
+from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
 from knavtool.workflow.task import NOTHING, Rendering
 from knavtool.workflow.tasks.submit_obj import SubmitObj

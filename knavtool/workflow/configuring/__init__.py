@@ -1,0 +1,1 @@
+"""What Configure does to a cluster."""

@@ -1,0 +1,1 @@
+"""How tasks choose, create and watch objects."""

@@ -1,0 +1,1 @@
+"""What tasks say about each other, resolved and checked before anything is rendered."""

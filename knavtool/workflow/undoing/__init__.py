@@ -1,0 +1,1 @@
+"""What a run did, remembered before each request, and undone by the cleanup."""
