@@ -11,8 +11,8 @@ from knavtool.cli.options import Target
 
 if TYPE_CHECKING:
     from knavtool.kube.client import Client
-    from knavtool.kube.kubeconfig import Kubeconfig
-    from knavtool.kube.limiting import RateLimit
+    from knavtool.kube.connection.kubeconfig import Kubeconfig
+    from knavtool.kube.connection.limiting import RateLimit
     from knavtool.report.facts import Facts
 
 
@@ -45,7 +45,7 @@ class Place:
 
 def choose(target: Target) -> Place:
     """Look the cluster of a command up, once: what happens to the kubeconfig from then on does not matter."""
-    from knavtool.kube.pinned import pin
+    from knavtool.kube.connection.pinned import pin
 
     return Place(config=pin(target.kubeconfig, target.context, target.environment), target=target)
 
@@ -53,7 +53,7 @@ def choose(target: Target) -> Place:
 @contextmanager
 def chosen_for_helm(target: Target) -> Iterator[Place]:
     """The same for a command that uses Helm, which reads a private file until the block is left."""
-    from knavtool.kube.pinned import written
+    from knavtool.kube.connection.pinned import written
 
     place = choose(target)
     with written(place.config) as file:

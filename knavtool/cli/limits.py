@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from knavtool.kube.limiting import RateLimit
+    from knavtool.kube.connection.limiting import RateLimit
 
 _QPS_ELSEWHERE = 500.0
 
@@ -40,7 +40,7 @@ def rate_limit(environment: Mapping[str, str], qps: float | None, burst: int | N
 
 def _limit(environment: Mapping[str, str], qps: float | None, burst: int | None, server: str) -> RateLimit:
     from knavtool.engines.local.plan import local_cluster
-    from knavtool.kube.limiting import RateLimit
+    from knavtool.kube.connection.limiting import RateLimit
 
     if qps is None:
         qps = 0 if local_cluster(server, environment) else _QPS_ELSEWHERE

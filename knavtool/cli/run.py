@@ -21,7 +21,7 @@ from knavtool.errors import ExitCode, OutputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from knavtool.kube.limiting import RateLimit
+    from knavtool.kube.connection.limiting import RateLimit
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles

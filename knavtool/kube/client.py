@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 import orjson
 
 from knavtool.errors import ClusterError, Conflict, Expired, NotFound, NotServed
-from knavtool.kube import access as accesses
+from knavtool.kube.connection import access as accesses
+from knavtool.kube.connection.limiting import RateLimit
+from knavtool.kube.connection.transport import Transport
 from knavtool.kube.discovery import ServedKinds, kinds_of, served_kinds
 from knavtool.kube.gateway import AGE_TOLERANCE, FIELD_MANAGER, written_by_us
-from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import WELL_KNOWN, Manifest, Manifests, Resource
-from knavtool.kube.transport import Transport
 from knavtool.kube.watching import watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
     from pathlib import Path
 
+    from knavtool.kube.connection.kubeconfig import Kubeconfig
     from knavtool.kube.gateway import WatchEvent
-    from knavtool.kube.kubeconfig import Kubeconfig
 
 _REFUSED, _SERVER_ERROR = 400, 500
 _PYTHON_CLOSES_TLS = (3, 12, 8)

@@ -11,8 +11,8 @@ from knavtool.kube.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from knavtool.kube.connection.transport import Transport
     from knavtool.kube.resource import Manifest
-    from knavtool.kube.transport import Transport
 
 _LIST = "g=apidiscovery.k8s.io;as=APIGroupDiscoveryList"
 _AGGREGATED = f"application/json;v=v2;{_LIST},application/json;v=v2beta1;{_LIST},application/json"

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from knavtool.errors import ClusterError, Forbidden, Invalid, Unreachable, UsageError
-from knavtool.kube.access import Access
 from knavtool.kube.client import open_client
+from knavtool.kube.connection.access import Access
 from knavtool.kube.resource import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from knavtool.kube.client import Client
+    from knavtool.kube.connection.transport import Transport
     from knavtool.kube.resource import Manifest
-    from knavtool.kube.transport import Transport
 
 _SERVICE = "prometheus-operated"
 _PORT = 9090

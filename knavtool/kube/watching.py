@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from knavtool.errors import ClusterError, Expired, NotFound, Unreachable
+from knavtool.kube.connection.refusals import event_refusal
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
-from knavtool.kube.refusals import event_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping

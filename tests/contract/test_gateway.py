@@ -13,9 +13,9 @@ import pytest
 from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, NotFound, NotServed
 from knavtool.kube.client import connect
 from knavtool.kube.gateway import AGE_TOLERANCE, Change, Gateway, written_by_us
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PRIORITY_CLASSES, Resource
 from knavtool.kube.waiting import until
+from support.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,10 +19,10 @@ from knavtool.documents.yaml import load_rendered, load_text
 from knavtool.errors import InvalidDocument, RenderError
 from knavtool.events import Steps, ignore
 from knavtool.helm import Helm
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import NODES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.render.nodes import NodeBatch, NodeSet, render_nodes
+from support.memory import Memory
 from support.nodes import prototype
 from support.programs import program
 

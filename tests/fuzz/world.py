@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from knavtool.errors import ClusterError, Forbidden, Unreachable
 from knavtool.kube.gateway import FIELD_MANAGER, Change
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, PRIORITY_CLASSES
+from support.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

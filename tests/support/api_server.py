@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 from aiohttp import web
 
-from knavtool.kube.access import Access
+from knavtool.kube.connection.access import Access
 
 if TYPE_CHECKING:
     import socket

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from knavtool.events import Event, Noted, Steps
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import DEVICE_CLASSES, NODES, RESOURCE_SLICES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
+from support.memory import Memory
 
 if TYPE_CHECKING:
     from knavtool.errors import ClusterError

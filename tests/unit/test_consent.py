@@ -11,7 +11,7 @@ from knavtool.cli.connection import Place
 from knavtool.cli.options import Globals, Target
 from knavtool.engines.existing.plan import Plan
 from knavtool.errors import UsageError
-from knavtool.kube.kubeconfig import Kubeconfig
+from knavtool.kube.connection.kubeconfig import Kubeconfig
 
 
 class Terminal(io.StringIO):

@@ -20,8 +20,8 @@ from knavtool.errors import (
     NotFound,
     Unauthorized,
 )
-from knavtool.kube.access import Access
 from knavtool.kube.client import Client, open_client
+from knavtool.kube.connection.access import Access
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NODES, Resource
 from support.api_server import Answer, ApiServer, Drop, item, no_headers, page, refuse, serve
 from support.clock import Clock

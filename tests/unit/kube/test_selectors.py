@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knavtool.kube.selectors import matches_fields, matches_labels
+from support.selectors import matches_fields, matches_labels
 
 LABELS = {"a": "1", "b": "2", "empty": ""}
 

@@ -11,9 +11,9 @@ import pytest
 
 from knavtool.errors import Forbidden
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, Manifest, Resource
 from knavtool.kube.store import Stores
+from support.memory import Memory
 
 
 class _Counting(Memory):

@@ -10,9 +10,9 @@ import pytest
 
 from knavtool.errors import DeadlineExceeded, Forbidden, NotFound
 from knavtool.kube.gateway import WatchEvent
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, NODES, Resource
 from knavtool.kube.waiting import until, until_established
+from support.memory import Memory
 
 State = Mapping[tuple[str, str], Any]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from knavtool.helm import Helm
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS
 from knavtool.workflow import rendering, runner
+from support.memory import Memory
 from support.programs import program
 from support.server import Api, serving
 from support.workflows import JOB, register, submit, task

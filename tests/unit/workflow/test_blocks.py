@@ -10,13 +10,13 @@ import pytest
 
 from knavtool.errors import Forbidden
 from knavtool.events import Steps
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS
 from knavtool.report.recorder import Record, Recorder
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
 from knavtool.workflow.task import NOTHING
 from knavtool.workflow.tasks.submit_obj import SubmitObj
+from support.memory import Memory
 from support.workflows import faults, jobs, planned, register, submit, task
 
 

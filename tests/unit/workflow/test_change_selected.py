@@ -11,10 +11,10 @@ import pytest
 from knavtool.errors import InvalidDocument, NotFound
 from knavtool.events import Noted
 from knavtool.kube.gateway import Change
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, Resource
 from knavtool.workflow.task import Outcome
 from knavtool.workflow.undoing.cleanup import undo
+from support.memory import Memory
 from support.workflows import Bench, faults, jobs, planned, register, submit, task
 
 QUEUED = Resource("queues.example.com", "v1", "queueds", "Queued", namespaced=True)

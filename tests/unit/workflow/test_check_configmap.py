@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from knavtool.errors import Forbidden
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS
 from knavtool.workflow.task import Outcome
+from support.memory import Memory
 from support.workflows import Bench, faults, planned, task
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Invalid, InvalidDocument, Unreachable
-from knavtool.kube.memory import Memory
 from knavtool.kube.prometheus import Sample
 from knavtool.workflow.objects import limits
 from knavtool.workflow.task import Outcome
 from knavtool.workflow.tasks import check_metric
 from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks
 from support.clock import Clock
+from support.memory import Memory
 from support.workflows import Bench, faults, planned, task
 
 

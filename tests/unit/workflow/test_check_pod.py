@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
 from knavtool.kube.store import Stores
 from knavtool.workflow.submission import Instance, Submission, Submitted
 from knavtool.workflow.task import Outcome
+from support.memory import Memory
 from support.workflows import Bench, jobs, planned, pod, register, submit, task
 
 JOB_SETS = Resource("jobset.x-k8s.io", "v1", "jobsets", "JobSet", namespaced=True)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from knavtool.errors import Forbidden, InvalidDocument, NotServed
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NODES, PODS, Resource
 from knavtool.workflow.task import Outcome
+from support.memory import Memory
 from support.workflows import Bench, faults, jobs, planned, register, submit, task
 
 QUEUED = Resource("queues.example.com", "v1", "queueds", "Queued", namespaced=True)

@@ -9,12 +9,12 @@ import pytest
 
 from knavtool.errors import AlreadyExists, Forbidden
 from knavtool.events import Steps
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import PERSISTENT_VOLUME_CLAIMS, STATEFUL_SETS
 from knavtool.report.recorder import Recorder
 from knavtool.workflow.undoing.claims import claims_of
 from knavtool.workflow.undoing.cleanup import undo
 from knavtool.workflow.undoing.ledger import Group, Ledger
+from support.memory import Memory
 
 if TYPE_CHECKING:
     from knavtool.workflow.undoing.ledger import Made

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 from knavtool.errors import Forbidden
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, NODES, PODS, Manifest, Resource
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.submission import Submitted
+from support.memory import Memory
 from support.workflows import pod
 
 WORKLOADS = Resource("queues.example.com", "v1", "workloads", "Workload", namespaced=True)

@@ -10,7 +10,6 @@ import pytest
 
 from knavtool.errors import ClusterError, Conflict, DeadlineExceeded, Forbidden, NotFound
 from knavtool.events import Event, Noted
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -26,6 +25,7 @@ from knavtool.nodes.ownership import MADE_BY, NODES_APPLY, is_applied
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 from knavtool.workflow.task import NOTHING, Outcome, Rendering
 from knavtool.workflow.undoing.cleanup import undo
+from support.memory import Memory
 from support.nodes import node_set, with_devices
 from support.workflows import Bench, planned, task
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import Forbidden
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import EVENTS, JOBS, NODES, Resource
 from knavtool.workflow.observing.diagnosis import EVENTS_PER_OBJECT, diagnose
 from knavtool.workflow.submission import Submitted
+from support.memory import Memory
 from support.workflows import pod
 
 if TYPE_CHECKING:

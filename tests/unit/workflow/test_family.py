@@ -9,7 +9,6 @@ import pytest
 
 from knavtool.errors import Forbidden
 from knavtool.kube.gateway import Change
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, PODS, Manifest, Resource
 from knavtool.measure.pod_log import PodTimes
 from knavtool.workflow.observing.family import Family
@@ -17,6 +16,7 @@ from knavtool.workflow.observing.gangs import Gangs
 from knavtool.workflow.references.amounts import Amount
 from knavtool.workflow.references.regexps import compile_pattern
 from knavtool.workflow.submission import Instance, Submission, Submitted
+from support.memory import Memory
 from support.workflows import pod
 
 JOB_SETS = Resource("jobset.x-k8s.io", "v1", "jobsets", "JobSet", namespaced=True)

@@ -15,11 +15,11 @@ from knavtool.cli.options import Globals, LogFormat
 from knavtool.cli.progress import steps as progress
 from knavtool.errors import ClusterError, ExitCode, Forbidden, Unreachable, exit_code
 from knavtool.events import Event, Listeners, Result, Steps
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, PRIORITY_CLASSES, Manifest, Resource
 from knavtool.report.recorder import Record, Recorder
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
+from support.memory import Memory
 from support.workflows import jobs, planned, register, rendered, submit, task
 
 CONFIGURE = task(

@@ -11,8 +11,8 @@ import pytest
 
 from knavtool.errors import DeadlineExceeded, Unreachable
 from knavtool.kube.gateway import WatchEvent
-from knavtool.kube.memory import Memory
 from knavtool.workflow.objects import limits
+from support.memory import Memory
 from support.workflows import Bench, jobs, planned, register, submit, task
 
 READY = {"metadata": {"name": "a"}}

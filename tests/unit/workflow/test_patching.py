@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from knavtool.errors import Conflict
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import NODES
 from knavtool.workflow.undoing.patching import Patch
+from support.memory import Memory
 
 NODE: dict[str, Any] = {
     "metadata": {"name": "n", "labels": {"a": "1", "b": "2"}},

@@ -11,9 +11,9 @@ import pytest
 
 from knavtool.errors import UsageError
 from knavtool.events import Noted
-from knavtool.kube.memory import Memory
 from knavtool.workflow.task import Outcome, Terminal
 from knavtool.workflow.tasks.pause import unanswerable
+from support.memory import Memory
 from support.workflows import Bench, planned, task
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from knavtool.cli.programs import advice
 from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, InvalidDocument, NotFound, NotServed
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.preflight.check import preflight
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.task import Item, Rendering
 from knavtool.workflow.wording import not_done
+from support.memory import Memory
 from support.workflows import JOB, item, jobs, planned, register, rendered, submit, task
 
 CHECK = task("CheckPod", "check", refTaskId="job", status="Running", nodeLabels={"a": "b"})

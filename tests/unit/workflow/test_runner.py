@@ -12,12 +12,12 @@ import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden
 from knavtool.events import Result, Steps
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import JOBS, Resource
 from knavtool.report.recorder import Record, Recorder
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
 from knavtool.workflow.task import Rendering
+from support.memory import Memory
 from support.workflows import item, jobs, planned, register, rendered, submit, task
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
 from knavtool.helm import Helm
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, Manifest, Resource
 from knavtool.workflow import rendering
 from knavtool.workflow.task import Rendering
+from support.memory import Memory
 from support.programs import program
 from support.workflows import JOB, Bench, faults, item, jobs, planned, register, submit, task
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, InvalidDocument, NotFound
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.task import Outcome, Rendering
 from knavtool.workflow.undoing.cleanup import undo
+from support.memory import Memory
 from support.workflows import JOB, Bench, faults, item, jobs, planned, register, submit, task
 
 SUSPEND = {"spec": {"suspend": True}}

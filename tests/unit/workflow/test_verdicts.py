@@ -11,13 +11,13 @@ import pytest
 from knavtool.errors import Forbidden, KnavError
 from knavtool.events import Steps
 from knavtool.kube.gateway import Change
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, PODS, Manifest, Resource
 from knavtool.report.recorder import Record, Recorder
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.runner import execute
 from knavtool.workflow.task import NOTHING, Rendering
 from knavtool.workflow.tasks.submit_obj import SubmitObj
+from support.memory import Memory
 from support.workflows import JOB, item, jobs, planned, pod, register, submit, task
 
 QUOTA = "exceeded quota"

@@ -11,8 +11,8 @@ from knavtool.engines.existing import installed
 from knavtool.engines.existing.installation import Ref
 from knavtool.engines.existing.installed import LABEL, Installed
 from knavtool.engines.existing.ownership import Ours
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES
+from support.memory import Memory
 
 SENT = Ref("v1", "ConfigMap", "n", "sent")
 OLD = Ref("v1", "ConfigMap", "n", "old")

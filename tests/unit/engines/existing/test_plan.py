@@ -15,10 +15,10 @@ from knavtool.engines.existing.prepare import Preparation, api_versions
 from knavtool.events import Steps, ignore
 from knavtool.helm import Helm
 from knavtool.kube.discovery import ServedKinds
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import Resource
 from knavtool.render.manifests import ManifestSet
 from support.chart_repository import definition, write_chart
+from support.memory import Memory
 from support.programs import program
 
 ASKING = """

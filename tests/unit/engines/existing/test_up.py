@@ -12,9 +12,9 @@ from knavtool.engines.existing.plan import Plan
 from knavtool.engines.existing.up import up
 from knavtool.errors import DeadlineExceeded, Forbidden
 from knavtool.events import Steps, ignore
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import DEPLOYMENTS, NODES, PODS
 from knavtool.render.manifests import ManifestSet
+from support.memory import Memory
 
 DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "widget", "namespace": "default"}}
 

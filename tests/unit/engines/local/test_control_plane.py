@@ -19,8 +19,8 @@ from knavtool.engines.local.processes import processes
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import ProcessDied
 from knavtool.kube.gateway import Change
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CONFIG_MAPS, LEASES
+from support.memory import Memory
 
 SHELL = shutil.which("sh") or "/bin/sh"
 NAME = "kube-controller-manager"

@@ -11,9 +11,9 @@ from knavtool.catalogue.records import Hosted, Kind
 from knavtool.engines.local.components import manifests
 from knavtool.engines.local.components.manifests import install, remove_stale, withdraw
 from knavtool.errors import DeadlineExceeded, Forbidden
-from knavtool.kube.memory import Memory
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, LEASES, NAMESPACES, PRIORITY_CLASSES, STAGES
 from knavtool.render.manifests import ManifestSet
+from support.memory import Memory
 
 DEFINITION = f"{STAGES.plural}.{STAGES.group}"
 

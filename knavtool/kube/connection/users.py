@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from knavtool.errors import DocumentError, Unauthorized
-from knavtool.kube.credentials import Identity, bearer, file_token, plugin_identity
-from knavtool.kube.plugin import Plugin
-from knavtool.kube.tls import Certificate
+from knavtool.kube.connection.credentials import Identity, bearer, file_token, plugin_identity
+from knavtool.kube.connection.plugin import Plugin
+from knavtool.kube.connection.tls import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from knavtool.kube.kubeconfig import Kubeconfig
+    from knavtool.kube.connection.kubeconfig import Kubeconfig
 
 
 def content(config: Kubeconfig, entry: Mapping[str, Any], key: str) -> bytes:

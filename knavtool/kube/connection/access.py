@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from knavtool.errors import ClusterError, DocumentError, UsageError
-from knavtool.kube import tls
-from knavtool.kube.credentials import Credentials, expiry, file_token
-from knavtool.kube.kubeconfig import choose
-from knavtool.kube.users import act_as, content, identity
+from knavtool.kube.connection import tls
+from knavtool.kube.connection.credentials import Credentials, expiry, file_token
+from knavtool.kube.connection.kubeconfig import choose
+from knavtool.kube.connection.users import act_as, content, identity
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from knavtool.kube.kubeconfig import Kubeconfig
+    from knavtool.kube.connection.kubeconfig import Kubeconfig
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 """Where a pod finds its token; the certificate of the API server's authority, `ca.crt`, is beside it."""

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from knavtool.errors import ClusterError, DocumentError, Unauthorized
-from knavtool.kube import access
 from knavtool.kube.client import open_client
-from knavtool.kube.kubeconfig import choose
+from knavtool.kube.connection import access
+from knavtool.kube.connection.kubeconfig import choose
 from knavtool.kube.resource import NODES
 from support import kubeconfigs
 from support.api_server import Answer, ApiServer, item, serve

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knavtool.errors import ClusterError, DocumentError, ExitCode, UsageError
-from knavtool.kube import access, credentials
+from knavtool.kube.connection import access, credentials
 from support import kubeconfigs
 from support.certificates import Authority
 from support.clock import Clock

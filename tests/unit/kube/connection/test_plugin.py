@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from knavtool.errors import Unauthorized
-from knavtool.kube import access, credentials
 from knavtool.kube.client import open_client
+from knavtool.kube.connection import access, credentials
 from knavtool.kube.resource import NODES
 from support import kubeconfigs
 from support.api_server import Answer, item, refuse, serve

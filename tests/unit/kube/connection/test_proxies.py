@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from knavtool.errors import ClusterError, ExitCode, Unreachable
-from knavtool.kube import access, failures, transport
 from knavtool.kube.client import open_client
+from knavtool.kube.connection import access, failures, transport
 from knavtool.kube.resource import NODES
 from support import kubeconfigs
 from support.api_server import Answer, item, serve

@@ -14,7 +14,7 @@ from knavtool.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotF
 from knavtool.kube.discovery import ServedKind, ServedKinds
 from knavtool.kube.gateway import FIELD_MANAGER, SYNCED, Change, WatchEvent
 from knavtool.kube.resource import PODS, WELL_KNOWN, Manifest, Manifests, Resource
-from knavtool.kube.selectors import matches_fields, matches_labels
+from support.selectors import matches_fields, matches_labels
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable

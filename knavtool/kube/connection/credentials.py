@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from knavtool.kube.tls import Certificate
+from knavtool.kube.connection.tls import Certificate
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from knavtool.kube.plugin import Plugin
+    from knavtool.kube.connection.plugin import Plugin
 
 _READ_EVERY = 60.0
 """Seconds; how often client-go looks into a token file, which is replaced long before its token expires."""

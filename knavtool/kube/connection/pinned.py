@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from knavtool.errors import DocumentError
-from knavtool.kube import access as accesses
-from knavtool.kube.kubeconfig import Kubeconfig, choose
+from knavtool.kube.connection import access as accesses
+from knavtool.kube.connection.kubeconfig import Kubeconfig, choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

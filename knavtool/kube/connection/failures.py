@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ClusterError, Unreachable
-from knavtool.kube.access import expiry_hint, shown_proxy
+from knavtool.kube.connection.access import expiry_hint, shown_proxy
 
 if TYPE_CHECKING:
-    from knavtool.kube.access import Access
+    from knavtool.kube.connection.access import Access
 
 CONNECTED_WITHIN = 10.0
 """Seconds, for one connection: to the server, or to a proxy and then through it."""

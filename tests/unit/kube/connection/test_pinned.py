@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from knavtool.errors import DocumentError, UsageError
-from knavtool.kube import access
-from knavtool.kube.pinned import pin, written
+from knavtool.kube.connection import access
+from knavtool.kube.connection.pinned import pin, written
 from support import kubeconfigs
 
 SERVER = "http://127.0.0.1:1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from knavtool.kube.limiting import RateLimit
+from knavtool.kube.connection.limiting import RateLimit
 from support.clock import Clock
 
 

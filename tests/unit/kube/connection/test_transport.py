@@ -8,10 +8,10 @@ from contextlib import aclosing
 import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, Unauthorized, Unreachable
-from knavtool.kube.access import Access
 from knavtool.kube.client import Client, open_client
+from knavtool.kube.connection.access import Access
+from knavtool.kube.connection.limiting import RateLimit
 from knavtool.kube.gateway import WatchEvent
-from knavtool.kube.limiting import RateLimit
 from knavtool.kube.resource import CONFIG_MAPS, NODES
 from support.api_server import Answer, ApiServer, Drop, Silence, Stream, event, item, no_headers, page, refuse
 from support.clock import Clock
@@ -286,7 +286,7 @@ async def _first(events: AsyncIterator[WatchEvent], count: int) -> AsyncIterator
 async def test_a_silent_server_is_given_up(
     server: ApiServer, client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("knavtool.kube.transport._ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr("knavtool.kube.connection.transport._ANSWER_WITHIN", 0.01)
     server.on("GET", PATH, Silence(), FOUND)
     assert (await client.get(NODES, "a"))["metadata"]["name"] == "a"
     assert len(server.requests) == 2

@@ -12,17 +12,17 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from knavtool.errors import ClusterError, Unreachable
-from knavtool.kube import access as accesses
-from knavtool.kube.failures import CONNECTED_WITHIN, no_answer
-from knavtool.kube.patience import Patience
-from knavtool.kube.refusals import refusal
+from knavtool.kube.connection import access as accesses
+from knavtool.kube.connection.failures import CONNECTED_WITHIN, no_answer
+from knavtool.kube.connection.patience import Patience
+from knavtool.kube.connection.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     import aiohttp
 
-    from knavtool.kube.limiting import RateLimit
+    from knavtool.kube.connection.limiting import RateLimit
     from knavtool.kube.resource import Manifest
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
