@@ -45,6 +45,24 @@ def test_the_architecture_names_what_polls_and_what_looks_at_the_environment() -
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
+def test_modules_that_are_named_exist(name: str) -> None:
+    modules = {str(file.relative_to(ROOT / "knavtool")) for file in (ROOT / "knavtool").rglob("*.py")}
+    files = {module.rpartition("/")[2] for module in modules}
+    for named in re.findall(r"`([\w/]+\.py)`", (ROOT / name).read_text()):
+        assert named.removeprefix("knavtool/") in (modules if "/" in named else files), named
+
+
+def test_the_architecture_names_every_room() -> None:
+    said = (ROOT / "ARCHITECTURE.md").read_text()
+    for place in (".", "workflow"):
+        for module in (ROOT / "knavtool" / place).iterdir():
+            name = module.name.removesuffix(".py")
+            if name.startswith("_") or module.suffix not in ("", ".py") or name == "py.typed":
+                continue
+            assert re.search(rf"^(\S+ \| )*{name}\b", said, flags=re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_targets_of_make_exist(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`make ([a-z]+)`", (ROOT / name).read_text())) <= targets
