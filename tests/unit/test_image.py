@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLCHAIN = ROOT / "knavtool" / "cluster" / "toolchain"
+TOOLCHAIN = ROOT / "knavtool" / "toolchain"
 
 
 def instructions() -> list[tuple[str, str]]:
