@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NoReturn
 import aiohttp
 
 from bench import machine, output
-from bench.measurement import BenchError, Measurement, Result, Sample
+from bench.measurement import Measurement, Result, Sample
 from bench.measurements import ALL
-from bench.setting import Setting, programs, tell
+from bench.setting import BenchError, Setting, programs, tell
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 import yaml
 
-from bench.measurement import BenchError
+from bench.setting import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -12,7 +12,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from bench.measurement import BenchError
+from bench.setting import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping

@@ -10,8 +10,7 @@ import orjson
 import yaml
 
 from bench import commands, server
-from bench.measurement import BenchError
-from bench.setting import KNAVTOOL
+from bench.setting import KNAVTOOL, BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

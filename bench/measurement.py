@@ -16,10 +16,6 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-class BenchError(Exception):
-    """A measurement could not be made."""
-
-
 class Held(StrEnum):
     """What an aim looks at."""
 

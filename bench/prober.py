@@ -15,7 +15,7 @@ import orjson
 from bench import commands
 from bench.bare import MERGE_PATCH, bare
 from bench.churn import churn
-from bench.measurement import BenchError
+from bench.setting import BenchError
 from bench.witness import PODS
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import orjson
 import yaml
 
 from bench import commands, jobs, nodes
-from bench.measurement import BenchError
-from bench.setting import KNAVTOOL
+from bench.setting import KNAVTOOL, BenchError
 from bench.witness import PODS
 
 if TYPE_CHECKING:

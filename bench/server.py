@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from bench.measurement import BenchError
+from bench.setting import BenchError
 
 if TYPE_CHECKING:
     from bench.bare import Bare

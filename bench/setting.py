@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.measurement import BenchError
 from knavtool.toolchain.pins import load_pins
 
 if TYPE_CHECKING:
@@ -28,6 +27,10 @@ _QUICK = 10
 PROMETHEUS = "prometheus"
 NEEDED = frozenset(load_pins().programs) - {PROMETHEUS}
 """The programs of a local cluster; those of components are not measured."""
+
+
+class BenchError(Exception):
+    """A measurement could not be made."""
 
 
 class Kept:

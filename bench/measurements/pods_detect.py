@@ -14,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import plane
-from bench.measurement import Aim, BenchError, Held, Measurement, Sample
+from bench.measurement import Aim, Held, Measurement, Sample
 from bench.pods import detection
 from bench.prober import probe
+from bench.setting import BenchError
 from bench.witness import witness
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import plane
-from bench.measurement import Aim, BenchError, Held, Measurement, Sample, in_turn
+from bench.measurement import Aim, Held, Measurement, Sample, in_turn
 from bench.scaling import scaling
+from bench.setting import BenchError
 from bench.witness import witness
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ class Place:
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
         """A client for it."""
-        from knavtool.kube.client import connect_to
+        from knavtool.kube.connecting import connect_to
 
         return connect_to(self.config)
 
@@ -63,7 +63,7 @@ def chosen_for_helm(target: Target) -> Iterator[Place]:
 @asynccontextmanager
 async def connected(target: Target, limit: Callable[[str], RateLimit], facts: Facts) -> AsyncIterator[Client]:
     """A client; while it is open the process is measured, and the facts tell where the run takes place."""
-    from knavtool.kube.client import connect
+    from knavtool.kube.connecting import connect
 
     async with connect(
         kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, limit=limit

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import orjson
 
-from knavtool.errors import ClusterError, Conflict, Expired, NotFound, NotServed
-from knavtool.kube.connection import access as accesses
-from knavtool.kube.connection.limiting import RateLimit
-from knavtool.kube.connection.transport import Transport
-from knavtool.kube.discovery import ServedKinds, kinds_of, served_kinds
+from knavtool.errors import ClusterError, Conflict, Expired, NotFound
+from knavtool.kube.discovery import Discovery, ServedKinds, served_kinds
 from knavtool.kube.gateway import AGE_TOLERANCE, FIELD_MANAGER, written_by_us
-from knavtool.kube.resource import WELL_KNOWN, Manifest, Manifests, Resource
+from knavtool.kube.resource import Manifest, Manifests, Resource
 from knavtool.kube.watching import watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, AsyncIterator
 
-    from knavtool.kube.connection.kubeconfig import Kubeconfig
+    from knavtool.kube.connection.transport import Transport
     from knavtool.kube.gateway import WatchEvent
 
 _REFUSED, _SERVER_ERROR = 400, 500
@@ -37,61 +31,6 @@ _REVIEWS = Resource(
 )
 
 
-def _no_limit(server: str) -> RateLimit:  # noqa: ARG001 - the same for all servers
-    return RateLimit()
-
-
-@asynccontextmanager
-async def connect(
-    *,
-    kubeconfig: Path | None,
-    context: str | None,
-    environment: Mapping[str, str] | None = None,
-    limit: Callable[[str], RateLimit] = _no_limit,
-    patience: float = 60.0,
-) -> AsyncIterator[Client]:
-    """Open a client for the cluster of a kubeconfig; raises Unreachable or Unauthorized at once if nothing works.
-
-    `environment` is consulted for $KUBECONFIG and $HOME when `kubeconfig` is None.
-    `limit` gives the rate limit for a server's URL. `patience` is how many seconds a failing request is retried.
-    """
-    access = await accesses.load(accesses.kubeconfig_files(kubeconfig, environment or {}), context)
-    async with open_client(access, limit=limit(access.server), patience=patience) as client:
-        await client.version()
-        yield client
-
-
-@asynccontextmanager
-async def connect_to(config: Kubeconfig) -> AsyncIterator[Client]:
-    """Open a client for the cluster of a context that was chosen before; otherwise as `connect`."""
-    async with open_client(await accesses.access_of(config)) as client:
-        await client.version()
-        yield client
-
-
-@asynccontextmanager
-async def open_client(
-    access: accesses.Access, *, limit: RateLimit | None = None, patience: float = 60.0
-) -> AsyncIterator[Client]:
-    """Open a client without asking the server for anything yet."""
-    import aiohttp
-
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        # Otherwise a TLS connection that is given up, as that of a watch, stays open until the server says farewell.
-        enable_cleanup_closed=sys.version_info < _PYTHON_CLOSES_TLS,
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        skip_auto_headers=("User-Agent", "Accept-Encoding"),
-        headers=[("User-Agent", FIELD_MANAGER), *access.as_headers],
-        auto_decompress=False,
-    ) as session:
-        # aiohttp would repeat lost GETs and DELETEs by itself, unseen; whether a DELETE was lost matters to its answer.
-        session._retry_connection = False  # noqa: SLF001 - there is no option for it
-        yield Client(Transport(access, session, limit=limit or RateLimit(), patience=patience))
-
-
 class Client:
     """`gateway.Gateway` over HTTP; made by `connect`.
 
@@ -100,7 +39,7 @@ class Client:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._resources: dict[tuple[str, str], Resource] = dict(WELL_KNOWN)
+        self._discovery = Discovery(transport)
         self.server_version = ""
         """What `version` said last."""
 
@@ -166,39 +105,7 @@ class Client:
         return True
 
     async def discover(self, api_version: str, kind: str) -> Resource:
-        known = self._resources.get((api_version, kind))
-        if known is not None:
-            return known
-        group = api_version.rpartition("/")[0]
-        try:
-            await self._read_kinds(api_version)
-        except NotFound as error:
-            message = f"the cluster does not serve {api_version} (wanted for kind {kind})"
-            raise NotServed(message, served_as=await self._served_as(group, kind)) from error
-        try:
-            return self._resources[api_version, kind]
-        except KeyError:
-            kinds = sorted(name for served, name in self._resources if served == api_version)
-            message = f"{api_version} has no kind {kind}; it has {', '.join(kinds)}"
-            raise NotServed(message, served_as=await self._served_as(group, kind)) from None
-
-    async def _read_kinds(self, api_version: str) -> None:
-        """Remember the kinds of an API version; raises NotFound if it is not served."""
-        for one in await kinds_of(self._transport, api_version):
-            self._resources[api_version, one.resource.kind] = one.resource
-
-    async def _served_as(self, group: str, kind: str) -> list[str]:
-        """The API versions of a group that have the kind."""
-        if not group:
-            return []
-        try:
-            answer = await self._transport.request("GET", f"/apis/{group}", f"find the versions of {group}")
-        except NotFound:
-            return []
-        versions = [str(version["groupVersion"]) for version in answer.get("versions") or ()]
-        for version in versions:
-            await self._read_kinds(version)
-        return [version for version in versions if (version, kind) in self._resources]
+        return await self._discovery.find(api_version, kind)
 
     async def kinds(self) -> ServedKinds:
         return await served_kinds(self._transport)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from knavtool.errors import NotFound, NotServed
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.resource import Resource
+from knavtool.kube.resource import WELL_KNOWN, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,6 +38,50 @@ class ServedKinds:
     kinds: tuple[ServedKind, ...]
     missing: tuple[str, ...] = ()
     versions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+class Discovery:
+    """The kinds that were asked for, each API version in one request; those of Kubernetes itself cost none."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._resources: dict[tuple[str, str], Resource] = dict(WELL_KNOWN)
+
+    async def find(self, api_version: str, kind: str) -> Resource:
+        """The resource of a kind; raises NotServed, which names the versions in which its group has the kind."""
+        known = self._resources.get((api_version, kind))
+        if known is not None:
+            return known
+        group = api_version.rpartition("/")[0]
+        try:
+            await self._read(api_version)
+        except NotFound as error:
+            message = f"the cluster does not serve {api_version} (wanted for kind {kind})"
+            raise NotServed(message, served_as=await self._served_as(group, kind)) from error
+        try:
+            return self._resources[api_version, kind]
+        except KeyError:
+            kinds = sorted(name for served, name in self._resources if served == api_version)
+            message = f"{api_version} has no kind {kind}; it has {', '.join(kinds)}"
+            raise NotServed(message, served_as=await self._served_as(group, kind)) from None
+
+    async def _read(self, api_version: str) -> None:
+        """Remember the kinds of an API version; raises NotFound if it is not served."""
+        for one in await kinds_of(self._transport, api_version):
+            self._resources[api_version, one.resource.kind] = one.resource
+
+    async def _served_as(self, group: str, kind: str) -> list[str]:
+        """The API versions of a group that have the kind."""
+        if not group:
+            return []
+        try:
+            answer = await self._transport.request("GET", f"/apis/{group}", f"find the versions of {group}")
+        except NotFound:
+            return []
+        versions = [str(version["groupVersion"]) for version in answer.get("versions") or ()]
+        for version in versions:
+            await self._read(version)
+        return [version for version in versions if (version, kind) in self._resources]
 
 
 async def served_kinds(transport: Transport) -> ServedKinds:

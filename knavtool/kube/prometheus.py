@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from knavtool.errors import ClusterError, Forbidden, Invalid, Unreachable, UsageError
-from knavtool.kube.client import open_client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection.access import Access
 from knavtool.kube.resource import SERVICES
 

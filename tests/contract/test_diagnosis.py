@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from knavtool.kube.client import connect
+from knavtool.kube.connecting import connect
 from knavtool.kube.resource import EVENTS, NAMESPACES, PODS
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.submission import Submitted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from knavtool.errors import AlreadyExists, Conflict, DeadlineExceeded, Invalid, NotFound, NotServed
-from knavtool.kube.client import connect
+from knavtool.kube.connecting import connect
 from knavtool.kube.gateway import AGE_TOLERANCE, Change, Gateway, written_by_us
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PRIORITY_CLASSES, Resource
 from knavtool.kube.waiting import until

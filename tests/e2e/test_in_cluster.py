@@ -19,7 +19,8 @@ import yaml
 
 from knavtool import resources
 from knavtool.errors import ClusterError, Forbidden
-from knavtool.kube.client import Client, connect
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import connect
 from knavtool.kube.connection import access
 from knavtool.kube.prometheus import Prometheus, proxied_prometheus
 from knavtool.kube.resource import (

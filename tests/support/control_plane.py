@@ -20,7 +20,8 @@ from knavtool.engines.local.processes import kept
 from knavtool.engines.local.processes import processes as cluster_processes
 from knavtool.engines.local.state import record
 from knavtool.engines.local.state.layout import ClusterFiles
-from knavtool.kube.client import Client, connect
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import connect
 from support import processes
 from support.cli import run_cli
 

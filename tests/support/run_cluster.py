@@ -10,7 +10,8 @@ from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
 from knavtool import resources
-from knavtool.kube.client import Client, connect
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import connect
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS
 from support.workflows import register, submit, task, write
 

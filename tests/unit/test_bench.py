@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.measurement import BenchError
-from bench.setting import NEEDED, PROMETHEUS, found
+from bench.setting import NEEDED, PROMETHEUS, BenchError, found
 
 OF_COMPONENTS = [{"name": name, "installed": False, "path": None} for name in ("yunikorn-scheduler", "kai-binder")]
 

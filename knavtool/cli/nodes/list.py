@@ -22,7 +22,7 @@ def list_(
 
 
 async def _list(target: options.Target, output: options.Output) -> None:
-    from knavtool.kube.client import connect
+    from knavtool.kube.connecting import connect
     from knavtool.nodes.inventory import list_nodes
 
     async with connect(kubeconfig=target.kubeconfig, context=target.context, environment=target.environment) as gateway:

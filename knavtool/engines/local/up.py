@@ -28,7 +28,7 @@ from knavtool.engines.local.state.machine import meaning
 from knavtool.engines.local.state.ports import Ports
 from knavtool.engines.local.state.record import Record
 from knavtool.errors import EngineError, blamed
-from knavtool.kube.client import connect
+from knavtool.kube.connecting import connect
 from knavtool.kube.resource import SERVICE_ACCOUNTS
 from knavtool.kube.waiting import until
 

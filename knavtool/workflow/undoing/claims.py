@@ -7,31 +7,21 @@ selector; one that was there before the StatefulSet was submitted belongs to an 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
 
 from knavtool.errors import Forbidden
 from knavtool.kube.resource import PERSISTENT_VOLUME_CLAIMS, STATEFUL_SETS
-from knavtool.workflow.undoing.ledger import Made
+from knavtool.workflow.undoing.ledger import Claims, Made
 from knavtool.workflow.undoing.waits import Leaving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from knavtool.kube.gateway import Gateway
     from knavtool.workflow.undoing.failures import Failures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What the claims of one StatefulSet look like; `before` are the uids of those that it did not make."""
-
-    owner: Made
-    name: re.Pattern[str]
-    labels: Mapping[str, str]
-    before: frozenset[str] = frozenset()
 
 
 async def claims_of(gateway: Gateway, made: Made, body: bytes) -> Claims | None:

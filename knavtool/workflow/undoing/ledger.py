@@ -12,12 +12,12 @@ from knavtool.kube.resource import NODES
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import re
+    from collections.abc import Iterator, Mapping
 
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.nodes import NodeSet
-    from knavtool.workflow.undoing.claims import Claims
     from knavtool.workflow.undoing.patching import Patch
 
 T = TypeVar("T")
@@ -47,6 +47,16 @@ class Made:
 
     def __str__(self) -> str:
         return f"{self.resource.kind} {'/'.join(filter(None, self.key))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What the claims of one StatefulSet look like; `before` are the uids of those that it did not make."""
+
+    owner: Made
+    name: re.Pattern[str]
+    labels: Mapping[str, str]
+    before: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

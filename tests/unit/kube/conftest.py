@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from knavtool.kube import watching
-from knavtool.kube.client import Client, open_client
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection import limiting, transport
 from support.api_server import ApiServer, serve
 from support.clock import Clock

@@ -20,7 +20,8 @@ from knavtool.errors import (
     NotFound,
     Unauthorized,
 )
-from knavtool.kube.client import Client, open_client
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection.access import Access
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NODES, Resource
 from support.api_server import Answer, ApiServer, Drop, item, no_headers, page, refuse, serve

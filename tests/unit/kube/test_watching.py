@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from knavtool.errors import ClusterError, Forbidden, NotFound, Unreachable
-from knavtool.kube.client import Client, open_client
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.gateway import WatchEvent
 from knavtool.kube.resource import CONFIG_MAPS, NODES
 from support.api_server import ApiServer, Drop, Reply, Stream, event, item, page, refuse, status

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from knavtool import resources
 from knavtool.atomic import atomic_write
 from knavtool.engines.local.pki import certificates
+from knavtool.engines.local.pki.pair import Pair
 from knavtool.engines.local.processes import kept
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.render.components import fill, read_text
@@ -101,8 +102,8 @@ class Host:
             **{f"port_{port}": str(self.ports[f"{process.name}/{port}"]) for port in process.ports},
         }
 
-    def _pair(self) -> certificates.Pair:
-        return certificates.Pair(self.directory / "certs")
+    def _pair(self) -> Pair:
+        return Pair(self.directory / "certs")
 
 
 def port_uses(components: Collection[Component]) -> list[str]:

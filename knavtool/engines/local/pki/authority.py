@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from knavtool.engines.local.pki.certificates import Pair
+    from knavtool.engines.local.pki.pair import Pair
 
 # A laboratory must not stop working because it grew old; clocks of hosts and containers differ a little.
 _VALID = timedelta(days=3650)

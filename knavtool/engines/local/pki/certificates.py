@@ -6,52 +6,19 @@ its own, and a pair that it signed. All authority certificates of a cluster have
 
 from __future__ import annotations
 
-import base64
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.atomic import atomic_write
+from knavtool.engines.local.pki.pair import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from knavtool.engines.local.state.layout import ClusterFiles
 
 # Components are prepared in threads, and the first of them makes the key for all.
 _KEY = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """What a component serves with, as PEM files in one directory; all of them are for their owner alone."""
-
-    directory: Path
-
-    @property
-    def authority(self) -> Path:
-        """The certificate of the authority, which clients trust."""
-        return self.directory / "ca.crt"
-
-    @property
-    def authority_key(self) -> Path:
-        """The key of the authority; there only for components that want it."""
-        return self.directory / "ca.key"
-
-    @property
-    def certificate(self) -> Path:
-        """The certificate of the server."""
-        return self.directory / "tls.crt"
-
-    @property
-    def key(self) -> Path:
-        """The key of the server."""
-        return self.directory / "tls.key"
-
-    def bundle(self) -> str:
-        """The authority as `caBundle` of a webhook or a conversion wants it: base64 of the PEM."""
-        return base64.b64encode(self.authority.read_bytes()).decode()
 
 
 def serving_pair(

@@ -84,25 +84,21 @@ def belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
 def _belongs(number: int, files: ClusterFiles) -> bool | None:
     """Whether this process is alive and carries the cluster's mark; None for the moment in which it loads its program.
 
-    It has no environment then, and the kernel knows no end of one. A process that has ended has none any more, one of
-    the kernel's own never has, and others were started without.
+    It has no environment then. A process that has ended has none any more, one of the kernel's own never has, and of
+    one that was started without any the kernel knows where it would be.
     """
     process = _PROC / str(number)
     try:
         environment = (process / "environ").read_bytes()
-        if not environment:
-            # After the name, which may hold anything, the fields of proc(5) from the third on.
-            fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            state, flags, end_of_environment = fields[0], int(fields[6]), int(fields[48])
-            if state in "ZX" or flags & _KERNEL_THREAD:
-                return False
-            if not end_of_environment:
-                return None
-            # It may have got its environment after the first look.
-            environment = (process / "environ").read_bytes()
+        if environment:
+            return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
+        # After the name, which may hold anything, the fields of proc(5) from the third on.
+        fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return False
-    return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
+    state, flags, first, end = fields[0], int(fields[6]), int(fields[47]), int(fields[48])
+    without = 0 < first == end
+    return False if state in "ZX" or flags & _KERNEL_THREAD or without else None
 
 
 def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *, environment: Mapping[str, str]) -> int:

@@ -12,7 +12,8 @@ from knavtool.engines.existing.installed import LABEL, Installed
 from knavtool.engines.existing.leftovers import Leftovers
 from knavtool.engines.existing.ownership import Ours
 from knavtool.errors import ClusterError
-from knavtool.kube.client import Client, open_client
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import open_client
 from support.api_server import Answer, ApiServer, refuse, serve
 from support.chart_repository import definition
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from knavtool.errors import ClusterError, DocumentError, Unauthorized
-from knavtool.kube.client import open_client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection import access
 from knavtool.kube.connection.kubeconfig import choose
 from knavtool.kube.resource import NODES

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from knavtool.errors import Unauthorized
-from knavtool.kube.client import open_client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection import access, credentials
 from knavtool.kube.resource import NODES
 from support import kubeconfigs

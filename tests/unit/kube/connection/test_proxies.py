@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knavtool.errors import ClusterError, ExitCode, Unreachable
-from knavtool.kube.client import open_client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection import access, failures, transport
 from knavtool.kube.resource import NODES
 from support import kubeconfigs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knavtool.errors import ClusterError, Invalid, Unauthorized, Unreachable
-from knavtool.kube.client import connect
+from knavtool.kube.connecting import connect
 from support import kubeconfigs
 from support.api_server import Answer, refuse, serve
 from support.certificates import Authority, Pair

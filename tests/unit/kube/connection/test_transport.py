@@ -8,7 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Forbidden, Unauthorized, Unreachable
-from knavtool.kube.client import Client, open_client
+from knavtool.kube.client import Client
+from knavtool.kube.connecting import open_client
 from knavtool.kube.connection.access import Access
 from knavtool.kube.connection.limiting import RateLimit
 from knavtool.kube.gateway import WatchEvent
