@@ -1,9 +1,8 @@
-"""Devices of virtual nodes for dynamic resource allocation (DRA), and what Kubernetes demands of them."""
+"""What Kubernetes demands of the devices of virtual nodes, for dynamic resource allocation (DRA)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from knavtool.documents.quantity import parse
 
@@ -11,46 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.complaints import Complaint
+    from knavtool.documents.entries import Devices, NodeEntry
     from knavtool.documents.places import Location
-    from knavtool.documents.values import NodeEntry
 
 # Limits of the API server that the schema cannot tell.
 _MOST_PROPERTIES = 32
 _LONGEST_DOMAIN = 63
 _LONGEST_TEXT_BYTES = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Devices:
-    """The equal devices that a driver offers on each node of an entry; capacities are quantities."""
-
-    driver: str
-    count: int
-    extended_resource_name: str
-    attributes: Mapping[str, str | int | bool] = field(default_factory=dict)
-    capacity: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> Devices:
-        """From a document that passed its schema."""
-        kind, _, domain = given["driver"].partition(".")
-        return cls(
-            driver=given["driver"],
-            count=given["count"],
-            extended_resource_name=given.get("extendedResourceName", f"{domain}/{kind}"),
-            attributes=given.get("attributes", {}),
-            capacity=given.get("capacity", {}),
-        )
-
-    def values(self) -> dict[str, Any]:
-        """As the chart's values take it."""
-        return {
-            "driver": self.driver,
-            "count": self.count,
-            "extendedResourceName": self.extended_resource_name,
-            "attributes": dict(self.attributes),
-            "capacity": dict(self.capacity),
-        }
 
 
 def device_faults(place: Location, devices: Devices, resources: Mapping[str, str]) -> Iterator[Complaint]:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from knavtool.documents.complaints import Complaint
+    from knavtool.documents.entries import NodeEntry
     from knavtool.documents.places import Location
-    from knavtool.documents.values import NodeEntry
 
 # Names of nodes may have 253 characters, but the label kubernetes.io/hostname holds the name too.
 _LONGEST_NAME = 63

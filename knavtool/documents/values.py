@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from knavtool import resources
-from knavtool.documents.devices import Devices, class_faults
+from knavtool.documents.devices import class_faults
+from knavtool.documents.entries import Devices, NodeEntry
 from knavtool.documents.entry_rules import entry_faults, name_faults
 from knavtool.documents.places import path_text
 from knavtool.documents.scalars import text
@@ -23,38 +24,7 @@ if TYPE_CHECKING:
     from knavtool.documents.yaml import Document
     from knavtool.errors import Violation
 
-__all__ = ["NodeEntry", "NodeValues", "load_values", "node_names", "parse_entries", "parse_values", "presets", "text"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeEntry:
-    """A group of equal nodes; all texts are as Kubernetes wants them, quantities included."""
-
-    type: str
-    count: int
-    name_prefix: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    resources: Mapping[str, str] = field(default_factory=dict)
-    devices: Devices | None = None
-    conditions: tuple[Mapping[str, str], ...] = ()
-    taints: tuple[Mapping[str, str], ...] = ()
-
-    @property
-    def prefix(self) -> str:
-        """What the names of the entry's nodes begin with."""
-        return self.name_prefix or f"virtual-{self.type}"
-
-    def values(self) -> dict[str, Any]:
-        """The entry as the chart's values take it."""
-        given: dict[str, Any] = {"type": self.type, "count": self.count, "namePrefix": self.name_prefix}
-        for name in ("annotations", "labels", "resources"):
-            given[name] = dict(getattr(self, name))
-        if self.devices is not None:
-            given["resources"]["dra"] = self.devices.values()
-        for name in ("conditions", "taints"):
-            given[name] = [dict(item) for item in getattr(self, name)]
-        return {name: value for name, value in given.items() if value or name == "count"}
+__all__ = ["NodeValues", "load_values", "node_names", "parse_entries", "parse_values", "presets", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

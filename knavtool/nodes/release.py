@@ -19,7 +19,7 @@ from knavtool.nodes.writing import summed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from knavtool.documents.values import NodeEntry
+    from knavtool.documents.entries import NodeEntry
     from knavtool.events import Steps
     from knavtool.helm import Helm
     from knavtool.kube.gateway import Gateway

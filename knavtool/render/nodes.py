@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from knavtool.documents.values import NodeEntry
+    from knavtool.documents.entries import NodeEntry
     from knavtool.helm import Helm
     from knavtool.render.manifests import Manifest
 

@@ -17,7 +17,7 @@ from knavtool.render.kustomize import KUSTOMIZATION, MARK, kustomization
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from knavtool.documents.values import NodeEntry
+    from knavtool.documents.entries import NodeEntry
     from knavtool.render.nodes import NodeSet
 
 _NODES = "nodes.yaml"

@@ -16,7 +16,7 @@ from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from knavtool.documents.values import NodeEntry
+    from knavtool.documents.entries import NodeEntry
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm

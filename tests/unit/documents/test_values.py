@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from knavtool import resources
-from knavtool.documents.devices import Devices
-from knavtool.documents.values import NodeEntry, load_values, node_names
+from knavtool.documents.entries import Devices, NodeEntry
+from knavtool.documents.values import load_values, node_names
 from knavtool.errors import ExitCode, InvalidDocument
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from knavtool import resources
-from knavtool.documents.values import NodeEntry, parse_entries
+from knavtool.documents.entries import NodeEntry
+from knavtool.documents.values import parse_entries
 from knavtool.documents.workflow import TASK_TYPES, TaskDocument, WorkflowDocument, load_workflows
 from knavtool.errors import ExitCode, InvalidDocument
 from knavtool.workflow.references.templates import find_template

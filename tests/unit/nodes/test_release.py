@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knavtool.documents.values import NodeEntry
+from knavtool.documents.entries import NodeEntry
 from knavtool.errors import Conflict, Forbidden
 from knavtool.kube.resource import NODES
 from knavtool.nodes.apply import Summary

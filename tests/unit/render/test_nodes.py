@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from knavtool import resources
-from knavtool.documents.devices import Devices
-from knavtool.documents.values import NodeEntry, load_values, node_names, presets
+from knavtool.documents.entries import Devices, NodeEntry
+from knavtool.documents.values import load_values, node_names, presets
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import RenderError
 from knavtool.helm import Helm

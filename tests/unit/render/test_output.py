@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from knavtool import resources
-from knavtool.documents.devices import Devices
-from knavtool.documents.values import NodeEntry, load_values
+from knavtool.documents.entries import Devices, NodeEntry
+from knavtool.documents.values import load_values
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import UsageError
 from knavtool.helm import Helm
