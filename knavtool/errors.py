@@ -215,14 +215,14 @@ class OutputError(KnavError):
     exit_code = ExitCode.OUTPUT_FAILED
 
 
-def blamed(error: BaseException) -> BaseException:
+def primary_error(error: BaseException) -> BaseException:
     """The error to tell of a group that concurrent work left behind.
 
     A fault of knavtool itself comes before what users can mend, because nothing that was done beside it is certain.
     """
     if not isinstance(error, BaseExceptionGroup):
         return error
-    inner = [blamed(one) for one in error.exceptions]
+    inner = [primary_error(one) for one in error.exceptions]
     faults = (one for one in inner if isinstance(one, Exception) and not isinstance(one, KnavError))
     known = (one for one in inner if isinstance(one, KnavError))
     return next(faults, None) or next(known, None) or inner[0]
@@ -237,7 +237,7 @@ def leaves(error: Exception) -> list[Exception]:
 
 def exit_code(error: BaseException) -> ExitCode:
     """What a command or a run that ends with an error returns."""
-    told = blamed(error)
+    told = primary_error(error)
     return told.exit_code if isinstance(told, KnavError) else ExitCode.INTERNAL
 
 

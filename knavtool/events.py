@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType, TypeAlias
 
-from knavtool.errors import KnavError, blamed
+from knavtool.errors import KnavError, primary_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -183,7 +183,7 @@ class Steps:
 
 
 def _message(error: BaseException) -> str:
-    told = blamed(error)
+    told = primary_error(error)
     if not isinstance(told, Exception):
         return ""  # cancelled or interrupted; the result says so
     return told.message if isinstance(told, KnavError) else (str(told) or type(told).__name__)

@@ -11,7 +11,7 @@ import orjson
 
 from knavtool import resources
 from knavtool.atomic import atomic_write
-from knavtool.errors import blamed
+from knavtool.errors import primary_error
 from knavtool.render.components import overridden, render_component, with_images
 from knavtool.render.manifests import ManifestSet
 from knavtool.toolchain.pins import GoModule
@@ -42,7 +42,7 @@ async def project_files(component: Component, objects: Objects, toolchain: Toolc
                 group.create_task(toolchain.manifests(source, steps=steps)) for source in _sources(component, objects)
             ]
     except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
+        raise primary_error(errors) from None
     return [file for task in tasks for file in task.result()]
 
 

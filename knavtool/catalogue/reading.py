@@ -11,12 +11,12 @@ from knavtool.catalogue.records import (
     Component,
     ControlPlaneFace,
     Credential,
-    Hosted,
     Kind,
     Made,
     ManifestFace,
     Objects,
     ProcessFace,
+    ProcessSpec,
     QueueLabel,
     Release,
     Source,
@@ -158,8 +158,8 @@ def _kept(webhook: str | Mapping[str, Any]) -> tuple[str, tuple[Mapping[str, str
     return (webhook, ()) if isinstance(webhook, str) else (webhook["name"], tuple(webhook["matchConditions"]))
 
 
-def _hosted(process: Mapping[str, Any]) -> Hosted:
-    return Hosted(
+def _hosted(process: Mapping[str, Any]) -> ProcessSpec:
+    return ProcessSpec(
         name=process["name"],
         program=process["program"],
         ports=tuple(process.get("ports", ())),

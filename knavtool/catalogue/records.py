@@ -129,7 +129,7 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hosted:
+class ProcessSpec:
     """A process of the local engine; `files` maps names to templates below charts/overrides.
 
     `stale` is what a dead process leaves in the cluster and a new one would respect.
@@ -159,7 +159,7 @@ class ProcessFace:
     overrides: tuple[str, ...] = ()
     webhooks: Webhooks | None = None
     certificates: Certificates | None = None
-    processes: tuple[Hosted, ...]
+    processes: tuple[ProcessSpec, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,7 @@ class Component:
     control_plane: ControlPlaneFace | None = None
 
     @property
-    def processes(self) -> tuple[Hosted, ...]:
+    def processes(self) -> tuple[ProcessSpec, ...]:
         """The processes of the local engine, in the order of their start."""
         return self.process.processes if self.process is not None else ()
 

@@ -19,7 +19,7 @@ from knavtool.cli.schema import schema
 from knavtool.cli.serve import serve
 from knavtool.cli.toolchain import app as toolchain_app
 from knavtool.cli.validate import validate
-from knavtool.errors import ExitCode, KnavError, blamed, exit_code
+from knavtool.errors import ExitCode, KnavError, exit_code, primary_error
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -68,7 +68,7 @@ def root(
     kube_context: options.KubeContext = None,
     verbose: Annotated[
         int,
-        typer.Option("--verbose", "-v", count=True, envvar="KNAVTOOL_VERBOSE", help="Tell more; repeat it."),
+        typer.Option("--verbose", "-v", count=True, envvar="KNAVTOOL_VERBOSE", help="Increase verbosity; repeatable."),
     ] = 0,
     log_format: Annotated[
         options.LogFormat,
@@ -76,7 +76,7 @@ def root(
     ] = options.LogFormat.TEXT,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         Optional[bool],  # noqa: UP045 - typer reads this at run time
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit."),
     ] = None,
 ) -> None:
     """Options that hold for every command."""
@@ -117,7 +117,7 @@ def _call() -> int:
 
 def _tell(error: BaseException) -> ExitCode:
     """Write what went wrong and what to try; returns the exit code for it."""
-    told = blamed(error)
+    told = primary_error(error)
     if not isinstance(told, KnavError):
         streams.say(f"error: {crash.described(error)}")
     elif not isinstance(told, streams.ReaderGone):

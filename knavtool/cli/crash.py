@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from knavtool import __version__
-from knavtool.errors import blamed
+from knavtool.errors import primary_error
 
 _SECRETS = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+")
 _KEYS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
@@ -17,7 +17,7 @@ _KEYS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVAT
 
 def described(error: BaseException, environment: Mapping[str, str] = os.environ) -> str:
     """What happened, and where its traceback is, in one line; the file is written here, of a group with all in it."""
-    told = blamed(error)
+    told = primary_error(error)
     said = " ".join(f"{type(told).__name__}: {told}".split())[:500]
     return f"internal error: {_without_secrets(said)}; please report it with {_kept(error, environment)}"
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from knavtool.cli import crash, streams
 from knavtool.cli.options import Globals, LogFormat
-from knavtool.errors import KnavError, blamed
+from knavtool.errors import KnavError, primary_error
 from knavtool.events import Emit, Listeners, Noted, Steps
 from knavtool.report import console
 from knavtool.report.recorder import Recorder
@@ -43,7 +43,7 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
         listeners.add(closing.enter_context(view))
         yield Steps(listeners)
     except BaseException as error:
-        cause = blamed(error)
+        cause = primary_error(error)
         told = cause.message if isinstance(cause, KnavError) else ""
         raise
     finally:

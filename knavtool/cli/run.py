@@ -183,7 +183,7 @@ async def _execute(
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
-    from knavtool.engines.local.attendance import attend
+    from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.workflow.execution import carry_out
 
@@ -197,7 +197,7 @@ async def _execute(
             cleanup_timeout=cleanup_timeout,
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            attend=partial(attend, target.environment),
+            warn_about_exits=partial(warn_about_exits, target.environment),
             advise=partial(advice, target.environment),
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from knavtool.errors import ExitCode, blamed
+from knavtool.errors import ExitCode, primary_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -66,7 +66,7 @@ def run_async(body: Coroutine[object, object, T], *, at_end: Callable[[], None] 
             raise RuntimeError("cancelled, though nobody interrupted it") from error
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     except BaseExceptionGroup as group:
-        raise blamed(group) from group
+        raise primary_error(group) from group
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

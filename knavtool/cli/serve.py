@@ -127,7 +127,7 @@ async def _serve(
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.documents.duration import parse_duration
-    from knavtool.engines.local.attendance import attend
+    from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.report.facts import Facts
     from knavtool.server import serving
@@ -147,7 +147,7 @@ async def _serve(
             cleanup=options.cleanup,
             cleanup_timeout=parse_duration(options.cleanup_timeout),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            attend=partial(attend, target.environment),
+            warn_about_exits=partial(warn_about_exits, target.environment),
             advise=partial(advice, target.environment),
         )
 

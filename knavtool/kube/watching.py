@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from knavtool.errors import ClusterError, Expired, NotFound, Unreachable
-from knavtool.kube.connection.refusals import event_refusal
+from knavtool.kube.connection.api_errors import event_refusal
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def watch(
 class _Following:
     """Where one consumer of a watch stands: what it was told, and up to which version of the server's data.
 
-    `listing` tells whether the list has not come to its end, `answered` whether the server took the watch, `moved`
+    `listing` tells whether the list did not finish, `answered` whether the server took the watch, `moved`
     whether the watch gave anything, bookmarks included.
     """
 

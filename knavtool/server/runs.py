@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from knavtool.errors import ExitCode, KnavError, blamed, exit_code
+from knavtool.errors import ExitCode, KnavError, exit_code, primary_error
 from knavtool.events import Listeners, StepProgressed, Steps
 from knavtool.report.facts import Facts
 from knavtool.report.recorder import Recorder
@@ -120,7 +120,7 @@ class Run:
         self.log.append(name, data, progress_of=event.step if isinstance(event, StepProgressed) else None)
 
     def _fail(self, error: BaseException) -> None:
-        told = blamed(error)
+        told = primary_error(error)
         if isinstance(told, KnavError):
             self._error = Fault(message=told.message, hint=told.hint)
         else:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.errors import BinaryMissing, UsageError, blamed
+from knavtool.errors import BinaryMissing, UsageError, primary_error
 from knavtool.toolchain.fetch import Fetcher, Unavailable
 from knavtool.toolchain.golang import Go
 from knavtool.toolchain.install import Installer
@@ -135,7 +135,7 @@ class Toolchain:
                     for program in programs
                 }
         except BaseExceptionGroup as errors:
-            raise blamed(errors) from None
+            raise primary_error(errors) from None
         return {name: task.result() for name, task in tasks.items()}
 
     async def locate(self, name: str) -> Location:

@@ -30,7 +30,7 @@ async def carry_out(
     helm: Helm,
     connect: Callable[[], AbstractAsyncContextManager[Client]],
     prometheus: Callable[[Client], AbstractAsyncContextManager[Prometheus]],
-    attend: Callable[[str, Steps], AbstractAsyncContextManager[None]],
+    warn_about_exits: Callable[[str, Steps], AbstractAsyncContextManager[None]],
     advise: Callable[[str], Advice] | None = None,
     steps: Steps,
     cleanup: bool,
@@ -39,16 +39,16 @@ async def carry_out(
 ) -> bool:
     """render > connect > preflight > execute; True if every check passed, KnavError as `runner.execute` raises it.
 
-    `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter. `attend` warns, by
-    the URL of the API server, of processes of the cluster that end during the run; `advise`, by the same, knows which
-    components could be installed.
+    `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter. `warn_about_exits`
+    warns of processes that end during the run, and `advise` knows which components could be installed: both are asked
+    by the URL of the API server.
     """
     plan.warn(steps)
     tasks = [planned.task for planned in plan.tasks()]
     if terminal is None and (wrong := list(unanswerable(tasks))):
         raise InvalidDocument(wrong)
     rendered = await rendering.render(plan, helm)
-    async with connect() as gateway, attend(gateway.server, steps), AsyncExitStack() as stack:
+    async with connect() as gateway, warn_about_exits(gateway.server, steps), AsyncExitStack() as stack:
         advice = advise(gateway.server) if advise is not None else None
         for warning in await preflight(gateway, rendered, cleanup=cleanup, advice=advice):
             steps.note(warning, warning=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from knavtool.errors import ClusterError, KnavError, blamed, leaves
+from knavtool.errors import ClusterError, KnavError, leaves, primary_error
 from knavtool.events import Result
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
@@ -149,7 +149,7 @@ class _Runner:
         if interruption is not None:
             raise interruption
         if self._errors:
-            raise blamed(ExceptionGroup("a run", self._errors))
+            raise primary_error(ExceptionGroup("a run", self._errors))
         return not failed
 
     async def _workflow(self, workflow: PlannedWorkflow, steps: Steps, stopped: str) -> _Ended:

@@ -337,7 +337,7 @@ def test_what_was_interrupted_is_finished_by_the_next_up(bare: LocalCluster, num
     bare.ask(follow)
     # Everybody knows of it.
     done = bare.cli("cluster", "status", "--name", bare.name, check=4)
-    assert "the last `knavtool cluster up` of cluster components has not come to its end: jobset" in done.stderr
+    assert "the last `knavtool cluster up` of cluster components did not finish: jobset" in done.stderr
     assert "nothing to do" not in bare.up().stdout
     assert set(states(bare).values()) == {"healthy"}
     works(bare, "finished")

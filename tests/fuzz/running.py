@@ -150,7 +150,7 @@ async def _carry_out(planned: Plan, world: World, recorder: Recorder) -> bool:
         helm=helm,
         connect=connect,
         prometheus=prometheus,
-        attend=lambda _server, _steps: nullcontext(),
+        warn_about_exits=lambda _server, _steps: nullcontext(),
         steps=Steps(listen, clock=asyncio.get_running_loop().time),
         cleanup=True,
         cleanup_timeout=300,

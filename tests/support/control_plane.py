@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import yaml
 
 from knavtool.catalogue.catalogue import Catalogue
-from knavtool.engines.local.components.hosted import Host
+from knavtool.engines.local.components.component_processes import ComponentProcesses
 from knavtool.engines.local.control_plane.health import until_healthy
-from knavtool.engines.local.processes import kept
 from knavtool.engines.local.processes import processes as cluster_processes
+from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state import record
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.kube.client import Client
@@ -105,7 +105,7 @@ class LocalCluster:
 
     def keepers(self) -> dict[str, int]:
         """The numbers of the processes that keep those of components, by the name of what they keep."""
-        return {name: state.keeper for name, state in kept.states(self.files).items() if state.keeper is not None}
+        return {name: state.keeper for name, state in supervisor.states(self.files).items() if state.keeper is not None}
 
     def until_restarted(self, name: str, before: int) -> int:
         """Wait until a keeper has started its process again and that answers; returns the process's number."""
@@ -130,7 +130,7 @@ class LocalCluster:
         for component in (catalogue.component(name, version) for name, version in known.components.items()):
             for process in component.processes:
                 if process.name == name:
-                    return Host(self.files, component, known.ports).ready_url(process)
+                    return ComponentProcesses(self.files, component, known.ports).ready_url(process)
         raise AssertionError(f"no component has a process {name}")
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:

@@ -55,10 +55,10 @@ def test_a_dead_process_carries_the_end_of_its_log() -> None:
 def test_the_error_to_blame_in_a_group() -> None:
     known = errors.Forbidden("may not list nodes", status=403)
     plain, other = ValueError("x"), KeyError("y")
-    assert errors.blamed(known) is known
-    assert errors.blamed(ExceptionGroup("", [ExceptionGroup("", [known]), errors.NotFound("z")])) is known
+    assert errors.primary_error(known) is known
+    assert errors.primary_error(ExceptionGroup("", [ExceptionGroup("", [known]), errors.NotFound("z")])) is known
     # A fault of knavtool comes before what its user can mend.
-    assert errors.blamed(ExceptionGroup("", [known, ExceptionGroup("", [plain, known]), other])) is plain
+    assert errors.primary_error(ExceptionGroup("", [known, ExceptionGroup("", [plain, known]), other])) is plain
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ async def _render(
     from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
+    from knavtool.engines.existing.gitops import render_tree
     from knavtool.engines.existing.prepare import Preparation
-    from knavtool.engines.existing.tree import render_tree
     from knavtool.render.output import write_tree
 
     catalogue = Catalogue.load(target.environment, directories=directories)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.engines.existing import installed, releases
+from knavtool.engines.existing.foreign import Leftovers
 from knavtool.engines.existing.installation import DEFINITION, NAMESPACE, Ref
-from knavtool.engines.existing.leftovers import Leftovers
 from knavtool.engines.existing.look import KEPT
-from knavtool.engines.existing.ownership import Ours, component_of, released_by
+from knavtool.engines.existing.ownership import ManagedObjects, component_of, released_by
 from knavtool.engines.existing.sending import LAST
 from knavtool.errors import ClusterError, Conflict, DeadlineExceeded, KnavError, NotFound
 from knavtool.events import Result
@@ -47,7 +47,7 @@ async def down(
     records = await installed.load(client)
     chosen = [record for record in reversed(records.values()) if only is None or record.name in only]
     # What a component has that stays is not theirs.
-    ours = Ours.of(chosen)
+    ours = ManagedObjects.of(chosen)
     work = _Removal(client, helm, timeout, ours, Leftovers(client, ours))
     failed: dict[str, KnavError] = {}
     deadline = asyncio.get_running_loop().time() + timeout
@@ -80,7 +80,7 @@ class _Removal:
     client: Client
     helm: Callable[[], Awaitable[Helm]]
     timeout: float
-    ours: Ours
+    ours: ManagedObjects
     leftovers: Leftovers
     kept: list[str] = field(default_factory=list)
     waiting: str = ""

@@ -30,7 +30,7 @@ def component_of(item: Manifest) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class ManagedObjects:
     """What some components prove to be theirs.
 
     `sent` tells which of them sent an object; the object says the same by its label, unless it is `unlabelled`, from an
@@ -43,7 +43,7 @@ class Ours:
     releases: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, records: Iterable[Installed]) -> Ours:
+    def of(cls, records: Iterable[Installed]) -> ManagedObjects:
         """What the records say."""
         known = list(records)
         sent: dict[Ref, frozenset[str]] = {}

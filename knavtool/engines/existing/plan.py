@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.engines.existing import installed, rights
 from knavtool.engines.existing.look import Kinds, identify, look
-from knavtool.errors import Conflict, Forbidden, NotFound, UsageError, blamed
+from knavtool.errors import Conflict, Forbidden, NotFound, UsageError, primary_error
 from knavtool.kube.resource import NODES
 from knavtool.kube.rights import refused, sentence
 
@@ -80,7 +80,7 @@ async def make_plan(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(look(client, kinds, one, records.get(one.installation.name))) for one in targets]
     except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
+        raise primary_error(errors) from None
     plan = Plan(
         found=tuple(task.result() for task in tasks),
         records=records,

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from knavtool.errors import ClusterError, blamed
+from knavtool.errors import ClusterError, primary_error
 from knavtool.kube.resource import Resource
 from knavtool.kube.waiting import until
 
@@ -130,7 +130,7 @@ async def until_ready(gateway: Gateway, refs: Iterable[Ref], *, progress: Progre
             for place in places:
                 group.create_task(wait(place), name=f"ready-{place}")
     except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
+        raise primary_error(errors) from None
 
 
 def services_of(webhooks: Iterable[Manifest]) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knavtool.engines.existing import installed, virtual
+from knavtool.engines.existing import installed, misplaced_pods
 from knavtool.engines.existing.installation import DEFINITION
 from knavtool.engines.existing.look import Found
 from knavtool.engines.existing.ready import SLICES, WEBHOOKS, WORKLOADS, services_of
@@ -95,8 +95,8 @@ def _by_helm(one: Target) -> Iterator[Right]:
 
 def _moving(one: Target, *, repair: bool) -> Iterator[Right]:
     """The look for pods on virtual nodes, and with `repair` what takes them off."""
-    workloads = [ref for ref in one.refs if ref.kind in virtual.PATCHED]
-    for namespace in sorted(virtual.own_namespaces(one) | {ref.namespace for ref in workloads}):
+    workloads = [ref for ref in one.refs if ref.kind in misplaced_pods.PATCHED]
+    for namespace in sorted(misplaced_pods.own_namespaces(one) | {ref.namespace for ref in workloads}):
         yield from _rights(("list", "delete") if repair else ("list",), PODS, namespace)
     for ref in workloads if repair else ():
         yield from _rights(("get", "patch"), one.resource(ref), ref.namespace)

@@ -24,12 +24,12 @@ LAST = (*WEBHOOKS, "APIService")
 """Kinds through which the API server asks a component: dead, they hold up everybody else's work."""
 
 
-def first_ones(manifests: Iterable[Manifest]) -> list[Manifest]:
+def before_webhooks(manifests: Iterable[Manifest]) -> list[Manifest]:
     """What can be sent once the definitions are served and before anything runs."""
     return [one for one in manifests if one["kind"] not in (*LAST, DEFINITION)]
 
 
-def last_ones(manifests: Iterable[Manifest]) -> list[Manifest]:
+def webhooks_and_api_services(manifests: Iterable[Manifest]) -> list[Manifest]:
     """What must wait until the component works."""
     return [one for one in manifests if one["kind"] in LAST]
 

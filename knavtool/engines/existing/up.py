@@ -7,14 +7,14 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from knavtool.engines.existing import installed, releases, virtual
+from knavtool.engines.existing import installed, misplaced_pods, releases
+from knavtool.engines.existing.diagnosis import explain
 from knavtool.engines.existing.installation import DEFINITION, NAMESPACE
 from knavtool.engines.existing.installed import Installed
-from knavtool.engines.existing.ownership import Ours
+from knavtool.engines.existing.ownership import ManagedObjects
 from knavtool.engines.existing.plan import left_alone
 from knavtool.engines.existing.ready import WEBHOOKS, WORKLOADS, Progress, until_answering, until_ready, until_trusted
-from knavtool.engines.existing.sending import first_ones, last_ones, send
-from knavtool.engines.existing.trouble import explain
+from knavtool.engines.existing.sending import before_webhooks, send, webhooks_and_api_services
 from knavtool.errors import ClusterError, DeadlineExceeded, KnavError, NotFound
 from knavtool.events import Result
 from knavtool.kube.waiting import until_established
@@ -113,7 +113,7 @@ class _Work:
             except KnavError as error:
                 step.result = Result.FAILED
                 said = await explain(
-                    self.client, virtual.own_namespaces(one), self.records[installation.name].workloads
+                    self.client, misplaced_pods.own_namespaces(one), self.records[installation.name].workloads
                 )
                 step.message = error.message
                 self.failed[installation.name] = _with(error, said)
@@ -131,7 +131,7 @@ class _Work:
         self.defined[installation.name].set()
         await self._needs(one)
         await until_established(self.client, installation.after, timeout=_SERVED_WITHIN)
-        await self._send(one, first_ones(installation.objects), step)
+        await self._send(one, before_webhooks(installation.objects), step)
         if installation.release is not None:
             await self._release(one, progress)
         await until_ready(self.client, one.refs, progress=progress)
@@ -194,7 +194,7 @@ class _Work:
 
     async def _webhooks(self, one: Found, progress: Progress) -> None:
         """Let the API server ask the component only when it answers, and wait until it is asked in vain no more."""
-        late = last_ones(one.installation.objects)
+        late = webhooks_and_api_services(one.installation.objects)
         webhooks = [manifest for manifest in late if manifest["kind"] in WEBHOOKS]
         await until_answering(self.client, webhooks, progress=progress)
         await self._send(one, late, progress.step)
@@ -209,7 +209,7 @@ class _Work:
     async def _prune(self, one: Found, record: Installed) -> None:
         """Remove what an earlier version had and this one has not; definitions stay, they may have objects."""
         wanted = {one.ref(manifest) for manifest in one.installation.objects}
-        ours = Ours.of([record])
+        ours = ManagedObjects.of([record])
         for ref in record.objects:
             if ref in wanted or ref.kind in (DEFINITION, NAMESPACE):
                 continue
@@ -238,17 +238,17 @@ async def _placement(client: Client, plan: Plan, *, repair: bool, deadline: floa
     """Warn of pods on virtual nodes, or move them."""
     # What was missing when the plan was made is there by now.
     components = [replace(one, existing=one.existing | set(one.refs)) for one in plan.found]
-    pods = await virtual.misplaced(client, components)
+    pods = await misplaced_pods.misplaced(client, components)
     if not pods:
         return
     if repair:
         with steps.step("component", "repair", f"{len(pods)} pods on virtual nodes") as step:
-            touched = await virtual.move(client, components, pods)
+            touched = await misplaced_pods.move(client, components, pods)
             progress = Progress(step)
             async with _in_time(deadline, progress):
                 await until_ready(client, touched, progress=progress)
             step.message = f"{len(pods)} pods moved"
-        pods = await virtual.misplaced(client, components)
+        pods = await misplaced_pods.misplaced(client, components)
     for pod in pods:
         advice = "its workload has no rule against that" if repair else "run `cluster up` with --repair to move it"
         steps.note(f"{pod}, where nothing runs: {advice}", warning=True)

@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from knavtool.engines.local.components.hosted import Host
+from knavtool.engines.local.components.component_processes import ComponentProcesses
 from knavtool.engines.local.control_plane.health import answer, origin
 from knavtool.engines.local.control_plane.readiness import control_plane_health
 from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.plan import require_records
-from knavtool.engines.local.processes import kept, processes
+from knavtool.engines.local.processes import processes, supervisor
 from knavtool.engines.local.state import record
 from knavtool.errors import EngineError
 
@@ -49,14 +49,14 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
     if known is None:
         raise files.missing()
     alive = processes.running(files)
-    states = kept.states(files)
+    states = supervisor.states(files)
     urls = control_plane_health(known.ports)
     versions = {name: known.versions.get(name, "") for name in PROCESSES}
     catalogue = catalogue.with_records_in(files.component_records, first=True)
     for name, version in known.components.items():
         if name not in catalogue.files:
             continue  # see `require_finished`
-        host = Host(files, catalogue.component(name, version), known.ports)
+        host = ComponentProcesses(files, catalogue.component(name, version), known.ports)
         for process in host.component.processes:
             urls[process.name] = host.ready_url(process)
             versions[process.name] = version
@@ -66,7 +66,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
     rows = []
     for (name, url), complaint in zip(urls.items(), answers, strict=True):
         number, state = alive.get(name), states.get(name)
-        used = kept.usage(number) if number is not None else None
+        used = supervisor.usage(number) if number is not None else None
         rows.append(
             Row(
                 component=name,
@@ -85,14 +85,14 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
 
 
 def require_finished(files: ClusterFiles, catalogue: Catalogue) -> None:
-    """Raise EngineError if the last `up` has not come to its end, or a component has no record any more."""
+    """Raise EngineError if the last `up` did not finish, or a component has no record any more."""
     known = record.load(files)
     if known is not None:
         require_records(files, known, catalogue.with_records_in(files.component_records))
     if known is not None and (known.unfinished or not known.created):
         missing = f": {', '.join(known.unfinished)}" if known.unfinished else ""
         raise EngineError(
-            f"the last `knavtool cluster up` of cluster {files.name} has not come to its end{missing}",
+            f"the last `knavtool cluster up` of cluster {files.name} did not finish{missing}",
             hint=f"`knavtool cluster up --name {files.name}` does what is left",
         )
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from knavtool.atomic import atomic_write
 from knavtool.catalogue import gates
 from knavtool.catalogue.objects import project_objects
-from knavtool.engines.local.components import hosted
-from knavtool.engines.local.components.hosted import Host, port_uses
-from knavtool.engines.local.components.lab import Lab
+from knavtool.engines.local.components import component_processes
+from knavtool.engines.local.components.component import LocalComponent
+from knavtool.engines.local.components.component_processes import ComponentProcesses, port_uses
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.awaited import Awaited
 from knavtool.engines.local.control_plane.control_plane import replace_process, unless_dead
@@ -27,7 +27,7 @@ from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.machine import meaning
 from knavtool.engines.local.state.ports import Ports
 from knavtool.engines.local.state.record import Record
-from knavtool.errors import EngineError, blamed
+from knavtool.errors import EngineError, primary_error
 from knavtool.kube.connecting import connect
 from knavtool.kube.resource import SERVICE_ACCOUNTS
 from knavtool.kube.waiting import until
@@ -75,7 +75,7 @@ async def up(
                 for one in components
             }
     except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
+        raise primary_error(errors) from None
     theirs = {name: task.result() for name, task in objects.items()}
     awaited = Awaited()
     limit = asyncio.timeout(timeout)
@@ -172,7 +172,7 @@ class _Work:
         known = replace(known, unfinished={**known.unfinished, one.name: one.version})
         record.save(self.files, known)
         with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
-            await self._lab(gateway, one, known.ports).remove()
+            await self._component(gateway, one, known.ports).remove()
         known = replace(
             known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
         )
@@ -190,8 +190,10 @@ class _Work:
         files.component_records.mkdir(mode=0o700, exist_ok=True)
         for one in plan.starting:
             atomic_write(files.component_record(one.name), json.dumps(one.written))
-        hosted.write_targets(files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics})
-        labs: dict[str, Lab] = {}
+        component_processes.write_targets(
+            files, {one.name: one.metrics for one in kwokctl.processes(files) if one.metrics}
+        )
+        components: dict[str, LocalComponent] = {}
         server_ready = asyncio.Event()
         async with (
             unless_dead(files, self.environment) as replaced,
@@ -205,18 +207,18 @@ class _Work:
             else:
                 server_ready.set()
             for one in plan.starting:
-                before = [labs[name] for name in (*one.needs, *one.after) if name in labs]
-                labs[one.name] = self._lab(gateway, one, known.ports)
-                group.create_task(self._component(labs[one.name], before, server_ready))
-            group.create_task(self._kinds(gateway, known, labs.values(), replaced))
+                before = [components[name] for name in (*one.needs, *one.after) if name in components]
+                components[one.name] = self._component(gateway, one, known.ports)
+                group.create_task(self._start_component(components[one.name], before, server_ready))
+            group.create_task(self._kinds(gateway, known, components.values(), replaced))
         known = replace(known, unfinished={})
         record.save(files, known)
         if plan.add_context:
             self._add_context(known)
 
-    def _lab(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> Lab:
-        host, theirs = Host(self.files, one, ports), self.theirs[one.name]
-        return Lab(host, gateway, theirs, self.programs, self.environment, self.awaited)
+    def _component(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> LocalComponent:
+        host, theirs = ComponentProcesses(self.files, one, ports), self.theirs[one.name]
+        return LocalComponent(host, gateway, theirs, self.programs, self.environment, self.awaited)
 
     def _ports(self, uses: Sequence[str]) -> dict[str, int]:
         return dict(zip(uses, self.ports.take(len(uses)), strict=True))
@@ -250,22 +252,26 @@ class _Work:
                 namespace="default",
             )
 
-    async def _component(self, lab: Lab, before: list[Lab], server_ready: asyncio.Event) -> None:
+    async def _start_component(
+        self, started: LocalComponent, before: list[LocalComponent], server_ready: asyncio.Event
+    ) -> None:
         """Create a component's objects, then start its processes, which expect them and those of others."""
-        component, plan = lab.host.component, self.plan
+        component, plan = started.host.component, self.plan
         with self.steps.step("cluster", component.name, component.version) as step:
-            step.message = await lab.install(server_ready)
+            step.message = await started.install(server_ready)
             for other in before:
                 await other.installed.wait()
             if component.name in plan.again:
-                await hosted.stop(self.files, [process.name for process in component.processes])
-            step.message = await lab.start() or step.message
+                await component_processes.stop(self.files, [process.name for process in component.processes])
+            step.message = await started.start() or step.message
 
-    async def _kinds(self, gateway: Gateway, known: Record, labs: Collection[Lab], replaced: set[str]) -> None:
+    async def _kinds(
+        self, gateway: Gateway, known: Record, components: Collection[LocalComponent], replaced: set[str]
+    ) -> None:
         """Once all new kinds are served, start the controller manager again, and wait until it knows them."""
-        for lab in labs:
-            await lab.installed.wait()
-        definitions = [one for lab in labs for one in lab.definitions]
+        for one in components:
+            await one.installed.wait()
+        definitions = [definition for one in components for definition in one.definitions]
         if not definitions:
             return
         what = "new kinds"
@@ -273,7 +279,7 @@ class _Work:
             self.steps.step("cluster", what, CONTROLLER_MANAGER),
             self.awaited.waiting(what, lambda: f"the garbage collector of {CONTROLLER_MANAGER} does not know them yet"),
         ):
-            if any(lab.made_definitions for lab in labs):
+            if any(one.made_definitions for one in components):
                 await replace_process(
                     self.files, CONTROLLER_MANAGER, gateway, environment=self.environment, replaced=replaced
                 )

@@ -13,9 +13,9 @@ import orjson
 
 from knavtool.errors import ClusterError, Unreachable
 from knavtool.kube.connection import access as accesses
+from knavtool.kube.connection.api_errors import refusal
 from knavtool.kube.connection.failures import CONNECTED_WITHIN, no_answer
 from knavtool.kube.connection.patience import Patience
-from knavtool.kube.connection.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -58,7 +58,7 @@ class Transport:
         self.date = ""
         self._access = access
         self._session = session
-        self._shaken = False
+        self._may_be_restarting = False
         self._met = Patience()
 
     @asynccontextmanager
@@ -92,7 +92,7 @@ class Transport:
         """The error for a stream that was not opened; whoever reads it asks again after Unreachable or _RETRIED."""
         failure = self._refusal(status, answer, purpose)
         if status not in _RETRIED:
-            if not await self._passing(status, credentials):
+            if not await self._is_transient(status, credentials):
                 return failure
             failure = Unreachable(failure.message, status=status, reason=failure.reason, hint=failure.hint)
         self.retries += 1
@@ -141,7 +141,7 @@ class Transport:
                 failure = self._refusal(status, answer, purpose)
                 failure.perhaps_done = perhaps_done
                 lost = status >= _SERVER_ERROR
-                if status not in _RETRIED and not await self._passing(status, credentials):
+                if status not in _RETRIED and not await self._is_transient(status, credentials):
                     self.trouble = None
                     raise failure
                 if lost:
@@ -179,10 +179,10 @@ class Transport:
         """Remember that the server did not serve a request."""
         self.trouble = failure
         # A refusal that is doubted does not say that the server has started once more.
-        self._shaken = self._shaken or failure.status not in _REFUSED_WHILE_STARTING
+        self._may_be_restarting = self._may_be_restarting or failure.status not in _REFUSED_WHILE_STARTING
         return failure
 
-    async def _passing(self, status: int, credentials: Mapping[str, str]) -> bool:
+    async def _is_transient(self, status: int, credentials: Mapping[str, str]) -> bool:
         """Whether a refusal may be none the next time: with newer credentials, or when the server has started.
 
         A server that has just started lets nobody in whom it has not read about yet; only when it says that it is
@@ -190,9 +190,9 @@ class Transport:
         """
         if status == _UNAUTHORIZED and await self._access.renew(credentials):
             return True
-        if status not in _REFUSED_WHILE_STARTING or not self._shaken:
+        if status not in _REFUSED_WHILE_STARTING or not self._may_be_restarting:
             return False
-        self._shaken = not await self._ready()
+        self._may_be_restarting = not await self._ready()
         return True
 
     async def _ready(self) -> bool:

@@ -91,7 +91,9 @@ def _waits_for(live: Manifest, generation: int) -> str:
         return "the deployment controller has not seen the restart"
     for condition in status.get("conditions", ()):
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            raise ClusterError(f"deployment {live['metadata']['name']} does not get on: {condition.get('message', '')}")
+            raise ClusterError(
+                f"rollout of deployment {live['metadata']['name']} is stuck: {condition.get('message', '')}"
+            )
     updated, total, available = (status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))
     if updated < wanted:
         return f"{updated} of {wanted} pods are new"

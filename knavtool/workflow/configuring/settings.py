@@ -14,7 +14,7 @@ from knavtool.kube.waiting import until
 from knavtool.nodes.apply import apply_nodes
 from knavtool.nodes.runs import runs
 from knavtool.workflow.undoing.ledger import Before, Changed, Made, Nodes
-from knavtool.workflow.undoing.node_memory import remember_nodes
+from knavtool.workflow.undoing.node_snapshot import snapshot_nodes
 from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.undoing.waits import Leaving
 
@@ -235,7 +235,7 @@ async def nodes(context: Context, group: Group, wanted: NodeSet, deadline: float
             warning=True,
         )
 
-    group.nodes = Nodes(before=await remember_nodes(context.gateway) if context.ledger.restores else None)
+    group.nodes = Nodes(before=await snapshot_nodes(context.gateway) if context.ledger.restores else None)
     summary = await apply_nodes(
         context.gateway,
         wanted,

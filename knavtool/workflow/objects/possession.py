@@ -11,7 +11,7 @@ from knavtool.nodes.ownership import owner_of
 from knavtool.workflow.objects.selection import known, whole
 from knavtool.workflow.observing.ownership import Ownership, Whose
 from knavtool.workflow.undoing.ledger import Before, Nodes
-from knavtool.workflow.undoing.node_memory import remember_nodes
+from knavtool.workflow.undoing.node_snapshot import snapshot_nodes
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def remember(context: Context, group: Group, chosen: Sequence[Chosen]) -> 
     """
     lost = [one for one in chosen if one.whose in (Whose.TOOL, Whose.OTHERS)] if context.ledger.restores else []
     if any(one.item.resource == NODES for one in lost):
-        group.nodes = Nodes(before=await remember_nodes(context.gateway))
+        group.nodes = Nodes(before=await snapshot_nodes(context.gateway))
         return
     for one in lost:
         owners = one.live["metadata"].get("ownerReferences") or ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.documents.values import parse_entries
-from knavtool.errors import ClusterError, DeadlineExceeded, blamed
+from knavtool.errors import ClusterError, DeadlineExceeded, primary_error
 from knavtool.render.nodes import render_nodes
 from knavtool.workflow.configuring import settings as configuring
 from knavtool.workflow.configuring.restarts import NothingToRestart, Restart, restart
@@ -116,7 +116,7 @@ async def _together(works: Sequence[Callable[[], Awaitable[list[str]]]]) -> list
     except asyncio.CancelledError:
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    errors = [blamed(answer) for answer in answers if isinstance(answer, BaseException)]
+    errors = [primary_error(answer) for answer in answers if isinstance(answer, BaseException)]
     for error in errors:
         if not isinstance(error, ClusterError):
             raise error

@@ -91,7 +91,13 @@ async def _undo_group(group: Group, gateway: Gateway, parent: Step, young: froze
     with parent.nested().step("undo", group.title) as step:
         own = Failures()
         failures.nest(own)
-        for work in (partial(_delete_made, young=young), _delete_claims, _bring_back, _take_back, _undo_nodes):
+        for work in (
+            partial(_delete_made, young=young),
+            _delete_claims,
+            _recreate_deleted,
+            _revert_changes,
+            _undo_nodes,
+        ):
             with own.kept():
                 await work(group, gateway, step, own)
         if own:
@@ -150,7 +156,7 @@ async def _is_ours(gateway: Gateway, made: Made) -> bool:
     return written_by_us(found) and gateway.age(found) <= time.monotonic() - made.intended + AGE_TOLERANCE
 
 
-async def _bring_back(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
+async def _recreate_deleted(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
     """Create deleted objects again, the last one first."""
     for before in reversed(group.before):
         body = _creatable(before.manifest)
@@ -186,7 +192,7 @@ def _creatable(manifest: Manifest) -> Manifest:
     return {key: value for key, value in manifest.items() if key != "status"} | {"metadata": metadata}
 
 
-async def _take_back(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
+async def _revert_changes(group: Group, gateway: Gateway, step: Step, failures: Failures) -> None:
     """Give changed fields their former values; an object that was changed twice gets them in reverse order."""
     objects: dict[tuple[Resource, str, str], list[Changed]] = {}
     for changed in reversed(group.changed):

@@ -18,8 +18,8 @@ from knavtool.catalogue.reading import read
 from knavtool.catalogue.records import Component, SourceFile
 from knavtool.documents.schema import violations
 from knavtool.documents.yaml import load
-from knavtool.engines.local.components.hosted import Host, port_uses
-from knavtool.engines.local.processes import kept
+from knavtool.engines.local.components.component_processes import ComponentProcesses, port_uses
+from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.toolchain.pins import GoModule, load_pins
 
@@ -125,7 +125,7 @@ def test_every_place_of_a_process_can_be_filled_in(
     one: Component, files: ClusterFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In arguments, files, environment, addresses and overrides; and nothing listens to more than this machine."""
-    host = Host(files, one, {use: 1000 + number for number, use in enumerate(port_uses([one]))})
+    host = ComponentProcesses(files, one, {use: 1000 + number for number, use in enumerate(port_uses([one]))})
     host.prepare()
     server = host.webhook_server()
     if one.process is not None and one.process.webhooks is not None:
@@ -134,7 +134,7 @@ def test_every_place_of_a_process_can_be_filled_in(
         assert one.process.webhooks.port in port_uses([one])
         assert one.process.certificates is not None
     started: dict[str, list[str]] = {}
-    monkeypatch.setattr(kept, "start", _remember(started))
+    monkeypatch.setattr(supervisor, "start", _remember(started))
     for process in one.processes:
         program = files.directory / process.program
         asyncio.run(host.start(process, program, kubectl=Path("/kubectl"), environment={}))

@@ -12,7 +12,7 @@ from knavtool.render.components import key
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from knavtool.catalogue.records import Hosted
+    from knavtool.catalogue.records import ProcessSpec
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
     from knavtool.kube.waiting import State
@@ -84,7 +84,7 @@ async def _until_gone(gateway: Gateway, resource: Resource, names: Collection[tu
     )
 
 
-async def remove_stale(gateway: Gateway, process: Hosted) -> None:
+async def remove_stale(gateway: Gateway, process: ProcessSpec) -> None:
     """Remove what the process left in the cluster when it died, so that a new one does not wait for it."""
     for kind in process.stale:
         resource = await gateway.discover(kind.api_version, kind.kind)

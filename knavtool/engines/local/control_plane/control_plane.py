@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.processes import processes
-from knavtool.errors import NotFound, ProcessDied, blamed
+from knavtool.errors import NotFound, ProcessDied, primary_error
 from knavtool.kube.resource import LEASES
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def unless_dead(files: ClusterFiles, environment: Mapping[str, str]) -> As
             yield replaced
             task.cancel()
     except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
+        raise primary_error(errors) from None
 
 
 async def _dead(files: ClusterFiles, environment: Mapping[str, str], replaced: set[str]) -> None:

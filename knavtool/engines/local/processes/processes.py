@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.atomic import atomic_write
-from knavtool.errors import EngineError, ProcessDied, blamed
+from knavtool.errors import EngineError, ProcessDied, primary_error
 from knavtool.toolchain.pins import host_platform
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ async def watched(files: ClusterFiles, numbers: Mapping[str, int]) -> AsyncItera
             for task in tasks:
                 task.cancel()
     except BaseExceptionGroup as errors:
-        raise blamed(errors) from None
+        raise primary_error(errors) from None
 
 
 async def _watch(files: ClusterFiles, name: str, number: int) -> None:

@@ -21,7 +21,7 @@ class Record:
     """`ports` are by process and purpose, for example `kube-apiserver/https`; `versions` by program.
 
     `components` are their versions by name, in the order of their start; `unfinished` are those of them whose
-    installation or removal has begun and has not come to its end. `contexts` maps each kubeconfig that was given the
+    installation or removal has begun and did not finish. `contexts` maps each kubeconfig that was given the
     cluster's context to the context that was current before, "" if none was. `created` tells that kwokctl came to its
     end, so that what is there is whole and can be repaired.
     """

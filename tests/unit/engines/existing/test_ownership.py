@@ -10,14 +10,14 @@ import pytest
 from knavtool.engines.existing import installed
 from knavtool.engines.existing.installation import Ref
 from knavtool.engines.existing.installed import LABEL, Installed
-from knavtool.engines.existing.ownership import Ours
+from knavtool.engines.existing.ownership import ManagedObjects
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES
 from support.memory import Memory
 
 SENT = Ref("v1", "ConfigMap", "n", "sent")
 OLD = Ref("v1", "ConfigMap", "n", "old")
 MADE = Ref("v1", "Secret", "n", "made")
-OURS = Ours.of(
+OURS = ManagedObjects.of(
     [
         Installed(name="a", version="1", order=1, objects=(SENT, OLD), unlabelled=(OLD,), makes=(MADE,)),
         Installed(name="b", version="1", order=2, release=("r", "n")),
@@ -46,8 +46,8 @@ def test_what_is_ours(ref: Ref, metadata: dict[str, Any], ours: bool) -> None:
 def test_what_two_components_have_is_that_of_the_last() -> None:
     records = [Installed(name=name, version="1", order=1, objects=(SENT,)) for name in ("a", "b")]
     item = {"metadata": {"labels": {LABEL: "b"}}}
-    assert Ours.of(records).sent_by_us(item, SENT)
-    assert not Ours.of(records[:1]).sent_by_us(item, SENT)
+    assert ManagedObjects.of(records).sent_by_us(item, SENT)
+    assert not ManagedObjects.of(records[:1]).sent_by_us(item, SENT)
 
 
 async def test_a_record_of_an_earlier_version_proves_its_objects_alone() -> None:
@@ -69,7 +69,7 @@ async def test_a_record_of_an_earlier_version_proves_its_objects_alone() -> None
     await gateway.create(CONFIG_MAPS, body, namespace="knavtool")
     record = (await installed.load(gateway))["a"]
     assert record == Installed(name="a", version="1", order=1, objects=(SENT,), unlabelled=(SENT,), complete=True)
-    assert Ours.of([record]).sent_by_us({"metadata": {}}, SENT)
+    assert ManagedObjects.of([record]).sent_by_us({"metadata": {}}, SENT)
     await installed.save(gateway, record)
     assert (await installed.load(gateway))["a"] == record
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from knavtool.engines.existing.ready import JobFailed, lacking
-from knavtool.engines.existing.sending import first_ones, last_ones
+from knavtool.engines.existing.sending import before_webhooks, webhooks_and_api_services
 
 
 def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -49,5 +49,5 @@ def test_a_job_that_failed_is_not_waited_for() -> None:
 def test_what_the_server_asks_through_comes_last() -> None:
     kinds = ["MutatingWebhookConfiguration", "Deployment", "CustomResourceDefinition", "APIService", "Namespace"]
     objects = [{"kind": kind} for kind in kinds]
-    assert [one["kind"] for one in first_ones(objects)] == ["Deployment", "Namespace"]
-    assert [one["kind"] for one in last_ones(objects)] == ["MutatingWebhookConfiguration", "APIService"]
+    assert [one["kind"] for one in before_webhooks(objects)] == ["Deployment", "Namespace"]
+    assert [one["kind"] for one in webhooks_and_api_services(objects)] == ["MutatingWebhookConfiguration", "APIService"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from knavtool.catalogue.records import Hosted, Kind
+from knavtool.catalogue.records import Kind, ProcessSpec
 from knavtool.engines.local.components import manifests
 from knavtool.engines.local.components.manifests import install, remove_stale, withdraw
 from knavtool.errors import DeadlineExceeded, Forbidden
@@ -117,5 +117,5 @@ async def test_what_a_dead_process_left_is_removed(served: Memory) -> None:
         await served.create(NAMESPACES, {"metadata": {"name": namespace}})
         await served.create(LEASES, {"metadata": {"name": "one"}}, namespace=namespace)
     stale = (Kind(api_version=LEASES.api_version, kind=LEASES.kind, namespace="here"),)
-    await remove_stale(served, Hosted(name="p", program="p", ready="http://127.0.0.1:1/", stale=stale))
+    await remove_stale(served, ProcessSpec(name="p", program="p", ready="http://127.0.0.1:1/", stale=stale))
     assert [one["metadata"]["namespace"] for one in await served.list(LEASES)] == ["there"]

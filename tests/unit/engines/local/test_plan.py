@@ -15,7 +15,7 @@ import yaml
 
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.catalogue.records import Component
-from knavtool.engines.local.components.hosted import port_uses
+from knavtool.engines.local.components.component_processes import port_uses
 from knavtool.engines.local.control_plane import kwokctl, settings
 from knavtool.engines.local.plan import Plan, Wanted, describe, make_plan, server_url
 from knavtool.engines.local.processes import processes

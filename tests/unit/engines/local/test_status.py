@@ -10,11 +10,11 @@ import pytest
 
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.engines.local import status
-from knavtool.engines.local.components.hosted import port_uses
+from knavtool.engines.local.components.component_processes import port_uses
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.settings import PROCESSES
-from knavtool.engines.local.processes import kept, processes
-from knavtool.engines.local.processes.kept import Exit, State
+from knavtool.engines.local.processes import processes, supervisor
+from knavtool.engines.local.processes.supervisor import Exit, State
 from knavtool.engines.local.state import record
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.engines.local.state.ports import Ports
@@ -48,7 +48,7 @@ def known(files: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> Record:
         return f"does not answer within {within:g} s"
 
     monkeypatch.setattr(processes, "running", lambda _: {"jobset": os.getpid()})
-    monkeypatch.setattr(kept, "states", lambda _: kept_)
+    monkeypatch.setattr(supervisor, "states", lambda _: kept_)
     monkeypatch.setattr(status, "answer", deaf)
     return made
 
@@ -83,11 +83,11 @@ async def test_there_is_no_cluster(files: ClusterFiles) -> None:
 def test_an_up_that_did_not_come_to_its_end(files: ClusterFiles, known: Record) -> None:
     status.require_finished(files, CATALOGUE)
     record.save(files, replace(known, unfinished={"jobset": "v0.10.0", "device-classes": "v1.0.0"}))
-    with pytest.raises(EngineError, match=r"has not come to its end: jobset, device-classes$") as raised:
+    with pytest.raises(EngineError, match=r"did not finish: jobset, device-classes$") as raised:
         status.require_finished(files, CATALOGUE)
     assert "knavtool cluster up --name test" in raised.value.hint
     record.save(files, replace(known, created=False))
-    with pytest.raises(EngineError, match=r"has not come to its end$"):
+    with pytest.raises(EngineError, match=r"did not finish$"):
         status.require_finished(files, CATALOGUE)
 
 

@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.catalogue.objects import with_overrides
-from knavtool.engines.local.components import hosted
+from knavtool.engines.local.components import component_processes
 from knavtool.engines.local.components.manifests import DEFINITION, install, remove_stale, withdraw
 from knavtool.engines.local.control_plane.health import origin
 from knavtool.engines.local.processes import processes
-from knavtool.render.hosted import HostedObjects, render_hosted
 from knavtool.render.manifests import ManifestSet
+from knavtool.render.process_mode import ProcessModeObjects, render_for_process_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from knavtool.catalogue.records import Hosted
-    from knavtool.engines.local.components.hosted import Host
+    from knavtool.catalogue.records import ProcessSpec
+    from knavtool.engines.local.components.component_processes import ComponentProcesses
     from knavtool.engines.local.control_plane.awaited import Awaited
     from knavtool.kube.gateway import Gateway
     from knavtool.render.manifests import Manifest
 
 
 @dataclass(slots=True)
-class Lab:
+class LocalComponent:
     """A component that is installed, started and removed; `installed` is set when its kinds are served.
 
     `definitions` are those of its kinds then, and `made_definitions` tells whether one of them is new.
@@ -35,7 +35,7 @@ class Lab:
     `theirs` are the objects of its project, as `project_objects` gives them; `awaited` remembers what did not come.
     """
 
-    host: Host
+    host: ComponentProcesses
     gateway: Gateway
     theirs: ManifestSet
     programs: Mapping[str, Path]
@@ -95,11 +95,11 @@ class Lab:
         rendered = await self._objects()
         await withdraw(self.gateway, reversed(list(rendered.objects)))
         await withdraw(self.gateway, rendered.webhooks)
-        await hosted.stop(self.host.files, [process.name for process in self.host.component.processes])
+        await component_processes.stop(self.host.files, [process.name for process in self.host.component.processes])
         if self.host.directory.is_dir():
             shutil.rmtree(self.host.directory)
 
-    async def _start(self, process: Hosted) -> None:
+    async def _start(self, process: ProcessSpec) -> None:
         await remove_stale(self.gateway, process)
         kubectl = self.programs.get("kubectl")
         number = await self.host.start(
@@ -108,15 +108,15 @@ class Lab:
         async with processes.watched(self.host.files, {process.name: number}):
             await self.awaited.healthy(self.host.files, process.name, self.host.ready_url(process))
 
-    async def _objects(self) -> HostedObjects:
+    async def _objects(self) -> ProcessModeObjects:
         """What the cluster needs of the project's objects, with ours among them."""
         component = self.host.component
         if (face := component.process) is not None:
             await asyncio.to_thread(self.host.prepare)
             keep = face.webhooks.keep if face.webhooks is not None else None
-            rendered = render_hosted(self.theirs, server=self.host.webhook_server(), keep=keep)
+            rendered = render_for_process_mode(self.theirs, server=self.host.webhook_server(), keep=keep)
             secrets = self.host.secrets() if face.certificates is not None else {}
             objects = with_overrides(rendered.objects, face.overrides, secrets)
-            return HostedObjects(objects=objects, webhooks=rendered.webhooks)
+            return ProcessModeObjects(objects=objects, webhooks=rendered.webhooks)
         overrides = component.manifest.overrides if component.manifest is not None else ()
-        return HostedObjects(objects=with_overrides(self.theirs, overrides), webhooks=ManifestSet())
+        return ProcessModeObjects(objects=with_overrides(self.theirs, overrides), webhooks=ManifestSet())

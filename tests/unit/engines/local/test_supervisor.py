@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from knavtool.engines.local.down import stop as throw_away
-from knavtool.engines.local.processes import kept, processes
-from knavtool.engines.local.processes.kept import Exit, Timing
+from knavtool.engines.local.processes import processes, supervisor
+from knavtool.engines.local.processes.supervisor import Exit, Timing
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import EngineError, ProcessDied
 from support import processes as found
@@ -70,7 +70,7 @@ async def start(
     timing: Timing = QUICK,
     **environment: str,
 ) -> int:
-    return await kept.start(
+    return await supervisor.start(
         files,
         name,
         SHELL,
@@ -82,7 +82,7 @@ async def start(
 
 
 def keeper(files: ClusterFiles, name: str = "a") -> int:
-    number = kept.states(files)[name].keeper
+    number = supervisor.states(files)[name].keeper
     assert number is not None
     return number
 
@@ -97,7 +97,7 @@ async def test_a_process_is_started_with_a_keeper(cluster: ClusterFiles, told: T
     before = time.time()
     number = await start(cluster, f"{WRITTEN_DOWN} exec sleep 60")
     assert await told.line() == str(number)
-    state = kept.states(cluster)["a"]
+    state = supervisor.states(cluster)["a"]
     assert state.child == number
     assert (state.restarts, state.last_exit) == (0, None)
     assert before <= state.since <= time.time()
@@ -128,10 +128,10 @@ async def test_a_process_has_no_signals_blocked_or_ignored(cluster: ClusterFiles
 async def test_a_killed_process_is_started_again(cluster: ClusterFiles, told: Told) -> None:
     number = await start(cluster, f"{WRITTEN_DOWN} exec sleep 60")
     assert await told.line() == str(number)
-    before = kept.states(cluster)["a"]
+    before = supervisor.states(cluster)["a"]
     os.kill(number, signal.SIGKILL)
     second = int(await told.line())
-    state = kept.states(cluster)["a"]
+    state = supervisor.states(cluster)["a"]
     assert state.child == second != number
     assert (state.keeper, state.restarts) == (before.keeper, 1)
     assert state.last_exit is not None
@@ -147,7 +147,7 @@ async def test_pauses_grow_while_a_process_crashes(cluster: ClusterFiles, told: 
     await start(cluster, "echo up >told; exit 3", before=("echo clear >told; echo cleared", "exit 4"))
     lines = [await told.line() for _ in range(11)]
     assert lines == ["up", *["clear", "up"] * 5]
-    await kept.stop(cluster, ["a"])
+    await supervisor.stop(cluster, ["a"])
     log = said(cluster)
     assert [line.partition("again in ")[2] for line in log if "again" in line][:4] == [
         "0.001 s",
@@ -163,7 +163,7 @@ async def test_a_process_that_ran_for_a_while_is_started_again_soon(cluster: Clu
     await start(cluster, "echo up >told; exit 3", timing=Timing(first_pause=0.001, steady=0))
     for _ in range(4):
         await told.line()
-    await kept.stop(cluster, ["a"])
+    await supervisor.stop(cluster, ["a"])
     assert {line.partition("again in ")[2] for line in said(cluster)} == {"0.001 s"}
 
 
@@ -171,7 +171,7 @@ async def test_a_crash_that_nobody_repairs_is_in_the_state(cluster: ClusterFiles
     before = ("until grep -q null keepers/a/state.json; do :; done; echo clear >told; exec sleep 60",)
     number = await start(cluster, "exit 3", before=before)
     await told.line()
-    state = kept.states(cluster)["a"]
+    state = supervisor.states(cluster)["a"]
     assert (state.child, state.restarts) == (None, 0)
     assert str(state.last_exit) == "exit code 3"
     assert processes.recorded(cluster) == {}
@@ -190,10 +190,10 @@ async def test_a_command_that_hangs_keeps_nothing_from_starting(cluster: Cluster
 async def test_a_process_ends_well(cluster: ClusterFiles, told: Told) -> None:
     number = await start(cluster, "trap 'echo bye; exit 0' TERM; echo up >told; while :; do sleep 60 & wait $!; done")
     await told.line()
-    await kept.stop(cluster, ["a", "unknown"])
+    await supervisor.stop(cluster, ["a", "unknown"])
     assert found.survivors([number], within=20) == []
     assert said(cluster) == ["bye"]
-    assert kept.states(cluster) == {}
+    assert supervisor.states(cluster) == {}
     assert processes.recorded(cluster) == {}
     assert list(cluster.directory.glob("keepers/*")) == []
 
@@ -201,7 +201,7 @@ async def test_a_process_ends_well(cluster: ClusterFiles, told: Told) -> None:
 async def test_a_process_that_does_not_want_to_end_is_killed(cluster: ClusterFiles, told: Told) -> None:
     number = await start(cluster, "trap '' TERM; echo up >told; sleep 60 & wait", timing=Timing(grace=0.01))
     await told.line()
-    await kept.stop(cluster, ["a"])
+    await supervisor.stop(cluster, ["a"])
     assert found.survivors([number], within=20) == []
 
 
@@ -212,7 +212,7 @@ async def test_a_keeper_is_ended_between_two_lives(cluster: ClusterFiles, told: 
     await start(cluster, "echo up >told; exit 3", before=commands, timing=Timing(first_pause=pause))
     for _ in range(1 + len(commands)):
         await told.line()
-    await kept.stop(cluster, ["a"])
+    await supervisor.stop(cluster, ["a"])
     assert processes.everything(cluster) == set()
 
 
@@ -220,19 +220,19 @@ async def test_a_process_does_not_outlive_its_keeper(cluster: ClusterFiles) -> N
     number = await start(cluster)
     await processes.end([keeper(cluster)])
     assert found.survivors([number], within=20) == []
-    state = kept.states(cluster)["a"]
+    state = supervisor.states(cluster)["a"]
     assert (state.keeper, state.child) == (None, None)
     assert await start(cluster) != number
-    assert kept.states(cluster)["a"].keeper is not None
+    assert supervisor.states(cluster)["a"].keeper is not None
     await processes.end([keeper(cluster)])
-    await kept.stop(cluster, ["a"])
-    assert kept.states(cluster) == processes.recorded(cluster) == {}
+    await supervisor.stop(cluster, ["a"])
+    assert supervisor.states(cluster) == processes.recorded(cluster) == {}
 
 
 async def test_a_keeper_that_does_not_answer_is_killed_with_its_process(cluster: ClusterFiles) -> None:
     numbers = [await start(cluster, name=name) for name in "ab"]
     os.kill(keeper(cluster), signal.SIGSTOP)
-    await kept.stop(cluster, ["a", "b"], within=0.5)
+    await supervisor.stop(cluster, ["a", "b"], within=0.5)
     assert found.survivors(numbers, within=20) == []
     assert processes.everything(cluster) == set()
 
@@ -240,9 +240,9 @@ async def test_a_keeper_that_does_not_answer_is_killed_with_its_process(cluster:
 async def test_others_go_on(cluster: ClusterFiles) -> None:
     for name in "abc":
         await start(cluster, name=name)
-    await kept.stop(cluster, ["a", "c"])
-    assert kept.states(cluster).keys() == processes.running(cluster).keys() == {"b"}
-    await kept.stop(cluster, [])
+    await supervisor.stop(cluster, ["a", "c"])
+    assert supervisor.states(cluster).keys() == processes.running(cluster).keys() == {"b"}
+    await supervisor.stop(cluster, [])
     assert processes.running(cluster).keys() == {"b"}
 
 
@@ -277,10 +277,10 @@ async def test_a_cluster_whose_directory_is_gone_keeps_its_processes(cluster: Cl
 async def test_a_program_that_is_not_there(cluster: ClusterFiles, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     with pytest.raises(EngineError, match=f"a cannot be started: {nothing} is no program"):
-        await kept.start(cluster, "a", nothing, [], environment={})
+        await supervisor.start(cluster, "a", nothing, [], environment={})
     with pytest.raises(EngineError, match="is no program"):
-        await kept.start(cluster, "a", SHELL, [], environment={}, before_restart=[[str(nothing)]])
-    assert kept.states(cluster) == {}
+        await supervisor.start(cluster, "a", SHELL, [], environment={}, before_restart=[[str(nothing)]])
+    assert supervisor.states(cluster) == {}
     assert processes.everything(cluster) == set()
 
 
@@ -289,16 +289,16 @@ async def test_a_program_that_cannot_be_loaded(cluster: ClusterFiles, tmp_path: 
     broken.write_text("#!/nowhere/interpreter\n")
     broken.chmod(0o700)
     before = [[str(SHELL), "-c", "echo clear >told; exec sleep 60"]]
-    await kept.start(cluster, "a", broken, [], environment=os.environ, before_restart=before, timing=QUICK)
+    await supervisor.start(cluster, "a", broken, [], environment=os.environ, before_restart=before, timing=QUICK)
     await told.line()
     assert said(cluster)[0] == f"keeper: {broken} cannot be started: No such file or directory"
-    last = kept.states(cluster)["a"].last_exit
+    last = supervisor.states(cluster)["a"].last_exit
     assert last is not None
     assert last.code == 127
 
 
 async def test_a_keeper_that_fails_is_told(cluster: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "_KEEPER", Path("/nowhere/keeper.py"))
+    monkeypatch.setattr(supervisor, "_KEEPER", Path("/nowhere/keeper.py"))
     with pytest.raises(ProcessDied, match="can't open file"):
         await start(cluster)
     assert processes.everything(cluster) == set()
@@ -311,7 +311,7 @@ async def test_a_starter_that_has_gone(cluster: ClusterFiles, told: Told) -> Non
     await processes.end([keeper(cluster)])
     ours, theirs = os.pipe()
     os.close(ours)
-    kept._launch(cluster, "a", os.environ, stdout=theirs)
+    supervisor._launch(cluster, "a", os.environ, stdout=theirs)
     number = int(await told.line())
     assert processes.everything(cluster) == {number, keeper(cluster)}
     assert processes.running(cluster) == {"a": number}
@@ -325,7 +325,7 @@ async def test_a_starter_that_ignores_its_children(cluster: ClusterFiles, told: 
         signal.signal(signal.SIGCHLD, before)
     os.kill(int(await told.line()), signal.SIGKILL)
     await told.line()
-    assert kept.states(cluster)["a"].restarts == 1
+    assert supervisor.states(cluster)["a"].restarts == 1
 
 
 async def test_what_a_process_uses(cluster: ClusterFiles, told: Told) -> None:
@@ -337,23 +337,23 @@ while time.process_time() < 0.2:
 open("told", "w").write("up\\n")
 time.sleep(60)
 """
-    number = await kept.start(cluster, "a", Path(sys.executable), ["-c", script], environment=os.environ)
+    number = await supervisor.start(cluster, "a", Path(sys.executable), ["-c", script], environment=os.environ)
     await told.line()
-    usage = kept.usage(number)
+    usage = supervisor.usage(number)
     assert usage is not None
     assert 50_000_000 < usage.memory_bytes < 200_000_000
     assert 0.1 < usage.cpu_seconds < 20
-    small = kept.usage(keeper(cluster))
+    small = supervisor.usage(keeper(cluster))
     assert small is not None
     assert small.memory_bytes < 20_000_000
-    await kept.stop(cluster, ["a"])
-    assert kept.usage(number) is None
+    await supervisor.stop(cluster, ["a"])
+    assert supervisor.usage(number) is None
 
 
 def test_without_keepers_there_are_no_states(files: ClusterFiles) -> None:
-    assert kept.states(files) == {}
+    assert supervisor.states(files) == {}
     files.keeper("a").mkdir(parents=True)
-    assert kept.states(files) == {}
+    assert supervisor.states(files) == {}
 
 
 def test_the_words_for_an_end() -> None:

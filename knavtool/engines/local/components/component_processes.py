@@ -12,21 +12,21 @@ from knavtool import resources
 from knavtool.atomic import atomic_write
 from knavtool.engines.local.pki import certificates
 from knavtool.engines.local.pki.pair import Pair
-from knavtool.engines.local.processes import kept
+from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.render.components import fill, read_text
-from knavtool.render.hosted import WebhookServer
+from knavtool.render.process_mode import WebhookServer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from knavtool.catalogue.records import Component, Hosted, Kind
+    from knavtool.catalogue.records import Component, Kind, ProcessSpec
     from knavtool.engines.local.state.layout import ClusterFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class ComponentProcesses:
     """One component on one cluster; `ports` are all of the cluster's, by PROCESS/PORT."""
 
     files: ClusterFiles
@@ -71,7 +71,7 @@ class Host:
         return {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items() if file.is_file()}
 
     async def start(
-        self, process: Hosted, program: Path, *, kubectl: Path | None, environment: Mapping[str, str]
+        self, process: ProcessSpec, program: Path, *, kubectl: Path | None, environment: Mapping[str, str]
     ) -> int:
         """Write the files of a process and start it; returns its number. `kubectl` removes what is stale."""
         values = self._values(process)
@@ -83,15 +83,15 @@ class Host:
         if process.metrics:
             write_targets(self.files, {process.name: fill(process.metrics, values, process.name)})
         clean = [] if kubectl is None else [_removal(kubectl, self.files, kind) for kind in process.stale]
-        return await kept.start(
+        return await supervisor.start(
             self.files, process.name, program, args, environment={**environment, **own}, before_restart=clean
         )
 
-    def ready_url(self, process: Hosted) -> str:
+    def ready_url(self, process: ProcessSpec) -> str:
         """What answers 200 once the process works."""
         return fill(process.ready, self._values(process), process.name)
 
-    def _values(self, process: Hosted) -> dict[str, str]:
+    def _values(self, process: ProcessSpec) -> dict[str, str]:
         return {
             "directory": str(self.directory),
             "certificates": str(self._pair().directory),
@@ -119,7 +119,7 @@ def _uses(components: Collection[Component]) -> Iterator[str]:
 
 async def stop(files: ClusterFiles, names: Collection[str]) -> None:
     """End processes, and let nobody look for their metrics any more."""
-    await kept.stop(files, names)
+    await supervisor.stop(files, names)
     for name in names:
         (files.targets / f"{name}.json").unlink(missing_ok=True)
 

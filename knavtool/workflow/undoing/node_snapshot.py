@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Manifest, Resource
 
 
-async def remember_nodes(gateway: Gateway) -> NodeSet:
+async def snapshot_nodes(gateway: Gateway) -> NodeSet:
     """All nodes of ours; equal ones share a prototype, so that thousands cost little."""
     slices = await _slices(gateway)
     names: dict[bytes, list[str]] = {}

@@ -53,18 +53,20 @@ class WebhookServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostedObjects:
+class ProcessModeObjects:
     """What the cluster needs: `objects` before the process starts, `webhooks` when it listens."""
 
     objects: ManifestSet
     webhooks: ManifestSet
 
 
-def render_hosted(manifests: ManifestSet, *, server: WebhookServer | None, keep: Kept | None = None) -> HostedObjects:
+def render_for_process_mode(
+    manifests: ManifestSet, *, server: WebhookServer | None, keep: Kept | None = None
+) -> ProcessModeObjects:
     """Take what a cluster needs for a process, with webhooks and conversions that lead to `server`.
 
     Of the webhooks those named in `keep` are taken, with the match conditions it adds, or all. Raises RenderError for
-    an object of a kind of which nobody has decided what becomes of it.
+    an object of a kind that is in none of the tables above.
     """
     objects, webhooks = [], []
     for manifest in manifests:
@@ -78,9 +80,9 @@ def render_hosted(manifests: ManifestSet, *, server: WebhookServer | None, keep:
             objects.append(manifest)
         elif kind not in _LEFT_OUT:
             name = manifest["metadata"]["name"]
-            message = f"{kind} {name}: nobody has decided whether a process beside the cluster needs it"
-            raise RenderError(message, hint="add the kind to one of the tables of render/hosted.py")
-    return HostedObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
+            message = f"{kind} {name}: unsupported kind in process mode"
+            raise RenderError(message, hint="add the kind to one of the tables of render/process_mode.py")
+    return ProcessModeObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
 
 
 def _kept_webhooks(manifest: Manifest, server: WebhookServer | None, keep: Kept | None) -> Manifest | None:

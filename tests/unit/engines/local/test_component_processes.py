@@ -11,27 +11,29 @@ from typing import Any
 import pytest
 
 from knavtool import resources
-from knavtool.catalogue.records import Certificates, Component, Hosted, Kind, Objects, ProcessFace, Webhooks
-from knavtool.engines.local.components import hosted
-from knavtool.engines.local.components.hosted import Host
+from knavtool.catalogue.records import Certificates, Component, Kind, Objects, ProcessFace, ProcessSpec, Webhooks
+from knavtool.engines.local.components import component_processes
+from knavtool.engines.local.components.component_processes import ComponentProcesses
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import RenderError
 
 
-def process(**given: Any) -> Hosted:
+def process(**given: Any) -> ProcessSpec:
     base = {"name": "made", "program": "p", "ports": ("http",), "ready": "http://127.0.0.1:${port_http}/ready"}
-    return Hosted(**{**base, **given})
+    return ProcessSpec(**{**base, **given})
 
 
-def component(*hosted_: Hosted, **face: Any) -> Component:
+def component(*hosted_: ProcessSpec, **face: Any) -> Component:
     made = ProcessFace(objects=Objects(), processes=hosted_, **face)
     return Component(name="own", title="Own", description="", version="v1.0.0", process=made)
 
 
-def host(files: ClusterFiles, *hosted_: Hosted, **face: Any) -> Host:
+def host(files: ClusterFiles, *hosted_: ProcessSpec, **face: Any) -> ComponentProcesses:
     one = component(*hosted_, **face)
-    return Host(files, one, {use: 7 + number for number, use in enumerate(hosted.port_uses([one]))})
+    return ComponentProcesses(
+        files, one, {use: 7 + number for number, use in enumerate(component_processes.port_uses([one]))}
+    )
 
 
 @pytest.fixture
@@ -87,10 +89,10 @@ async def test_a_process_gets_its_files_arguments_and_environment(
     assert processes.running(files) == {"made": number}
     given = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
     assert {b"OWN=port 7", b"GIVEN=g"} <= set(given)
-    await hosted.stop(files, ["made"])
+    await component_processes.stop(files, ["made"])
     assert processes.recorded(files) == {}
     assert list(files.targets.iterdir()) == []
-    await hosted.stop(files, ["made"])
+    await component_processes.stop(files, ["made"])
 
 
 async def test_what_a_dead_process_leaves_is_removed_by_kind(files: ClusterFiles, program: Path) -> None:
@@ -100,7 +102,7 @@ async def test_what_a_dead_process_leaves_is_removed_by_kind(files: ClusterFiles
     on.prepare()
     await on.start(one, program, kubectl=program, environment={})
     commands = json.loads((files.keeper("made") / "spec.json").read_text())["before_restart"]
-    await hosted.stop(files, ["made"])
+    await component_processes.stop(files, ["made"])
     assert [command[:3] for command in commands] == [
         [str(program), "delete", "Lease.v1.coordination.k8s.io"],
         [str(program), "delete", "ConfigMap"],
@@ -167,12 +169,12 @@ def test_a_component_may_want_the_authority_s_key(files: ClusterFiles) -> None:
 def test_ports_are_named_by_their_process(files: ClusterFiles) -> None:
     one = component(process(ports=("a", "b")), process(name="second", ports=("a",)))
     bare = Component(name="bare", title="", description="", version="v1.0.0")
-    assert hosted.port_uses([bare, one]) == ["made/a", "made/b", "second/a"]
+    assert component_processes.port_uses([bare, one]) == ["made/a", "made/b", "second/a"]
 
 
 def test_targets_are_replaced_whole(files: ClusterFiles) -> None:
-    hosted.write_targets(files, {"a": "https://127.0.0.1:1/metrics", "b": "http://127.0.0.1:2/m"})
-    hosted.write_targets(files, {"a": "https://127.0.0.1:3/metrics"})
+    component_processes.write_targets(files, {"a": "https://127.0.0.1:1/metrics", "b": "http://127.0.0.1:2/m"})
+    component_processes.write_targets(files, {"a": "https://127.0.0.1:3/metrics"})
     written = {path.name: json.loads(path.read_text()) for path in files.targets.iterdir()}
     assert {name: entry["targets"] for name, (entry,) in written.items()} == {
         "a.json": ["127.0.0.1:3"],

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from knavtool.engines.local.plan import local_cluster
-from knavtool.engines.local.processes import kept, processes
+from knavtool.engines.local.processes import processes, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def attend(environment: Mapping[str, str], server: str, steps: Steps) -> AsyncIterator[None]:
+async def warn_about_exits(environment: Mapping[str, str], server: str, steps: Steps) -> AsyncIterator[None]:
     """Run the block, and warn of each process that ends meanwhile: at once, and of what became of it at the end.
 
     `server` is the URL of the API server; for a cluster that is not a local one of this user nothing is watched. The
@@ -27,7 +27,7 @@ async def attend(environment: Mapping[str, str], server: str, steps: Steps) -> A
     if files is None:
         yield
         return
-    before = kept.states(files)
+    before = supervisor.states(files)
     watching = [
         asyncio.create_task(_warn_of_the_end(name, state.child, steps), name=f"attend-{name}")
         for name, state in before.items()
@@ -39,7 +39,7 @@ async def attend(environment: Mapping[str, str], server: str, steps: Steps) -> A
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
-        for name, state in kept.states(files).items():
+        for name, state in supervisor.states(files).items():
             restarts = state.restarts - before[name].restarts if name in before else 0
             if restarts > 0:
                 times = "once" if restarts == 1 else f"{restarts} times"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from knavtool.engines.existing.foreign import Leftovers
 from knavtool.engines.existing.installation import Ref
 from knavtool.engines.existing.installed import LABEL, Installed
-from knavtool.engines.existing.leftovers import Leftovers
-from knavtool.engines.existing.ownership import Ours
+from knavtool.engines.existing.ownership import ManagedObjects
 from knavtool.errors import ClusterError
 from knavtool.kube.client import Client
 from knavtool.kube.connecting import open_client
@@ -73,7 +73,7 @@ def owned(kind: str, name: str, version: str = "apps/v1") -> dict[str, Any]:
 
 
 def leftovers(client: Client) -> Leftovers:
-    return Leftovers(client, Ours.of([RECORD]))
+    return Leftovers(client, ManagedObjects.of([RECORD]))
 
 
 async def names(client: Client) -> list[str]:

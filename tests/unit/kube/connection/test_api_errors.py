@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from knavtool import errors
-from knavtool.kube.connection.refusals import event_refusal, refusal
+from knavtool.kube.connection.api_errors import event_refusal, refusal
 from support.api_server import status
 
 KINDS = [

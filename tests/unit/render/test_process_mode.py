@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from knavtool.errors import RenderError
-from knavtool.render.hosted import WebhookServer, render_hosted
 from knavtool.render.manifests import ManifestSet
+from knavtool.render.process_mode import WebhookServer, render_for_process_mode
 
 SERVER = WebhookServer(origin="https://127.0.0.1:9443", authority="QQ==")
 KEPT = ["Namespace", "CustomResourceDefinition", "PriorityClass", "DeviceClass"]
@@ -56,29 +56,29 @@ CONVERTED = definition(
 @pytest.mark.parametrize("kind", KEPT)
 def test_what_the_cluster_needs_is_kept(kind: str) -> None:
     one = an(kind, spec={})
-    made = render_hosted(ManifestSet((one,)), server=None)
+    made = render_for_process_mode(ManifestSet((one,)), server=None)
     assert list(made.objects) == [one]
     assert len(made.webhooks) == 0
 
 
 @pytest.mark.parametrize("kind", LEFT_OUT)
 def test_what_stands_for_the_process_is_left_out(kind: str) -> None:
-    made = render_hosted(ManifestSet((an(kind),)), server=None)
+    made = render_for_process_mode(ManifestSet((an(kind),)), server=None)
     assert len(made.objects) == len(made.webhooks) == 0
 
 
 @pytest.mark.parametrize("kind", ["Pod", "MutatingAdmissionPolicy", "ReplicaSet", "Queue", "deployment"])
-def test_a_kind_of_which_nobody_has_decided_is_an_error(kind: str) -> None:
-    with pytest.raises(RenderError, match=f"{kind} odd: nobody has decided") as raised:
-        render_hosted(ManifestSet((an("Namespace"), an(kind, "odd"))), server=SERVER)
-    assert "render/hosted.py" in raised.value.hint
+def test_a_kind_in_no_table_is_an_error(kind: str) -> None:
+    with pytest.raises(RenderError, match=f"{kind} odd: unsupported kind in process mode") as raised:
+        render_for_process_mode(ManifestSet((an("Namespace"), an(kind, "odd"))), server=SERVER)
+    assert "render/process_mode.py" in raised.value.hint
 
 
 @pytest.mark.parametrize("kind", ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"])
 def test_webhooks_lead_to_the_server(kind: str) -> None:
     before = hooks(kind, "a.io", "b.io")
     read = copy.deepcopy(before)
-    made = render_hosted(ManifestSet((before,)), server=SERVER)
+    made = render_for_process_mode(ManifestSet((before,)), server=SERVER)
     assert len(made.objects) == 0
     (after,) = made.webhooks
     assert [hook["clientConfig"] for hook in after["webhooks"]] == [
@@ -93,7 +93,7 @@ def test_webhooks_lead_to_the_server(kind: str) -> None:
 def test_a_service_without_a_path_has_the_root() -> None:
     one = hooks("MutatingWebhookConfiguration", "a.io")
     del one["webhooks"][0]["clientConfig"]["service"]["path"]
-    made = render_hosted(ManifestSet((one,)), server=SERVER)
+    made = render_for_process_mode(ManifestSet((one,)), server=SERVER)
     assert next(iter(made.webhooks))["webhooks"][0]["clientConfig"]["url"] == "https://127.0.0.1:9443/"
 
 
@@ -101,24 +101,26 @@ def test_only_chosen_webhooks_are_kept() -> None:
     manifests = ManifestSet(
         (hooks("MutatingWebhookConfiguration", "a.io", "b.io"), hooks("ValidatingWebhookConfiguration", "c.io"))
     )
-    made = render_hosted(manifests, server=SERVER, keep={"b.io": ()})
+    made = render_for_process_mode(manifests, server=SERVER, keep={"b.io": ()})
     assert [[hook["name"] for hook in one["webhooks"]] for one in made.webhooks] == [["b.io"]]
     # Nobody has to serve what is not kept.
-    assert len(render_hosted(manifests, server=None, keep={}).webhooks) == 0
+    assert len(render_for_process_mode(manifests, server=None, keep={}).webhooks) == 0
 
 
 def test_a_chosen_webhook_can_be_asked_less_often() -> None:
     first, second = {"name": "first", "expression": "true"}, {"name": "second", "expression": "has(object.spec)"}
     given = hooks("MutatingWebhookConfiguration", "a.io", "b.io")
     given["webhooks"][0]["matchConditions"] = [first]
-    (made,) = render_hosted(ManifestSet((given,)), server=SERVER, keep={"a.io": (second,), "b.io": ()}).webhooks
+    (made,) = render_for_process_mode(
+        ManifestSet((given,)), server=SERVER, keep={"a.io": (second,), "b.io": ()}
+    ).webhooks
     assert [hook.get("matchConditions") for hook in made["webhooks"]] == [[first, second], None]
     assert given["webhooks"][0]["matchConditions"] == [first]
 
 
 def test_conversions_lead_to_the_server() -> None:
     before = copy.deepcopy(CONVERTED)
-    (after,) = render_hosted(ManifestSet((CONVERTED,)), server=SERVER).objects
+    (after,) = render_for_process_mode(ManifestSet((CONVERTED,)), server=SERVER).objects
     assert after["spec"] == {
         "group": "g",
         "conversion": {
@@ -134,7 +136,7 @@ def test_conversions_lead_to_the_server() -> None:
 
 @pytest.mark.parametrize("one", [definition(), definition(strategy="None")])
 def test_a_definition_without_a_conversion_stays_as_it_is(one: dict[str, Any]) -> None:
-    assert list(render_hosted(ManifestSet((one,)), server=None).objects) == [one]
+    assert list(render_for_process_mode(ManifestSet((one,)), server=None).objects) == [one]
 
 
 @pytest.mark.parametrize(
@@ -142,4 +144,4 @@ def test_a_definition_without_a_conversion_stays_as_it_is(one: dict[str, Any]) -
 )
 def test_somebody_has_to_serve_them(one: dict[str, Any]) -> None:
     with pytest.raises(RenderError, match=f"{one['kind']} x needs a server of webhooks, and the component names none"):
-        render_hosted(ManifestSet((one,)), server=None)
+        render_for_process_mode(ManifestSet((one,)), server=None)

@@ -16,7 +16,7 @@ from knavtool.kube.resource import Resource
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from knavtool.engines.existing.ownership import Ours
+    from knavtool.engines.existing.ownership import ManagedObjects
     from knavtool.kube.client import Client
     from knavtool.kube.discovery import ServedKinds
     from knavtool.kube.resource import Manifest
@@ -35,7 +35,7 @@ class Leftovers:
     stay.
     """
 
-    def __init__(self, client: Client, ours: Ours) -> None:
+    def __init__(self, client: Client, ours: ManagedObjects) -> None:
         self.uninstalled: set[tuple[str, str]] = set()
         self._client = client
         self._ours = ours
