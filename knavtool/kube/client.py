@@ -74,9 +74,9 @@ class Client:
         return self._transport.limit.qps
 
     @property
-    def trouble(self) -> ClusterError | None:
+    def last_failure(self) -> ClusterError | None:
         """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
-        return self._transport.trouble
+        return self._transport.last_failure
 
     def age(self, manifest: Manifest) -> float:
         created, date = manifest["metadata"].get("creationTimestamp"), self._transport.date
@@ -87,7 +87,7 @@ class Client:
     async def version(self) -> str:
         """The server's version, for example `v1.37.2`; not retried, so that a wrong address is told at once."""
         try:
-            answer = await self._transport.request("GET", "/version", "reach the API server", patience=0)
+            answer = await self._transport.request("GET", "/version", "reach the API server", retry_timeout=0)
             self.server_version = str(answer["gitVersion"])
         except (NotFound, KeyError) as error:
             raise ClusterError(
@@ -99,7 +99,7 @@ class Client:
     async def ready(self) -> bool:
         """Whether the server says that it is ready to serve; False too when nothing answers."""
         try:
-            await self._transport.request("GET", "/readyz", "ask for readiness", patience=0)
+            await self._transport.request("GET", "/readyz", "ask for readiness", retry_timeout=0)
         except ClusterError:
             return False
         return True
@@ -322,7 +322,7 @@ class Client:
             namespace=namespace,
             label_selector=label_selector,
             field_selector=field_selector,
-            patience=self._transport.patience,
+            retry_timeout=self._transport.retry_timeout,
         )
 
 

@@ -32,15 +32,15 @@ async def connect(
     context: str | None,
     environment: Mapping[str, str] | None = None,
     limit: Callable[[str], RateLimit] = _no_limit,
-    patience: float = 60.0,
+    retry_timeout: float = 60.0,
 ) -> AsyncIterator[Client]:
     """Open a client for the cluster of a kubeconfig; raises Unreachable or Unauthorized at once if nothing works.
 
     `environment` is consulted for $KUBECONFIG and $HOME when `kubeconfig` is None.
-    `limit` gives the rate limit for a server's URL. `patience` is how many seconds a failing request is retried.
+    `limit` gives the rate limit for a server's URL. `retry_timeout` is how many seconds a failing request is retried.
     """
     access = await accesses.load(accesses.kubeconfig_files(kubeconfig, environment or {}), context)
-    async with open_client(access, limit=limit(access.server), patience=patience) as client:
+    async with open_client(access, limit=limit(access.server), retry_timeout=retry_timeout) as client:
         await client.version()
         yield client
 
@@ -55,7 +55,7 @@ async def connect_to(config: Kubeconfig) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def open_client(
-    access: accesses.Access, *, limit: RateLimit | None = None, patience: float = 60.0
+    access: accesses.Access, *, limit: RateLimit | None = None, retry_timeout: float = 60.0
 ) -> AsyncIterator[Client]:
     """Open a client without asking the server for anything yet."""
     import aiohttp
@@ -73,4 +73,4 @@ async def open_client(
     ) as session:
         # aiohttp would repeat lost GETs and DELETEs by itself, unseen; whether a DELETE was lost matters to its answer.
         session._retry_connection = False  # noqa: SLF001 - there is no option for it
-        yield Client(Transport(access, session, limit=limit or RateLimit(), patience=patience))
+        yield Client(Transport(access, session, limit=limit or RateLimit(), retry_timeout=retry_timeout))

@@ -96,7 +96,7 @@ async def served_kinds(transport: Transport) -> ServedKinds:
         classic: dict[str, list[ServedKind]] = {}
 
         async def read(version: str, classic: dict[str, list[ServedKind]] = classic) -> None:
-            classic[version] = await kinds_of(transport, version, patience=0)
+            classic[version] = await kinds_of(transport, version, retry_timeout=0)
 
         found.missing += [version for version, _ in await for_each(versions, read)]
         for version in versions:
@@ -109,11 +109,11 @@ async def served_kinds(transport: Transport) -> ServedKinds:
     )
 
 
-async def kinds_of(transport: Transport, api_version: str, *, patience: float | None = None) -> list[ServedKind]:
+async def kinds_of(transport: Transport, api_version: str, *, retry_timeout: float | None = None) -> list[ServedKind]:
     """The kinds of one API version, in one request; raises NotFound if it is not served."""
     group, _, version = api_version.rpartition("/")
     path = f"/apis/{api_version}" if group else f"/api/{api_version}"
-    answer = await transport.request("GET", path, f"find the kinds of {api_version}", patience=patience)
+    answer = await transport.request("GET", path, f"find the kinds of {api_version}", retry_timeout=retry_timeout)
     items = answer.get("resources") or ()
     below: dict[str, list[str]] = {}
     for one in items:

@@ -60,7 +60,7 @@ class Gateway(Protocol):
     """The verbs; `namespace=None` means cluster-scoped or all namespaces."""
 
     @property
-    def trouble(self) -> ClusterError | None:
+    def last_failure(self) -> ClusterError | None:
         """Why the server did not serve the request that ended last, None if it did; a refusal is an answer."""
 
     def age(self, manifest: Manifest) -> float:

@@ -47,16 +47,16 @@ class Prometheus:
         self._transport = transport
         self._prefix = prefix
 
-    async def query(self, promql: str, *, patience: float | None = None) -> list[Sample]:
+    async def query(self, promql: str, *, retry_timeout: float | None = None) -> list[Sample]:
         """The value of an expression now.
 
         Raises Invalid if Prometheus refuses the expression or its value is no instant vector or scalar, other
-        ClusterErrors if it does not answer for `patience` seconds.
+        ClusterErrors if it does not answer for `retry_timeout` seconds.
         """
         path = f"{self._prefix}/api/v1/query"
         try:
             answer = await self._transport.request(
-                "GET", path, f"ask Prometheus at {self.place}", query={"query": promql}, patience=patience
+                "GET", path, f"ask Prometheus at {self.place}", query={"query": promql}, retry_timeout=retry_timeout
             )
         except Unreachable as error:
             error.hint = "is that Prometheus running? --prometheus names another"

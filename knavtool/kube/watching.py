@@ -58,9 +58,9 @@ async def watch(
     namespace: str | None,
     label_selector: str,
     field_selector: str,
-    patience: float,
+    retry_timeout: float,
 ) -> AsyncGenerator[WatchEvent]:
-    """See `Gateway.watch`; gives up when the server did not answer for `patience` seconds."""
+    """See `Gateway.watch`; gives up when the server did not answer for `retry_timeout` seconds."""
     following = _Following(lister, streamer, resource, namespace, label_selector, field_selector)
     loop = asyncio.get_running_loop()
     failing_since: float | None = None
@@ -90,7 +90,7 @@ async def watch(
                 raise
             if failing_since is None or following.answered:
                 failing_since = loop.time()
-            elif loop.time() - failing_since > patience:
+            elif loop.time() - failing_since > retry_timeout:
                 raise
         # Also after a regular end: a server or proxy that ends every watch at once must not be asked without a pause.
         delay = _FIRST_DELAY if following.moved else delay

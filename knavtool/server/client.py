@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from knavtool.server.wire import Message
 
 _SILENCE = 60.0  # seconds after which a stream is taken for dead; the server gives a sign of life every 15
-_PATIENCE = 60.0  # seconds for which a lost server is looked for
+_RETRY_TIMEOUT = 60.0  # seconds for which a lost server is looked for
 _ERRORS: Mapping[int, type[KnavError]] = {
     ExitCode.BAD_INPUT: DocumentError,
     ExitCode.RENDER_FAILED: RenderError,
@@ -95,7 +95,7 @@ class Client:
                 lost = error
             now = time.monotonic()
             lost_at = now if lost_at is None else lost_at
-            if now - lost_at > _PATIENCE:
+            if now - lost_at > _RETRY_TIMEOUT:
                 raise self._lost(lost, f"; the run {id_} goes on there") from lost
             await asyncio.sleep(min(0.2 + (now - lost_at) / 4, 5))
 

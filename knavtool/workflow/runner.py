@@ -63,7 +63,7 @@ async def execute(
                 passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus).run(run)
             if not passed:
                 # A check that saw nothing any more does not say that what it expected did not happen.
-                failure = gateway.trouble
+                failure = gateway.last_failure
         except BaseException as error:  # noqa: BLE001 - raised again after the cleanup, which every error needs
             failure = error
         try:

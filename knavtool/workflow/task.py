@@ -100,7 +100,7 @@ class Context:
 
     def heard(self) -> str:
         """What an API server in trouble said last, to end a sentence about a time-out with; "" if it serves."""
-        return f"; {self.gateway.trouble.message}" if self.gateway.trouble is not None else ""
+        return f"; {self.gateway.last_failure.message}" if self.gateway.last_failure is not None else ""
 
 
 class Task(Protocol):

@@ -298,7 +298,7 @@ def test_the_prometheus_of_an_operator_may_be_asked_and_no_other_service(release
             while (prometheus := await _found(client)) is None:  # noqa: ASYNC110 - see `until_may`
                 await asyncio.sleep(0.05)
         with pytest.raises(ClusterError, match="no endpoints available") as caught:
-            await prometheus.query("up", patience=0)
+            await prometheus.query("up", retry_timeout=0)
         assert caught.value.status == 503
         with pytest.raises(Forbidden):
             await client.list(SERVICES)

@@ -36,7 +36,7 @@ class Memory:
 
     def __init__(self, extra: Iterable[Resource] = ()) -> None:
         self.calls: list[tuple[str, str, str]] = []
-        self.trouble: ClusterError | None = None
+        self.last_failure: ClusterError | None = None
         self.refuse: dict[tuple[str, str], ClusterError] = {}
         self.allows: Callable[[str, str, str | None], bool] = lambda *_: True
         self.admit: Callable[[Manifest], Manifest] = lambda manifest: manifest

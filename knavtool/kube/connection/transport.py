@@ -15,7 +15,7 @@ from knavtool.errors import ClusterError, Unreachable
 from knavtool.kube.connection import access as accesses
 from knavtool.kube.connection.api_errors import refusal
 from knavtool.kube.connection.failures import CONNECTED_WITHIN, no_answer
-from knavtool.kube.connection.patience import Patience
+from knavtool.kube.connection.outages import Outages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -41,25 +41,25 @@ _SERVER_ERROR = 500
 class Transport:
     """Sends requests.
 
-    `sent` counts them, retries included; `retries` those that had to be sent because another one failed. `trouble` is
-    why the server did not serve the request that ended last, None if it did. `date` is the server's last Date header.
+    `sent` counts them, retries included; `retries` those that had to be sent because another one failed. `last_failure`
+    is why the server did not serve the request that ended last, None if it did. `date` is the last Date header.
     """
 
     def __init__(
-        self, access: accesses.Access, session: aiohttp.ClientSession, *, limit: RateLimit, patience: float
+        self, access: accesses.Access, session: aiohttp.ClientSession, *, limit: RateLimit, retry_timeout: float
     ) -> None:
         self.server = access.server
         self.context = access.context
-        self.patience = patience
+        self.retry_timeout = retry_timeout
         self.limit = limit
         self.sent = 0
         self.retries = 0
-        self.trouble: ClusterError | None = None
+        self.last_failure: ClusterError | None = None
         self.date = ""
         self._access = access
         self._session = session
         self._may_be_restarting = False
-        self._met = Patience()
+        self._met = Outages()
 
     @asynccontextmanager
     async def stream(self, path: str, purpose: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -80,7 +80,7 @@ class Transport:
             ) as response:
                 if response.status >= 400:
                     raise await self._refused_stream(response.status, await response.read(), purpose, credentials)
-                self.trouble = None
+                self.last_failure = None
                 yield _lines(response.content)
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             self.retries += 1
@@ -107,19 +107,19 @@ class Transport:
         body: bytes | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        patience: float | None = None,
+        retry_timeout: float | None = None,
     ) -> Manifest:
         """One request with retries; an error says whether an earlier attempt may have been done.
 
-        A request that fails is sent again for as long as its cause has not been met for `patience` seconds, by this
-        request or by others.
+        A request that fails is sent again for as long as its cause has not been met for `retry_timeout` seconds, by
+        this request or by others.
         """
         import aiohttp
 
         url = _url(self.server, path, tuple((query or {}).items()))
         loop = asyncio.get_running_loop()
-        patience = self.patience if patience is None else patience
-        deadline = loop.time() + patience
+        retry_timeout = self.retry_timeout if retry_timeout is None else retry_timeout
+        deadline = loop.time() + retry_timeout
         delay = _FIRST_DELAY
         perhaps_done = False
         while True:
@@ -135,18 +135,20 @@ class Transport:
                     raise failure from error
             else:
                 if status < 400:
-                    self.trouble = None
+                    self.last_failure = None
                     self._met.went_through(method)
                     return _decoded(answer)
                 failure = self._refusal(status, answer, purpose)
                 failure.perhaps_done = perhaps_done
                 lost = status >= _SERVER_ERROR
                 if status not in _RETRIED and not await self._is_transient(status, credentials):
-                    self.trouble = None
+                    self.last_failure = None
                     raise failure
                 if lost:
                     cause = failure.cause if failure.cause.startswith("webhook ") else f"{method} {failure.cause}"
-                    deadline = min(deadline, self._met.failing_since(cause, began=began, now=loop.time()) + patience)
+                    deadline = min(
+                        deadline, self._met.failing_since(cause, began=began, now=loop.time()) + retry_timeout
+                    )
             self._failed(failure)
             perhaps_done = perhaps_done or lost
             pause = max(wait, delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
@@ -177,7 +179,7 @@ class Transport:
 
     def _failed(self, failure: ClusterError) -> ClusterError:
         """Remember that the server did not serve a request."""
-        self.trouble = failure
+        self.last_failure = failure
         # A refusal that is doubted does not say that the server has started once more.
         self._may_be_restarting = self._may_be_restarting or failure.status not in _REFUSED_WHILE_STARTING
         return failure

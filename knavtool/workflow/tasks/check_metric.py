@@ -140,10 +140,10 @@ class _Sight:
     passed: bool = False
 
 
-async def ask(prometheus: Prometheus, task: CheckMetric, *, patience: float | None = None) -> list[Sample]:
+async def ask(prometheus: Prometheus, task: CheckMetric, *, retry_timeout: float | None = None) -> list[Sample]:
     """Ask the query of a task; raises InvalidDocument, with the query's place, if it is none."""
     try:
-        return await prometheus.query(task.query, patience=patience)
+        return await prometheus.query(task.query, retry_timeout=retry_timeout)
     except Invalid as error:
         message = error.message.removeprefix(f"ask Prometheus at {prometheus.place}: ")
         raise InvalidDocument([task.document.violation(f"Prometheus refuses it: {message}", "query")]) from error
@@ -162,7 +162,7 @@ async def check_queries(prometheus: Prometheus, tasks: Iterable[CheckMetric]) ->
     wrong: list[Violation] = []
     for task in tasks:
         try:
-            await ask(prometheus, task, patience=0)
+            await ask(prometheus, task, retry_timeout=0)
         except InvalidDocument as error:
             wrong += error.violations
     if wrong:

@@ -47,7 +47,7 @@ async def undo(ledger: Ledger, gateway: Gateway, *, steps: Steps, timeout: float
                     await _undo_group(group, gateway, step, young, failures)
         except TimeoutError:
             # A server that does not serve is retried with patience, and may not have been given up in that time.
-            last = [gateway.trouble.message] if gateway.trouble is not None else []
+            last = [gateway.last_failure.message] if gateway.last_failure is not None else []
             head = f"cleanup took longer than {timeout:g} s; left behind: {ledger.summary() or 'nothing'}"
             step.message = "\n".join(dict.fromkeys([head, *failures.lines(), *last]))
             refusal: ClusterError = DeadlineExceeded(step.message, hint="--cleanup-timeout gives it more time")

@@ -25,7 +25,7 @@ def refusal(code: int, message: str) -> Answer:
 
 async def ask(server: ApiServer, promql: str = "up", *, below: str = "") -> list[Sample]:
     async with open_prometheus(f"{server.url}{below}") as prometheus:
-        return await prometheus.query(promql, patience=0)
+        return await prometheus.query(promql, retry_timeout=0)
 
 
 async def test_a_vector(server: ApiServer) -> None:
@@ -67,7 +67,7 @@ async def test_something_else_answers(server: ApiServer) -> None:
 async def test_nobody_answers(refused_port: int) -> None:
     async with open_prometheus(f"http://127.0.0.1:{refused_port}") as prometheus:
         with pytest.raises(Unreachable, match="ask Prometheus at http://127") as caught:
-            await prometheus.query("up", patience=0)
+            await prometheus.query("up", retry_timeout=0)
     assert caught.value.hint == "is that Prometheus running? --prometheus names another"
 
 
@@ -75,7 +75,7 @@ async def test_a_password_is_sent_and_never_shown(server: ApiServer) -> None:
     server.on("GET", QUERY, refusal(400, "no"))
     async with open_prometheus(server.url.replace("//", "//me:s%2Fecret@")) as prometheus:
         with pytest.raises(Invalid) as caught:
-            await prometheus.query("up", patience=0)
+            await prometheus.query("up", retry_timeout=0)
         assert "ecret" not in prometheus.place + caught.value.message
     assert base64.b64decode(server.requests[0].headers["authorization"].removeprefix("Basic ")) == b"me:s/ecret"
 

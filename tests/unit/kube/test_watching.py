@@ -147,7 +147,7 @@ async def test_a_server_that_restarts_is_waited_for(server: ApiServer, client: C
 
 
 @pytest.mark.parametrize(("reply", "kind"), [(Drop(), Unreachable), (refuse(500, "", "broken"), ClusterError)])
-async def test_patience_with_a_server_that_does_not_answer_ends(
+async def test_the_retry_timeout_with_a_server_that_does_not_answer_ends(
     server: ApiServer, client: Client, clock: Clock, reply: Reply, kind: type[ClusterError]
 ) -> None:
     script(server, lists=[page()], watches=[reply])
@@ -232,7 +232,7 @@ async def test_a_kind_that_is_removed_takes_its_objects_along(
     assert clock.slept == []
 
 
-async def test_patience_counts_the_time_that_listing_was_retried(
+async def test_the_retry_timeout_counts_the_time_that_listing_was_retried(
     server: ApiServer, client: Client, clock: Clock
 ) -> None:
     script(server, lists=[refuse(503, "")], watches=[])

@@ -29,8 +29,8 @@ class _Prometheus:
         self.answers = list(answers)
         self.asked: list[tuple[str, float | None]] = []
 
-    async def query(self, promql: str, *, patience: float | None = None) -> list[Sample]:
-        self.asked.append((promql, patience))
+    async def query(self, promql: str, *, retry_timeout: float | None = None) -> list[Sample]:
+        self.asked.append((promql, retry_timeout))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, ClusterError):
             raise answer

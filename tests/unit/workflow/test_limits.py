@@ -56,6 +56,6 @@ async def test_a_short_timeout_does_not_judge_what_was_not_seen(tmp_path: Path, 
 async def test_what_cannot_be_read_is_no_verdict(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_FIRST_LOOK", 0.05)
     memory = _Slow()
-    memory.trouble = Unreachable("nobody is there")
+    memory.last_failure = Unreachable("nobody is there")
     with pytest.raises(DeadlineExceeded, match=r"could not be read within 0\.0\d+ s; nobody is there$"):
         await look(tmp_path, memory, name)

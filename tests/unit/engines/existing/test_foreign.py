@@ -46,7 +46,7 @@ async def server() -> AsyncIterator[ApiServer]:
 
 @pytest.fixture
 async def client(server: ApiServer) -> AsyncIterator[Client]:
-    async with open_client(server.access(), patience=0) as opened:
+    async with open_client(server.access(), retry_timeout=0) as opened:
         yield opened
 
 

@@ -49,7 +49,7 @@ async def guarded(authority: Authority) -> AsyncIterator[ApiServer]:
 
 async def ask(*files: Path, context: str | None = None) -> None:
     """Get a node with what the kubeconfigs say."""
-    async with open_client(await access.load(files, context), patience=0) as client:
+    async with open_client(await access.load(files, context), retry_timeout=0) as client:
         assert (await client.get(NODES, "a"))["metadata"]["name"] == "a"
 
 

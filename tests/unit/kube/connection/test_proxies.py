@@ -28,7 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def ask(path: Path) -> None:
-    async with open_client(await access.load([path], None), patience=0) as client:
+    async with open_client(await access.load([path], None), retry_timeout=0) as client:
         assert (await client.get(NODES, "a"))["metadata"]["name"] == "a"
 
 

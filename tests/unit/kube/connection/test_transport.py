@@ -57,7 +57,7 @@ async def test_an_unreadable_retry_after_is_passed_over(server: ApiServer, clien
     assert clock.slept[0] < 1
 
 
-async def test_patience_ends(server: ApiServer, client: Client, clock: Clock) -> None:
+async def test_the_retry_timeout_ends(server: ApiServer, client: Client, clock: Clock) -> None:
     server.on("GET", PATH, refuse(503, "ServiceUnavailable", "the server is starting"))
     with pytest.raises(ClusterError, match="get nodes a: the server is starting") as caught:
         await client.get(NODES, "a")
@@ -104,7 +104,7 @@ async def test_what_fails_for_some_objects_is_waited_for_while_others_go_through
     assert sum(clock.slept) > 60
 
 
-async def test_a_wait_beyond_patience_is_not_begun(server: ApiServer, client: Client, clock: Clock) -> None:
+async def test_a_wait_beyond_the_retry_timeout_is_not_begun(server: ApiServer, client: Client, clock: Clock) -> None:
     server.on("GET", PATH, refuse(429, "", "later", retry_after="61"))
     with pytest.raises(ClusterError, match="later"):
         await client.get(NODES, "a")
@@ -130,7 +130,7 @@ async def test_a_refusal_is_final(
 
 async def test_nothing_listens(clock: Clock, refused_port: int) -> None:
     access = Access(server=f"http://127.0.0.1:{refused_port}", headers=no_headers)
-    async with open_client(access, patience=1) as client:
+    async with open_client(access, retry_timeout=1) as client:
         with pytest.raises(Unreachable, match=f"get nodes a: http://127.0.0.1:{refused_port} does not answer") as told:
             await client.get(NODES, "a")
     assert "cluster up" in told.value.hint
@@ -226,16 +226,16 @@ async def test_a_token_of_which_there_is_no_other_is_refused(server: ApiServer, 
 
 async def test_requests_retries_and_trouble_are_known(server: ApiServer, client: Client) -> None:
     server.on("GET", PATH, refuse(503, "", "starting"), FOUND, refuse(404, "NotFound"))
-    assert (client.requests, client.retries, client.trouble, client.qps) == (0, 0, None, 0)
+    assert (client.requests, client.retries, client.last_failure, client.qps) == (0, 0, None, 0)
     await client.get(NODES, "a")
-    assert (client.requests, client.retries, client.trouble) == (2, 1, None)
+    assert (client.requests, client.retries, client.last_failure) == (2, 1, None)
     with pytest.raises(ClusterError):
         await client.get(NODES, "a")
-    assert client.trouble is None
+    assert client.last_failure is None
     server.on("GET", PATH, refuse(503, "", "starting"))
     with pytest.raises(ClusterError):
         await client.get(NODES, "a")
-    assert "starting" in str(client.trouble)
+    assert "starting" in str(client.last_failure)
 
 
 async def test_names_and_selectors_are_escaped(server: ApiServer, client: Client) -> None:

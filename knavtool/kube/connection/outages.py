@@ -14,7 +14,7 @@ class _Outage:
     last: float
 
 
-class Patience:
+class Outages:
     """Remembers what has been failing and since when; times are of the event loop's clock.
 
     A thousand objects behind one dead webhook are one outage: the first of them wait for its end, and when they have
