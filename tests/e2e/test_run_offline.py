@@ -8,6 +8,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from knavtool import resources
+from support import golden
 from support.programs import program
 from support.workflows import register, submit, task, write
 
@@ -53,6 +55,11 @@ def test_an_unreachable_server(cli: Cli, tmp_path: Path) -> None:
 def test_a_dry_run_needs_no_server(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", write(tmp_path, register(), submit(count=2)), "--dry-run")
     assert done.stdout.count("kind: Job") == 2
+
+
+def test_a_dry_run_prints_the_plan_and_all_that_it_sends(cli: Cli) -> None:
+    done = cli("run", "workflows/jobset/test-jobset.yml", "--dry-run", cwd=resources.data_directory())
+    golden.check("run/jobset.yaml", done.stdout)
 
 
 def test_a_report_that_cannot_be_written_is_told_before_the_run(cli: Cli, tmp_path: Path) -> None:
