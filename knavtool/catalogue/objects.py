@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from knavtool import resources
+from knavtool.taskgroup import task_group
 from knavtool.atomic import atomic_write
-from knavtool.errors import primary_error
 from knavtool.render.components import overridden, render_component, with_images
 from knavtool.render.manifests import ManifestSet
 from knavtool.toolchain.pins import GoModule
@@ -36,13 +36,10 @@ async def project_objects(component: Component, objects: Objects, toolchain: Too
 
 async def project_files(component: Component, objects: Objects, toolchain: Toolchain, *, steps: Steps) -> list[Path]:
     """The files in which the project's own objects are, as they were fetched."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(toolchain.manifests(source, steps=steps)) for source in _sources(component, objects)
-            ]
-    except BaseExceptionGroup as errors:
-        raise primary_error(errors) from None
+    async with task_group() as group:
+        tasks = [
+            group.create_task(toolchain.manifests(source, steps=steps)) for source in _sources(component, objects)
+        ]
     return [file for task in tasks for file in task.result()]
 
 

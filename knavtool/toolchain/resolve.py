@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.errors import BinaryMissing, UsageError, primary_error
+from knavtool.taskgroup import task_group
+from knavtool.errors import BinaryMissing, UsageError
 from knavtool.toolchain.fetch import Fetcher, Unavailable
 from knavtool.toolchain.golang import Go
 from knavtool.toolchain.install import Installer
@@ -128,14 +129,11 @@ class Toolchain:
         Raises BinaryMissing, naming each source that was tried, at the first program that no source can give.
         """
         programs = [self.program(name) for name in dict.fromkeys(names)]
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = {
-                    program.name: group.create_task(self._ensure(program, steps), name=f"ensure-{program.name}")
-                    for program in programs
-                }
-        except BaseExceptionGroup as errors:
-            raise primary_error(errors) from None
+        async with task_group() as group:
+            tasks = {
+                program.name: group.create_task(self._ensure(program, steps), name=f"ensure-{program.name}")
+                for program in programs
+            }
         return {name: task.result() for name, task in tasks.items()}
 
     async def locate(self, name: str) -> Location:

@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knavtool.taskgroup import task_group
 from knavtool.engines.existing import installed, rights
 from knavtool.engines.existing.look import Kinds, identify, look
-from knavtool.errors import Conflict, Forbidden, NotFound, UsageError, primary_error
+from knavtool.errors import Conflict, Forbidden, NotFound, UsageError
 from knavtool.kube.resource import NODES
 from knavtool.kube.rights import refused, sentence
 
@@ -76,11 +77,8 @@ async def make_plan(
         await _require_rights(client, targets, repair=repair)
     records = await installed.load(client)
     _require_unneeded(records, without, needs)
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(look(client, kinds, one, records.get(one.installation.name))) for one in targets]
-    except BaseExceptionGroup as errors:
-        raise primary_error(errors) from None
+    async with task_group() as group:
+        tasks = [group.create_task(look(client, kinds, one, records.get(one.installation.name))) for one in targets]
     plan = Plan(
         found=tuple(task.result() for task in tasks),
         records=records,

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from knavtool.errors import ClusterError, primary_error
+from knavtool.taskgroup import task_group
+from knavtool.errors import ClusterError
 from knavtool.kube.resource import Resource
 from knavtool.kube.waiting import until
 
@@ -125,12 +126,9 @@ async def until_ready(gateway: Gateway, refs: Iterable[Ref], *, progress: Progre
 
     if lacks:
         progress.waiting = ": ".join(next(iter(lacks.items())))
-    try:
-        async with asyncio.TaskGroup() as group:
-            for place in places:
-                group.create_task(wait(place), name=f"ready-{place}")
-    except BaseExceptionGroup as errors:
-        raise primary_error(errors) from None
+    async with task_group() as group:
+        for place in places:
+            group.create_task(wait(place), name=f"ready-{place}")
 
 
 def services_of(webhooks: Iterable[Manifest]) -> set[tuple[str, str]]:

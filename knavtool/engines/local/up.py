@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from knavtool.taskgroup import task_group
 from knavtool.atomic import atomic_write
 from knavtool.catalogue import gates
 from knavtool.catalogue.objects import project_objects
@@ -27,7 +28,7 @@ from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.machine import meaning
 from knavtool.engines.local.state.ports import Ports
 from knavtool.engines.local.state.record import Record
-from knavtool.errors import EngineError, primary_error
+from knavtool.errors import EngineError
 from knavtool.kube.connecting import connect
 from knavtool.kube.resource import SERVICE_ACCOUNTS
 from knavtool.kube.waiting import until
@@ -67,15 +68,12 @@ async def up(
     needed += ["kubectl" for process in processes_ if process.stale]
     # All that could be missing is fetched before anything is changed.
     components = (*plan.starting, *plan.leaving)
-    try:
-        async with asyncio.TaskGroup() as group:
-            programs = group.create_task(toolchain.ensure(needed, steps=steps))
-            objects = {
-                one.name: group.create_task(project_objects(one, one.local_objects, toolchain, steps=steps))
-                for one in components
-            }
-    except BaseExceptionGroup as errors:
-        raise primary_error(errors) from None
+    async with task_group() as group:
+        programs = group.create_task(toolchain.ensure(needed, steps=steps))
+        objects = {
+            one.name: group.create_task(project_objects(one, one.local_objects, toolchain, steps=steps))
+            for one in components
+        }
     theirs = {name: task.result() for name, task in objects.items()}
     awaited = Awaited()
     limit = asyncio.timeout(timeout)

@@ -7,10 +7,11 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knavtool.taskgroup import task_group
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.processes import processes
-from knavtool.errors import NotFound, ProcessDied, primary_error
+from knavtool.errors import NotFound, ProcessDied
 from knavtool.kube.resource import LEASES
 
 if TYPE_CHECKING:
@@ -32,13 +33,10 @@ async def unless_dead(files: ClusterFiles, environment: Mapping[str, str]) -> As
     has ended because the API server was not ready in time, which is no fault on a busy machine, is started again.
     """
     replaced: set[str] = set()
-    try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(_dead(files, environment, replaced), name="unless-dead")
-            yield replaced
-            task.cancel()
-    except BaseExceptionGroup as errors:
-        raise primary_error(errors) from None
+    async with task_group() as group:
+        task = group.create_task(_dead(files, environment, replaced), name="unless-dead")
+        yield replaced
+        task.cancel()
 
 
 async def _dead(files: ClusterFiles, environment: Mapping[str, str], replaced: set[str]) -> None:

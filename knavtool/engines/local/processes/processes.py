@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knavtool.taskgroup import task_group
 from knavtool.atomic import atomic_write
-from knavtool.errors import EngineError, ProcessDied, primary_error
+from knavtool.errors import EngineError, ProcessDied
 from knavtool.toolchain.pins import host_platform
 
 if TYPE_CHECKING:
@@ -160,16 +161,13 @@ async def end(numbers: Collection[int], *, within: float = 10.0, by: signal.Sign
 @contextlib.asynccontextmanager
 async def watched(files: ClusterFiles, numbers: Mapping[str, int]) -> AsyncIterator[None]:
     """Run the block; raises ProcessDied with the tail of the log as soon as one of the processes ends."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_watch(files, name, number), name=f"watch-{name}") for name, number in numbers.items()
-            ]
-            yield
-            for task in tasks:
-                task.cancel()
-    except BaseExceptionGroup as errors:
-        raise primary_error(errors) from None
+    async with task_group() as group:
+        tasks = [
+            group.create_task(_watch(files, name, number), name=f"watch-{name}") for name, number in numbers.items()
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 async def _watch(files: ClusterFiles, name: str, number: int) -> None:
