@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from knavtool import resources
-from knavtool.taskgroup import task_group
 from knavtool.atomic import atomic_write
 from knavtool.render.components import overridden, render_component, with_images
 from knavtool.render.manifests import ManifestSet
+from knavtool.taskgroup import task_group
 from knavtool.toolchain.pins import GoModule
 from knavtool.toolchain.sources import Asset, Sources
 from knavtool.toolchain.store import writing
@@ -37,9 +37,7 @@ async def project_objects(component: Component, objects: Objects, toolchain: Too
 async def project_files(component: Component, objects: Objects, toolchain: Toolchain, *, steps: Steps) -> list[Path]:
     """The files in which the project's own objects are, as they were fetched."""
     async with task_group() as group:
-        tasks = [
-            group.create_task(toolchain.manifests(source, steps=steps)) for source in _sources(component, objects)
-        ]
+        tasks = [group.create_task(toolchain.manifests(source, steps=steps)) for source in _sources(component, objects)]
     return [file for task in tasks for file in task.result()]
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from knavtool.subprocesses import process_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,26 +37,19 @@ async def run(
     on_error_line: Callable[[str], object] = _ignore,
 ) -> Finished:
     """Run `command` to its end; `on_error_line` hears each line of its stderr. A cancel kills its process group."""
-    process = await asyncio.create_subprocess_exec(
+    async with process_group(
         *command,
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
         cwd=directory,
         env=dict(environment),
-        start_new_session=True,
         limit=_LINE_LIMIT,
-    )
-    assert process.stdout is not None  # noqa: S101 - both are pipes
-    assert process.stderr is not None  # noqa: S101
-    try:
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - both are pipes
+        assert process.stderr is not None  # noqa: S101
         stdout, stderr = await asyncio.gather(process.stdout.read(), _lines(process.stderr, on_error_line))
         code = await process.wait()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
     return Finished(code, stdout.decode(errors="replace"), stderr)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import os
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.taskgroup import task_group
 from knavtool.errors import BinaryMissing, UsageError
+from knavtool.taskgroup import task_group
 from knavtool.toolchain.fetch import Fetcher, Unavailable
 from knavtool.toolchain.golang import Go
 from knavtool.toolchain.install import Installer

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.taskgroup import task_group
 from knavtool.engines.existing import installed, rights
 from knavtool.engines.existing.look import Kinds, identify, look
 from knavtool.errors import Conflict, Forbidden, NotFound, UsageError
 from knavtool.kube.resource import NODES
 from knavtool.kube.rights import refused, sentence
+from knavtool.taskgroup import task_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from knavtool.taskgroup import task_group
 from knavtool.errors import ClusterError
 from knavtool.kube.resource import Resource
 from knavtool.kube.waiting import until
+from knavtool.taskgroup import task_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

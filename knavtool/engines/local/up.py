@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from knavtool.taskgroup import task_group
 from knavtool.atomic import atomic_write
 from knavtool.catalogue import gates
 from knavtool.catalogue.objects import project_objects
@@ -32,6 +31,7 @@ from knavtool.errors import EngineError
 from knavtool.kube.connecting import connect
 from knavtool.kube.resource import SERVICE_ACCOUNTS
 from knavtool.kube.waiting import until
+from knavtool.taskgroup import task_group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence

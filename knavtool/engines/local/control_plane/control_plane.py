@@ -7,12 +7,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.taskgroup import task_group
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.processes import processes
 from knavtool.errors import NotFound, ProcessDied
 from knavtool.kube.resource import LEASES
+from knavtool.taskgroup import task_group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
 import secrets
-import signal
+from asyncio.subprocess import DEVNULL
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,7 @@ from knavtool.engines.local.control_plane.settings import BEHAVIOR, PROCESSES
 from knavtool.engines.local.processes.processes import cannot_start, marked, tail
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.errors import EngineError
+from knavtool.subprocesses import process_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -144,28 +142,21 @@ async def _run(kwokctl: Path, files: ClusterFiles, args: list[str], *, environme
     variables = {key: value for key, value in environment.items() if not key.startswith(("KWOK_", "KUBECONFIG"))}
     with log.open("ab") as sink:
         try:
-            process = await asyncio.create_subprocess_exec(
+            # What it starts has sessions of its own, and is ended by whoever tears the cluster down.
+            async with process_group(
                 str(kwokctl),
                 "--name",
                 files.name,
                 *args,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 env=marked(files, variables | _places(files)),
-                start_new_session=True,
                 umask=0o077,
-            )
+            ) as process:
+                code = await process.wait()
         except OSError as error:
             raise cannot_start(kwokctl, error) from error
-    try:
-        code = await process.wait()
-    finally:
-        if process.returncode is None:
-            # Cancelled: what it has started is ended by whoever tears the cluster down.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
     if code:
         raise EngineError(f"kwokctl {' '.join(args[:2])} failed (exit code {code}); the end of {log}:\n{tail(log)}")
 

@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.taskgroup import task_group
 from knavtool.atomic import atomic_write
 from knavtool.errors import EngineError, ProcessDied
+from knavtool.taskgroup import task_group
 from knavtool.toolchain.pins import host_platform
 
 if TYPE_CHECKING:
