@@ -10,7 +10,7 @@ import pytest
 
 from support.control_plane import LocalCluster
 from support.programs import program
-from support.shipped import BENCHMARKS, Combination, alone, called, combined, run
+from support.shipped import Combination, alone, called, combined, elsewhere, run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +43,6 @@ LABS = {
     ),
     "volcano": Lab(components=["volcano"], directories=["volcano"], configurations=["volcano"]),
 }
-# Schedulers that are not built from source here: test_workflows.py plans and renders what they run.
-# The quick start uses nodes that are there already; test_first_run.py runs it.
-ELSEWHERE = {"kai", "yunikorn", "workflows"}
 # The gangs are as many and as large as ever, but their pods end soon; 50 nodes are enough to see that it works.
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "gang-scheduling/run-test.yml": {"ttl": "1s", "timeout": "5m"},
@@ -94,7 +91,7 @@ def settings(files: Combination) -> Mapping[str, object]:
 
 def test_every_workflow_runs_somewhere() -> None:
     runs = [*KUBERNETES.runs(), *(files for lab in LABS.values() for files in lab.runs())]
-    assert sorted(runs) == sorted(files for files in [*alone(), *combined()] if not ELSEWHERE & _needs(files))
+    assert sorted(runs) == sorted(files for files in [*alone(), *combined()] if not elsewhere(files))
 
 
 @pytest.mark.cluster
@@ -107,10 +104,3 @@ def test_on_kubernetes(control_plane: LocalCluster, files: Combination) -> None:
 @pytest.mark.parametrize(("name", "files"), cases(), ids=called)
 def test_with_components(labs: Callable[[str], LocalCluster], name: str, files: Combination) -> None:
     run(labs(name), files, **settings(files))
-
-
-def _needs(files: Combination) -> set[str]:
-    """What a run names: the directory of its file, or the configuration of a benchmark."""
-    if BENCHMARKS in files[0].parents:
-        return {file.stem.removeprefix("config-") for file in files}
-    return {files[0].parent.name}

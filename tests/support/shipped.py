@@ -23,6 +23,9 @@ Combination = tuple[Path, ...]
 WORKFLOWS = resources.data_directory() / "workflows"
 BENCHMARKS = WORKFLOWS / "benchmarks"
 ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
+# Schedulers that are not built from source here: test_workflows.py plans and renders what they run.
+# The quick start uses nodes that are there already: test_first_run.py runs it.
+_ELSEWHERE = {"kai", "yunikorn", "workflows"}
 _KINDS = (NODES, NAMESPACES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
 
 
@@ -40,6 +43,13 @@ def combined(benchmark: str = "*", configuration: str = "*", run: str = "*") -> 
         configurations = [file for file in sorted(directory.glob(f"config-{configuration}.yml")) if file != nodes]
         found += itertools.product([nodes], configurations, sorted(directory.glob(f"run-{run}.yml")))
     return found
+
+
+def elsewhere(files: Combination) -> bool:
+    """Whether these workflows are not run on the clusters of test_schedulers.py."""
+    if BENCHMARKS in files[0].parents:
+        return bool(_ELSEWHERE & {file.stem.removeprefix("config-") for file in files})
+    return files[0].parent.name in _ELSEWHERE
 
 
 def argument(files: Combination) -> str:
