@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from knavtool.documents.duration import parse_duration
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from knavtool.workflow.observing.lives import Lives
     from knavtool.workflow.references.amounts import Amount
     from knavtool.workflow.references.scope import Scope
+    from knavtool.workflow.rights import Rule
     from knavtool.workflow.submission import Submissions
     from knavtool.workflow.undoing.ledger import Ledger
 
@@ -103,42 +105,52 @@ class Context:
         return f"; {self.gateway.last_failure.message}" if self.gateway.last_failure is not None else ""
 
 
-class Task(Protocol):
-    """A step a user can write: one module per type, one line in `tasks.TASKS`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskType(ABC):
+    """What tasks and blocks have in common; what a type does not say has a default."""
 
-    @property
-    def document(self) -> TaskDocument:
-        """The task as written."""
+    rights: ClassVar[Sequence[Rule]] = ()
+    """What the code asks of the API server, its cleanup included."""
+
+    document: TaskDocument
+    """The task as written."""
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
-        """Convert what the schema has passed; never fails."""
+        """Convert what the schema has passed, or, for a block, what it has refused; never fails."""
+        return cls(document=document)
 
-    def check(self, scope: Scope) -> Iterator[Violation]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(TaskType):
+    """A step a user can write: one module per type, one line in `tasks.TASKS`."""
+
+    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - for types that refer to others
         """Resolve references and declare what later tasks may refer to; no file but templates is read."""
+        return iter(())
 
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:
+    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - for types that send something
         """What the task will send; no cluster is contacted."""
+        return NOTHING
 
+    @abstractmethod
     async def run(self, context: Context, scope: Scope) -> Outcome:
         """Do it. Raises ClusterError when the API refuses."""
 
 
-class Block(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block(TaskType):
     """A type that holds tasks: one module per type, one line in `tasks.BLOCKS`."""
 
-    @property
-    def parallel(self) -> bool:
-        """Whether its branches run at the same time."""
+    parallel: ClassVar[bool] = False
+    """Whether its branches run at the same time."""
 
     @property
     def times(self) -> int:
         """How often its tasks run."""
+        return 1
 
-    @classmethod
-    def parse(cls, document: TaskDocument) -> Self:
-        """Convert what the schema has passed, or what it has refused; never fails."""
-
+    @abstractmethod
     def branches(self) -> Iterator[tuple[str, Sequence[Entry]]]:
         """(title, tasks) of each round or branch."""
 

@@ -108,7 +108,7 @@ async def _missing_rights(gateway: Gateway, run: PlannedObjects, *, cleanup: boo
     wanted: dict[Right, int] = {}
     for order, task in enumerate(run.tasks):
         places = dict.fromkeys(run.places(order))
-        for right in needed(task.document, places, cleanup=cleanup):
+        for right in needed(task.task, places, cleanup=cleanup):
             wanted.setdefault(right, order)
     missing = await refused(gateway, wanted)
     verbs: dict[tuple[int, str], list[str]] = {}

@@ -6,28 +6,30 @@ from typing import TYPE_CHECKING
 
 from knavtool.kube.resource import PODS
 from knavtool.kube.rights import Right
-from knavtool.workflow.preflight import rights
+from knavtool.workflow.rights import SUBMITTED, applying
 from knavtool.workflow.submission import pod_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from knavtool.documents.workflow import TaskDocument
+    from knavtool.workflow.rights import Rule
     from knavtool.workflow.submission import Place
+    from knavtool.workflow.task import Task
 
 
-def needed(document: TaskDocument, places: Collection[Place], *, cleanup: bool) -> Iterator[Right]:
+def needed(task: Task, places: Collection[Place], *, cleanup: bool) -> Iterator[Right]:
     """The rights without which a task fails; `places` are the kinds and namespaces of the objects it works on."""
     kinds = {resource for resource, _ in places}
-    for rule in rights.applying(document.type, document.params, kinds, cleanup=cleanup):
-        for resource, namespace in _places(rule, document, places):
+    for rule in applying(task.rights, task.document.params, kinds, cleanup=cleanup):
+        for resource, namespace in _places(rule, task.document, places):
             for verb in rule.verbs:
                 yield Right(verb, resource, rule.subresource, namespace)
 
 
-def _places(rule: rights.Rule, document: TaskDocument, places: Collection[Place]) -> Collection[Place]:
+def _places(rule: Rule, document: TaskDocument, places: Collection[Place]) -> Collection[Place]:
     params = document.params
-    if rule.resource == rights.SUBMITTED:
+    if rule.resource == SUBMITTED:
         found = places
     elif not rule.resource.namespaced or rule.everywhere:
         found = {(rule.resource, None)}

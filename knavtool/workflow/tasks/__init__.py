@@ -23,26 +23,28 @@ from knavtool.workflow.tasks.update_obj import UpdateObj
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from knavtool.workflow.task import Block, Task
+    from knavtool.workflow.task import Block, Task, TaskType
 
 TASKS: Mapping[str, type[Task]] = {
-    "Configure": Configure,
-    "RegisterObj": RegisterObj,
-    "SubmitObj": SubmitObj,
-    "UpdateObj": UpdateObj,
-    "CheckObj": CheckObj,
-    "CheckPod": CheckPod,
-    "CheckPlacement": CheckPlacement,
-    "CheckConfigmap": CheckConfigmap,
-    "CheckMetric": CheckMetric,
-    "DeleteObj": DeleteObj,
-    "UpdateNodes": UpdateNodes,
-    "Sleep": Sleep,
-    "Pause": Pause,
+    type_.__name__: type_
+    for type_ in (
+        Configure,
+        RegisterObj,
+        SubmitObj,
+        UpdateObj,
+        CheckObj,
+        CheckPod,
+        CheckConfigmap,
+        DeleteObj,
+        UpdateNodes,
+        Sleep,
+        Pause,
+        CheckPlacement,
+        CheckMetric,
+    )
 }
 
-BLOCKS: Mapping[str, type[Block]] = {
-    "Parallel": Parallel,
-    "Repeat": Repeat,
-}
+BLOCKS: Mapping[str, type[Block]] = {type_.__name__: type_ for type_ in (Parallel, Repeat)}
 """Types that hold tasks."""
+
+TYPES: Mapping[str, type[TaskType]] = {**TASKS, **BLOCKS}

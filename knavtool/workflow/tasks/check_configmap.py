@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.documents.values import text
 from knavtool.errors import NotFound
@@ -12,30 +12,33 @@ from knavtool.kube.gateway import Change
 from knavtool.kube.resource import CONFIG_MAPS
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.observing.matching import mismatches
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.rights import FOLLOW, Rule
+from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
-    from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
     from knavtool.workflow.observing.matching import Mismatch
     from knavtool.workflow.references.scope import Scope
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckConfigmap:
+class CheckConfigmap(Task):
     """Without a timeout one look decides; `exact` means that there must be no other keys."""
 
-    document: TaskDocument
     name: str
     namespace: str
     exact: bool
     data: Mapping[str, str]
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(("get",), CONFIG_MAPS),
+        Rule(FOLLOW, CONFIG_MAPS, when="timeout"),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -49,13 +52,7 @@ class CheckConfigmap:
             timeout=timeout_of(document),
         )
 
-    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
-        return iter(())
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
-
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
         live: Manifest | None = None
         if self.timeout is None:
             with suppress(NotFound):

@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import operator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.scalars import text
 from knavtool.errors import ClusterError, Invalid, InvalidDocument
+from knavtool.kube.resource import SERVICES
 from knavtool.workflow.objects.limits import Limit
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.rights import Rule, Use
+from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.kube.prometheus import Prometheus, Sample
     from knavtool.workflow.references.scope import Scope
-    from knavtool.workflow.task import Context, Rendering, Task
+    from knavtool.workflow.task import Context
 
 _COMPARISONS = {
     "==": operator.eq,
@@ -37,19 +38,24 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckMetric:
+class CheckMetric(Task):
     """All samples of the query have to satisfy the comparison, and there has to be one.
 
     Prometheus offers nothing to watch, so this one task asks again every second. Without a timeout the first answer
     decides; with `duration` all answers of that many seconds have to satisfy it.
     """
 
-    document: TaskDocument
     query: str
     op: str
     value: float
     duration: float
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        # Of the Prometheus of an operator; one whose address is given needs no rights.
+        Rule(("list",), SERVICES, use=Use.SOMETIMES, everywhere=True, names=("prometheus-operated",)),
+        Rule(("get",), SERVICES, "proxy", use=Use.SOMETIMES, everywhere=True, names=("prometheus-operated:9090",)),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -69,10 +75,7 @@ class CheckMetric:
         if self.timeout is not None and 0 <= self.timeout < self.duration:
             yield self.document.violation("is longer than the timeout, so it can never be satisfied", "for")
 
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
-
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
         if context.prometheus is None:
             raise ClusterError(f"{self.document.where()}: there is no Prometheus to ask")
         sight = _Sight()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
+from knavtool.kube.resource import EVENTS
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.objects.selected import check_selected, object_lines
 from knavtool.workflow.objects.selection import Selection
@@ -15,34 +16,39 @@ from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.matching import mismatches
 from knavtool.workflow.references.amounts import Amount, AmountDocument
 from knavtool.workflow.references.checks import index_violations
+from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, timeout_of
+from knavtool.workflow.task import BETWEEN_SIGNS, Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
     from knavtool.kube.store import Watcher
     from knavtool.workflow.observing.matching import Mismatch
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Refused, Submission, Submitted
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckObj:
+class CheckObj(Task):
     """Without a timeout one look decides. The objects are those of a SubmitObj, or chosen by their kind."""
 
-    document: TaskDocument
     ref: str
     selection: Selection | None
     count: AmountDocument | None
     state: Mapping[str, Any]
     index: int
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(FOLLOW, SUBMITTED),
+        Rule(("get",), SUBMITTED, use=Use.SOMETIMES, when="ownedBy"),
+        Rule(FOLLOW, EVENTS, use=Use.SOMETIMES),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -68,9 +74,6 @@ class CheckObj:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
             return
         yield from index_violations(self.document, planned, self.index)
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
         amount = self.count.plain() if self.count is not None else None

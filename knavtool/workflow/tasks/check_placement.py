@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
 from knavtool.errors import ClusterError
 from knavtool.kube.merging import watch_all
-from knavtool.kube.resource import PODS
+from knavtool.kube.resource import EVENTS, NODES, PODS
 from knavtool.measure.pod_log import partial_times
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.domains import Topology
@@ -21,8 +21,9 @@ from knavtool.workflow.observing.node_labels import node_labels
 from knavtool.workflow.observing.pods import why
 from knavtool.workflow.references.amounts import Amount, AmountDocument
 from knavtool.workflow.references.checks import pods_violations
+from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
-from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
+from knavtool.workflow.task import NOTHING, Outcome, Rendering, Task, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,10 +42,9 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckPlacement:
+class CheckPlacement(Task):
     """Every object is a gang. Pods are judged by all that was seen since they were submitted, not by one look."""
 
-    document: TaskDocument
     ref: str
     count: AmountDocument | None
     all_or_nothing: bool
@@ -56,6 +56,13 @@ class CheckPlacement:
     nodes: Sequence[str]
     waiting: float | None
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(FOLLOW, PODS),
+        Rule(("list",), NODES, when="topologyKey"),
+        Rule(("get", "list"), SUBMITTED, use=Use.SOMETIMES),
+        Rule(FOLLOW, EVENTS, use=Use.SOMETIMES),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

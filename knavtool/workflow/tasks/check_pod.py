@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
-from knavtool.kube.resource import PODS
+from knavtool.kube.resource import EVENTS, NODES, PODS
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.family import Family
@@ -16,11 +16,12 @@ from knavtool.workflow.observing.node_labels import node_labels
 from knavtool.workflow.observing.pods import Expectation, Tally, essential
 from knavtool.workflow.references.amounts import AmountDocument, total
 from knavtool.workflow.references.checks import pods_violations
+from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, timeout_of
+from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -32,15 +33,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckPod:
+class CheckPod(Task):
     """Without a timeout one look decides."""
 
-    document: TaskDocument
     ref: str
     count: AmountDocument | None
     status: str
     node_labels: Mapping[str, str]
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(FOLLOW, PODS),
+        Rule(("list",), NODES, when="nodeLabels"),
+        # Owners that stand between an object and its pods; without them the pod's name decides.
+        Rule(("get", "list"), SUBMITTED, use=Use.SOMETIMES),
+        Rule(FOLLOW, EVENTS, use=Use.SOMETIMES),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.documents.values import parse_entries
 from knavtool.errors import ClusterError, DeadlineExceeded, primary_error
+from knavtool.kube.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    DEVICE_CLASSES,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PRIORITY_CLASSES,
+    RESOURCE_SLICES,
+)
 from knavtool.render.nodes import render_nodes
 from knavtool.workflow.configuring import settings as configuring
 from knavtool.workflow.configuring.restarts import NothingToRestart, Restart, restart
-from knavtool.workflow.task import NOTHING, Outcome, Rendering, timeout_of
+from knavtool.workflow.rights import FOLLOW, Rule, Use
+from knavtool.workflow.task import NOTHING, Outcome, Rendering, Task, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -28,16 +39,42 @@ _SLACK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configure:
+class Configure(Task):
     """Namespaces first, because config maps live in them; then what is independent, together; restarts at the end."""
 
-    document: TaskDocument
     timeout: float
     namespaces: Sequence[configuring.Namespace]
     priority_classes: Sequence[configuring.PriorityClass]
     config_maps: Sequence[configuring.ConfigMap]
     entries: Sequence[NodeEntry]
     restarts: Sequence[Restart]
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(("create", *FOLLOW), NAMESPACES, when="namespaces", op="create"),
+        Rule(("get",), NAMESPACES, use=Use.SOMETIMES, when="namespaces", op="create"),
+        Rule(("delete",), NAMESPACES, use=Use.CLEANUP, when="namespaces", op="create"),
+        Rule(("delete", *FOLLOW), NAMESPACES, when="namespaces", op="delete"),
+        Rule(("create",), PRIORITY_CLASSES, when="priorityClasses", op="create"),
+        # One with another value is deleted and made again, and cleanup brings the former one back.
+        Rule(("get", "delete", *FOLLOW), PRIORITY_CLASSES, use=Use.SOMETIMES, when="priorityClasses", op="create"),
+        Rule(("delete", *FOLLOW), PRIORITY_CLASSES, use=Use.CLEANUP, when="priorityClasses", op="create"),
+        Rule(("get", "delete", *FOLLOW), PRIORITY_CLASSES, when="priorityClasses", op="delete"),
+        Rule(("create",), PRIORITY_CLASSES, use=Use.CLEANUP, when="priorityClasses", op="delete"),
+        Rule(("create",), CONFIG_MAPS, when="configmaps", op="create"),
+        Rule(("get", "patch"), CONFIG_MAPS, use=Use.SOMETIMES, when="configmaps", op="create"),
+        Rule(("delete", *FOLLOW), CONFIG_MAPS, use=Use.CLEANUP, when="configmaps", op="create"),
+        Rule(("get", "delete"), CONFIG_MAPS, when="configmaps", op="delete"),
+        Rule(("create",), CONFIG_MAPS, use=Use.CLEANUP, when="configmaps", op="delete"),
+        Rule(("create", *FOLLOW), NODES, when="nodes"),
+        Rule(("get", "patch", "delete"), NODES, use=Use.SOMETIMES, when="nodes"),
+        Rule(("patch",), NODES, "status", use=Use.SOMETIMES, when="nodes"),
+        Rule(("delete",), NODES, use=Use.CLEANUP, when="nodes"),
+        Rule(FOLLOW, LEASES, use=Use.SOMETIMES, when="nodes", everywhere=True),
+        # For nodes with devices; a cluster without dynamic resource allocation need not know them.
+        Rule(("list", "create", "patch", "delete"), RESOURCE_SLICES, use=Use.SOMETIMES, when="nodes"),
+        Rule(("list", "create", "patch", "delete"), DEVICE_CLASSES, use=Use.SOMETIMES, when="nodes"),
+        Rule(("get", "patch", *FOLLOW), DEPLOYMENTS, when="deploymentRestarts"),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

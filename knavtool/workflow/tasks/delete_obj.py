@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from knavtool.errors import InvalidDocument
 from knavtool.kube.concurrency import for_each
+from knavtool.kube.resource import JOBS, NODES, PODS
 from knavtool.workflow.objects.possession import Chosen, choose_own, irreplaceable, remember
 from knavtool.workflow.objects.selection import Selection
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
+from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.waits import Leaving
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submitted
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
 
 _LONGEST_WAIT = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteObj:
+class DeleteObj(Task):
     """Delete in the background; with `wait` until the objects are gone."""
 
-    document: TaskDocument
     ref: str
     selection: Selection | None
     allow_others: bool
     wait: bool
     timeout: float
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(("delete",), SUBMITTED),
+        Rule(FOLLOW, SUBMITTED, when="wait"),
+        Rule(("list",), SUBMITTED, when="kind"),
+        Rule(("get",), SUBMITTED, use=Use.SOMETIMES, when="kind"),
+        # The cleanup brings back what was of others, and nodes as Configure makes them.
+        Rule(("create",), SUBMITTED, use=Use.CLEANUP, when="allowOthers"),
+        Rule(("create", "patch", *FOLLOW), NODES, use=Use.SOMETIMES, of=NODES),
+        Rule(("patch",), NODES, "status", use=Use.SOMETIMES, of=NODES),
+        Rule(FOLLOW, PODS, when="wait", of=JOBS),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -53,9 +65,6 @@ class DeleteObj:
             yield from self.selection.violations(scope)
         elif self.ref not in scope.submissions:
             yield scope.unknown(self.document, self.ref, "SubmitObj")
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
         chosen, never = await self._chosen(context)

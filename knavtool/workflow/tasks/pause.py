@@ -7,36 +7,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from knavtool.errors import UsageError
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.workflow.references.scope import Scope
-    from knavtool.workflow.task import Context, Rendering, Task
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class Pause(Task):
     """Until the Enter key is pressed, or until the timeout; without a terminal only the timeout ends it."""
 
-    document: TaskDocument
     timeout: float | None
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
         return cls(document=document, timeout=timeout_of(document))
 
-    def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - nothing is referred to
-        return iter(())
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
-
-    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - see above
+    async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
         terminal = context.terminal
         if terminal is None:
             if self.timeout is None:

@@ -11,24 +11,22 @@ from knavtool.render.source import load_template
 from knavtool.render.template import Formats
 from knavtool.workflow.references.scope import Registration
 from knavtool.workflow.references.templates import find_template, shown
-from knavtool.workflow.task import NOTHING, Outcome
+from knavtool.workflow.task import Outcome, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.render.source import ObjectTemplate
     from knavtool.workflow.references.scope import Scope
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterObj:
+class RegisterObj(Task):
     """A template file, and how its objects and their pods are called; a `raw` one is taken as it is."""
 
-    document: TaskDocument
     template: str
     formats: Formats
     raw: bool
@@ -75,9 +73,6 @@ class RegisterObj:
         scope.registrations[self.document.id] = Registration(
             document=self.document, template=template, formats=self.formats
         )
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is sent
-        return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is sent
         registration = scope.registrations[self.document.id]

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING
+
+from knavtool.workflow.task import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from knavtool.documents.workflow import Entry, TaskDocument
+    from knavtool.documents.workflow import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
+class Repeat(Block):
     """Every round begins when the one before has ended well."""
 
-    document: TaskDocument
-    times: int
-    parallel: ClassVar[bool] = False
-
-    @classmethod
-    def parse(cls, document: TaskDocument) -> Self:
-        return cls(document=document, times=document.params.get("count") or 1)
+    @property
+    def times(self) -> int:
+        count: int = self.document.params.get("count") or 1
+        return count
 
     def branches(self) -> Iterator[tuple[str, Sequence[Entry]]]:
         for number in range(1, self.times + 1):

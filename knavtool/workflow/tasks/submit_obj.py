@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import orjson
 
 from knavtool.errors import InvalidDocument, RenderError
-from knavtool.kube.resource import PODS
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, JOBS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS
 from knavtool.render import gotemplate
 from knavtool.render.arithmetic import evaluate
 from knavtool.render.template import ENUM, missing_parameters, render_objects
@@ -18,8 +18,9 @@ from knavtool.workflow.objects.creating import Making
 from knavtool.workflow.references import formats
 from knavtool.workflow.references.regexps import compile_pattern
 from knavtool.workflow.references.scope import PlannedSubmission
+from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import pod_namespaces
-from knavtool.workflow.task import DEFAULT_NAMESPACE, NOTHING, Item, Rendering
+from knavtool.workflow.task import DEFAULT_NAMESPACE, NOTHING, Item, Rendering, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,14 +42,23 @@ _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitObj:
+class SubmitObj(Task):
     """`count` objects of a registered template."""
 
-    document: TaskDocument
     ref: str
     count: int
     can_exist: bool
     params: Mapping[str, Any]
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(("create",), SUBMITTED),
+        Rule(("get", "list"), SUBMITTED, use=Use.SOMETIMES),
+        Rule(FOLLOW, CUSTOM_RESOURCE_DEFINITIONS, of=CUSTOM_RESOURCE_DEFINITIONS),
+        Rule(("delete", *FOLLOW), SUBMITTED, use=Use.CLEANUP),
+        Rule(FOLLOW, PODS, use=Use.CLEANUP, of=JOBS),
+        # Claims outlive the StatefulSets that made them.
+        Rule(("delete", *FOLLOW), PERSISTENT_VOLUME_CLAIMS, use=Use.SOMETIMES, of=STATEFUL_SETS),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.errors import DeadlineExceeded, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
 from knavtool.nodes.writing import summed
 from knavtool.workflow.objects.node_selection import NodeSelection
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.rights import Rule, Use
+from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.ledger import Changed
 from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.wording import counted
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.workflow.references.scope import Scope
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
     from knavtool.workflow.undoing.ledger import Group
 
 _FIELDS = ("metadata", "spec", "status")
@@ -32,14 +32,19 @@ _UNUSED = ("refTaskId", "index")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateNodes:
+class UpdateNodes(Task):
     """Metadata and spec by a merge patch, the status by a strategic one, so that conditions are merged by type."""
 
-    document: TaskDocument
     selectors: Sequence[Mapping[str, str]]
     state: Mapping[str, Any]
     real_nodes: bool
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(("list", "patch"), NODES),
+        Rule(("patch",), NODES, "status", when="state.status"),
+        Rule(("get",), NODES, use=Use.SOMETIMES),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -70,9 +75,6 @@ class UpdateNodes:
 
     def _patch(self) -> Patch:
         return Patch.of({key: self.state[key] for key in _FIELDS if key in self.state}, strategic=True)
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is created
-        return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
         if unused := [name for name in _UNUSED if name in self.document.params]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.errors import DeadlineExceeded, InvalidDocument, NotFound
 from knavtool.kube.concurrency import for_each
@@ -13,8 +13,9 @@ from knavtool.workflow.objects.possession import Chosen, choose_own
 from knavtool.workflow.objects.selection import Selection
 from knavtool.workflow.observing.ownership import Whose
 from knavtool.workflow.references.checks import contradictions, identity_violations, index_violations
+from knavtool.workflow.rights import SUBMITTED, Rule, Use
 from knavtool.workflow.submission import NotSubmitted
-from knavtool.workflow.task import NOTHING, Outcome, timeout_of
+from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.ledger import Changed
 from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.wording import counted, not_done
@@ -24,23 +25,29 @@ if TYPE_CHECKING:
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
-    from knavtool.helm import Helm
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Refused, Submitted
-    from knavtool.workflow.task import Context, Rendering
+    from knavtool.workflow.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateObj:
+class UpdateObj(Task):
     """Merge patches (RFC 7386) of all top-level fields of `state`; null removes a field, a list replaces a list."""
 
-    document: TaskDocument
     ref: str
     selection: Selection | None
     allow_others: bool
     state: Mapping[str, Any]
     index: int
     timeout: float | None
+
+    rights: ClassVar[Sequence[Rule]] = (
+        Rule(("patch",), SUBMITTED),
+        Rule(("patch",), SUBMITTED, "status", when="state.status"),
+        Rule(("list",), SUBMITTED, when="kind"),
+        # Those between a submitted object and what it owns are read as well.
+        Rule(("get",), SUBMITTED, use=Use.SOMETIMES),
+    )
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -72,9 +79,6 @@ class UpdateObj:
         yield from index_violations(self.document, planned, self.index)
         for violation in identity_violations(self.document, planned, self.index, self.state):
             yield from scope.whole.forgivable(violation)
-
-    async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is created
-        return NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
         missing: Sequence[Refused] = ()
