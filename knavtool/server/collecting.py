@@ -1,4 +1,4 @@
-"""What has to be sent so that a server can execute a plan: its workflow files, and the templates that they name."""
+"""What has to be sent so that a server can execute a plan: its workflow files, and the files that they name."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ def collect(plan: Plan, *, directory: Path) -> dict[str, Any]:
     """
     directory = directory.resolve()
     workflows = [workflow.file.resolve() for workflow in plan.workflows]
-    templates = [
-        Path(os.path.normpath(directory / registration.template.file))
+    others = [
+        Path(os.path.normpath(directory / file))
         for planned in plan.tasks()
-        if planned.document.type == "RegisterObj"
-        and (registration := planned.scope.registrations[planned.document.id]).template is not None
+        for file in planned.task.files(planned.scope)
     ]
-    top = Path(os.path.commonpath([directory, *(file.parent for file in (*workflows, *templates))]))
+    top = Path(os.path.commonpath([directory, *(file.parent for file in (*workflows, *others))]))
     wanted = {"workingDirectory": directory.relative_to(top).as_posix()} if directory != top else {}
     return wanted | {
-        "files": {file.relative_to(top).as_posix(): _text(file) for file in (*workflows, *templates)},
+        "files": {file.relative_to(top).as_posix(): _text(file) for file in (*workflows, *others)},
         "workflows": [file.relative_to(top).as_posix() for file in workflows],
     }
 

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import rendering, runner
 from knavtool.workflow.preflight.check import preflight
-from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks
-from knavtool.workflow.tasks.pause import unanswerable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from knavtool.catalogue.advice import Advice
+    from knavtool.errors import Violation
     from knavtool.events import Steps
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
     from knavtool.kube.prometheus import Prometheus
     from knavtool.workflow.plan import Plan
-    from knavtool.workflow.task import Terminal
+    from knavtool.workflow.task import Task, Terminal
 
 
 async def carry_out(
@@ -45,7 +44,7 @@ async def carry_out(
     """
     plan.warn(steps)
     tasks = [planned.task for planned in plan.tasks()]
-    if terminal is None and (wrong := list(unanswerable(tasks))):
+    if terminal is None and (wrong := [violation for task in tasks for violation in task.without_terminal()]):
         raise InvalidDocument(wrong)
     rendered = await rendering.render(plan, helm)
     async with connect() as gateway, warn_about_exits(gateway.server, steps), AsyncExitStack() as stack:
@@ -53,9 +52,9 @@ async def carry_out(
         for warning in await preflight(gateway, rendered, cleanup=cleanup, advice=advice):
             steps.note(warning, warning=True)
         asked = None
-        if metrics := metric_tasks(tasks):
+        if asking := [task for task in tasks if task.asks_prometheus]:
             asked = await stack.enter_async_context(prometheus(gateway))
-            await check_queries(asked, metrics)
+            await ask_first(asked, asking)
         return await runner.execute(
             rendered,
             gateway,
@@ -66,3 +65,18 @@ async def carry_out(
             prometheus=asked,
             figures=lambda: {"requests": gateway.requests, "retries": gateway.retries, "qps": gateway.qps},
         )
+
+
+async def ask_first(prometheus: Prometheus, tasks: Iterable[Task]) -> None:
+    """Let each task ask before anything is sent; raises InvalidDocument with all that is refused.
+
+    ClusterError if that Prometheus does not answer now.
+    """
+    wrong: list[Violation] = []
+    for task in tasks:
+        try:
+            await task.ask_first(prometheus)
+        except InvalidDocument as error:
+            wrong += error.violations
+    if wrong:
+        raise InvalidDocument(wrong)

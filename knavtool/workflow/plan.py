@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from knavtool.documents.values import parse_entries
 from knavtool.documents.workflow import ForEachDocument
 from knavtool.errors import InvalidDocument
 from knavtool.render.template import Formats
@@ -241,15 +240,8 @@ def _flat(documents: Iterable[Entry]) -> Iterator[TaskDocument]:
 
 def _node_labels(documents: Iterable[TaskDocument]) -> set[str] | None:
     """The label keys of all nodes that the plan makes itself; None if it makes none."""
-    labels: set[str] = set()
-    made = False
-    for document in documents:
-        if document.type == "Configure" and document.valid and document.params.get("nodes"):
-            made = True
-            entries, _ = parse_entries(document.document, (), document.params["nodes"])
-            labels.update(*(entry.labels for entry in entries))
-        elif document.type == "UpdateNodes" and document.valid:
-            metadata = document.params["state"].get("metadata")
-            added = metadata.get("labels") if isinstance(metadata, dict) else None
-            labels.update(added if isinstance(added, dict) else ())
-    return labels | {"kubernetes.io/hostname", "type"} if made else None
+    valid = (document for document in documents if document.valid and document.type in TASKS)
+    tasks = [TASKS[document.type].parse(document) for document in valid]
+    if not any(task.makes_nodes for task in tasks):
+        return None
+    return {"kubernetes.io/hostname", "type"}.union(*(task.added_node_labels() for task in tasks))

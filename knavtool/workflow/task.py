@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias
 
 from knavtool.documents.duration import parse_duration
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from knavtool.documents.workflow import Entry, TaskDocument
     from knavtool.errors import Violation
@@ -69,6 +70,9 @@ class Rendering:
     pod_counts: Mapping[int, Amount] = field(default_factory=dict)
 
 
+Name: TypeAlias = "tuple[Resource, str | None, str]"
+"""Kind, namespace and name of an object."""
+
 NOTHING = Rendering()
 DEFAULT_NAMESPACE = "default"
 BETWEEN_SIGNS = 0.1
@@ -123,7 +127,51 @@ class TaskType(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(TaskType):
-    """A step a user can write: one module per type, one line in `tasks.TASKS`."""
+    """A step a user can write: one module per type, one line in `tasks.TASKS`.
+
+    A small type says what it does. The rest is for those that work on objects, make nodes, read files or wait for
+    something outside of the cluster.
+    """
+
+    submits: ClassVar[bool] = False
+    """Whether `check` declares a submission under the id of the task, of the objects that `render` gives."""
+    selects: ClassVar[bool] = False
+    """Whether it may choose objects by their kind, with the parameters of a `Selection`."""
+    of_one_document: ClassVar[bool] = False
+    """Whether of the objects of `refTaskId` it works on those of one document of the template, that of `index`."""
+    deletes: ClassVar[bool] = False
+    """Whether it deletes the objects it works on, so that later tasks may use their names."""
+    asks_prometheus: ClassVar[bool] = False
+    """Whether it needs a Prometheus; without such a task none has to be found."""
+
+    @property
+    def needs_free_names(self) -> bool:
+        """Whether the objects it submits must not exist yet."""
+        return False
+
+    def freed(self) -> Iterator[Name]:
+        """What it deletes besides the objects it works on."""
+        return iter(())
+
+    @property
+    def makes_nodes(self) -> bool:
+        """Whether it makes virtual nodes."""
+        return False
+
+    def added_node_labels(self) -> Iterable[str]:
+        """The keys of labels that it gives to nodes."""
+        return ()
+
+    def files(self, scope: Scope) -> Iterator[Path]:  # noqa: ARG002 - for types that read files
+        """The files it reads, besides the workflow's own: a server needs them as well."""
+        return iter(())
+
+    def without_terminal(self) -> Iterator[Violation]:
+        """What is wrong with it if nobody is there to press a key."""
+        return iter(())
+
+    async def ask_first(self, prometheus: Prometheus) -> None:
+        """Ask before anything is sent to the cluster what a run will ask; raises InvalidDocument if it is refused."""
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - for types that refer to others
         """Resolve references and declare what later tasks may refer to; no file but templates is read."""

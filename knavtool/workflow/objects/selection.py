@@ -57,7 +57,7 @@ class Selection:
     def violations(self, scope: Scope) -> Iterator[Violation]:
         """An owner that no earlier task submits."""
         if self.owner and self.owner not in scope.submissions:
-            yield scope.unknown(self.document, self.owner, "SubmitObj", "ownedBy")
+            yield scope.unsubmitted(self.document, self.owner, "ownedBy")
 
     def facts(self) -> dict[tuple[str, ...], str]:
         """What is certain of each of the objects, by its path."""

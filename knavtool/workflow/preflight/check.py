@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.errors import AlreadyExists, ClusterError, Forbidden, InvalidDocument, NotFound, NotServed
 from knavtool.kube.concurrency import for_each
-from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
+from knavtool.kube.resource import NAMESPACES
 from knavtool.kube.rights import refused, sentence
 from knavtool.workflow.preflight.objects import PlannedObjects
 from knavtool.workflow.preflight.permissions import needed
@@ -19,15 +19,14 @@ from knavtool.workflow.preflight.queueing import unheeded_labels
 from knavtool.workflow.wording import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from knavtool.catalogue.advice import Advice
-    from knavtool.documents.workflow import TaskDocument
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Resource
     from knavtool.kube.rights import Right
-    from knavtool.workflow.preflight.objects import Name
     from knavtool.workflow.rendered import RenderedPlan
+    from knavtool.workflow.task import Name
 
 _ASKED_ONE_BY_ONE = 5
 """Up to so many names of a kind in a namespace cost less as single questions than as a list of all."""
@@ -122,12 +121,11 @@ async def _taken_names(gateway: Gateway, run: PlannedObjects) -> list[_Finding]:
     """Objects that exist already and must not, but those that an earlier task deletes."""
     wanted: dict[tuple[Resource, str | None], dict[str, int]] = {}
     freed: set[Name] = set()
-    for order, task in enumerate(run.tasks):
-        if task.document.type == "DeleteObj":
+    for order, planned in enumerate(run.tasks):
+        freed.update(planned.task.freed())
+        if planned.task.deletes:
             freed.update(run.names(order))
-        elif task.document.type == "Configure":
-            freed.update(_deleted_by_configure(task.document))
-        elif task.document.type == "SubmitObj" and not task.document.params.get("canExist"):
+        if planned.task.needs_free_names:
             for resource, namespace, name in run.names(order):
                 gone = {(resource, namespace, name), (NAMESPACES, None, namespace or "")}
                 if freed.isdisjoint(gone):
@@ -144,17 +142,6 @@ async def _taken_names(gateway: Gateway, run: PlannedObjects) -> list[_Finding]:
         if not isinstance(error, Forbidden):
             raise error
     return found
-
-
-def _deleted_by_configure(document: TaskDocument) -> Iterator[Name]:
-    for key, resource in (
-        ("namespaces", NAMESPACES),
-        ("priorityClasses", PRIORITY_CLASSES),
-        ("configmaps", CONFIG_MAPS),
-    ):
-        for entry in document.params.get(key) or ():
-            if entry["op"] == "delete":
-                yield resource, str(entry["namespace"]) if "namespace" in entry else None, str(entry["name"])
 
 
 async def _existing(gateway: Gateway, resource: Resource, namespace: str | None, names: Iterable[str]) -> list[str]:

@@ -12,14 +12,7 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.kube.resource import Resource
     from knavtool.workflow.rendered import RenderedPlan
-    from knavtool.workflow.task import Item
-
-    Name = tuple[Resource, str | None, str]
-
-OF_ONE_DOCUMENT = frozenset({"CheckObj", "UpdateObj"})
-"""Task types that work on the objects of one document of a template."""
-_SELECTING = frozenset({*OF_ONE_DOCUMENT, "DeleteObj"})
-"""Task types that may choose objects by their kind instead."""
+    from knavtool.workflow.task import Item, Name
 
 
 class PlannedObjects:
@@ -28,16 +21,14 @@ class PlannedObjects:
     def __init__(self, rendered: RenderedPlan) -> None:
         self.tasks = list(rendered.plan.tasks())
         self.kinds: dict[tuple[str, str], Resource] = {}
-        self._selections = [
-            Selection.of(task.document) if task.document.type in _SELECTING else None for task in self.tasks
-        ]
+        self._selections = [Selection.of(task.document) if task.task.selects else None for task in self.tasks]
         chosen = {(one.api_version, one.kind) for one in self._selections if one is not None}
         self.wanted_kinds = rendered.kinds() | rendered.undefined(chosen)
         self._instances = [rendered.of(planned.task).instances for planned in self.tasks]
         self._submissions = {
             planned.scope.submissions[planned.document.id].keys[0]: order
             for order, planned in enumerate(self.tasks)
-            if planned.document.type == "SubmitObj"
+            if planned.task.submits
         }
 
     def items(self, order: int, document: int | None = None) -> Iterator[Item]:
@@ -77,7 +68,7 @@ class PlannedObjects:
         """Tasks on the objects of a document that renders to nothing."""
         for planned in self.tasks:
             document = planned.document
-            reference = document.params.get("refTaskId") if document.type in OF_ONE_DOCUMENT else None
+            reference = document.params.get("refTaskId") if planned.task.of_one_document else None
             submission = planned.scope.submissions.get(reference) if reference else None
             if submission is None or submission.registration is None:
                 continue
@@ -90,12 +81,12 @@ class PlannedObjects:
                 yield document.violation(message, *(["index"] if "index" in document.params else []))
 
     def names(self, order: int) -> Iterator[Name]:
-        """The objects of a SubmitObj, or those that another task names or refers to; without those of unknown kinds."""
-        document = self.tasks[order].document
+        """The objects that a task submits, or those that it names or refers to; without those of unknown kinds."""
+        task, document = self.tasks[order].task, self.tasks[order].document
         selection = self._selections[order]
         if selection is None:
-            index = (document.params.get("index") or 0) if document.type in OF_ONE_DOCUMENT else None
-            reference = document.id if document.type == "SubmitObj" else document.params.get("refTaskId")
+            index = (document.params.get("index") or 0) if task.of_one_document else None
+            reference = document.id if task.submits else document.params.get("refTaskId")
             yield from self._submitted(order, reference, index)
         elif selection.name:
             yield from ((resource, namespace, selection.name) for resource, namespace in self.places(order))

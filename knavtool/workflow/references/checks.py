@@ -39,7 +39,7 @@ def pods_violations(
     """
     planned = scope.submissions.get(reference)
     if planned is None:
-        yield scope.unknown(document, reference, "SubmitObj")
+        yield scope.unsubmitted(document, reference)
         return
     if count is not None:
         yield from count.violations(*planned.params())

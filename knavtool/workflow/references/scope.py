@@ -155,9 +155,17 @@ class Scope:
         message = f"the id {document.id!r} is taken by the {earlier.type} task at {earlier.where_id()}"
         return document.document.violation((*document.place, "id"), message)
 
-    def unknown(self, document: TaskDocument, reference: str, wanted: str, field: str = "refTaskId") -> Violation:
-        """A reference, in that field, that leads nowhere."""
-        known = self.registrations if wanted == "RegisterObj" else self.submissions
+    def unregistered(self, document: TaskDocument, reference: str) -> Violation:
+        """A reference to a template that leads nowhere."""
+        return self._unknown(document, reference, "RegisterObj", self.registrations, "refTaskId")
+
+    def unsubmitted(self, document: TaskDocument, reference: str, field: str = "refTaskId") -> Violation:
+        """A reference, in that field, to a submission that leads nowhere."""
+        return self._unknown(document, reference, "SubmitObj", self.submissions, field)
+
+    def _unknown(
+        self, document: TaskDocument, reference: str, wanted: str, known: Mapping[str, object], field: str
+    ) -> Violation:
         if place := self.whole.later.get((wanted, reference)):
             message = f"the {wanted} task {reference!r} comes later, at {place}; move it before this task"
         else:

@@ -16,7 +16,7 @@ from knavtool.workflow.rights import Rule, Use
 from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -51,6 +51,7 @@ class CheckMetric(Task):
     duration: float
     timeout: float | None
 
+    asks_prometheus: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         # Of the Prometheus of an operator; one whose address is given needs no rights.
         Rule(("list",), SERVICES, use=Use.SOMETIMES, everywhere=True, names=("prometheus-operated",)),
@@ -75,6 +76,9 @@ class CheckMetric(Task):
         if self.timeout is not None and 0 <= self.timeout < self.duration:
             yield self.document.violation("is longer than the timeout, so it can never be satisfied", "for")
 
+    async def ask_first(self, prometheus: Prometheus) -> None:
+        await self._ask(prometheus, retry_timeout=0)
+
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
         if context.prometheus is None:
             raise ClusterError(f"{self.document.where()}: there is no Prometheus to ask")
@@ -87,7 +91,7 @@ class CheckMetric(Task):
         """Ask until the comparison has been satisfied for long enough, or cannot be."""
         loop = asyncio.get_running_loop()
         while True:
-            samples = await ask(prometheus, self)
+            samples = await self._ask(prometheus)
             sight.samples = samples
             now = loop.time()
             if samples and all(self._satisfied(sample) for sample in samples):
@@ -102,6 +106,14 @@ class CheckMetric(Task):
                     return
             limit.looked()
             await asyncio.sleep(_INTERVAL)
+
+    async def _ask(self, prometheus: Prometheus, *, retry_timeout: float | None = None) -> list[Sample]:
+        """Raises InvalidDocument, with the query's place, if it is none."""
+        try:
+            return await prometheus.query(self.query, retry_timeout=retry_timeout)
+        except Invalid as error:
+            message = error.message.removeprefix(f"ask Prometheus at {prometheus.place}: ")
+            raise InvalidDocument([self.document.violation(f"Prometheus refuses it: {message}", "query")]) from error
 
     def _satisfied(self, sample: Sample) -> bool:
         return bool(_COMPARISONS[self.op](sample.value, self.value))
@@ -141,32 +153,3 @@ class _Sight:
     since: float | None = None
     held: float = 0.0
     passed: bool = False
-
-
-async def ask(prometheus: Prometheus, task: CheckMetric, *, retry_timeout: float | None = None) -> list[Sample]:
-    """Ask the query of a task; raises InvalidDocument, with the query's place, if it is none."""
-    try:
-        return await prometheus.query(task.query, retry_timeout=retry_timeout)
-    except Invalid as error:
-        message = error.message.removeprefix(f"ask Prometheus at {prometheus.place}: ")
-        raise InvalidDocument([task.document.violation(f"Prometheus refuses it: {message}", "query")]) from error
-
-
-def metric_tasks(tasks: Iterable[Task]) -> list[CheckMetric]:
-    """The tasks that need a Prometheus; without one of them none has to be found."""
-    return [task for task in tasks if isinstance(task, CheckMetric)]
-
-
-async def check_queries(prometheus: Prometheus, tasks: Iterable[CheckMetric]) -> None:
-    """Ask each query once, before anything is sent to the cluster; raises InvalidDocument with all that are refused.
-
-    ClusterError if that Prometheus does not answer now.
-    """
-    wrong: list[Violation] = []
-    for task in tasks:
-        try:
-            await ask(prometheus, task, retry_timeout=0)
-        except InvalidDocument as error:
-            wrong += error.violations
-    if wrong:
-        raise InvalidDocument(wrong)

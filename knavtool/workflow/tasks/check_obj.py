@@ -44,6 +44,8 @@ class CheckObj(Task):
     index: int
     timeout: float | None
 
+    selects: ClassVar[bool] = True
+    of_one_document: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(FOLLOW, SUBMITTED),
         Rule(("get",), SUBMITTED, use=Use.SOMETIMES, when="ownedBy"),
@@ -71,7 +73,7 @@ class CheckObj(Task):
             return
         planned = scope.submissions.get(self.ref)
         if planned is None:
-            yield scope.unknown(self.document, self.ref, "SubmitObj")
+            yield scope.unsubmitted(self.document, self.ref)
             return
         yield from index_violations(self.document, planned, self.index)
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.workflow.references.scope import Scope
-    from knavtool.workflow.task import Context
+    from knavtool.workflow.task import Context, Name
 
+_SETTINGS = {"namespaces": NAMESPACES, "priorityClasses": PRIORITY_CLASSES, "configmaps": CONFIG_MAPS}
 _SLACK_SECONDS = 1.0
 """Waits inside the task end at its timeout with a message of their own; this catches what does not wait that way."""
 
@@ -75,6 +76,19 @@ class Configure(Task):
         Rule(("list", "create", "patch", "delete"), DEVICE_CLASSES, use=Use.SOMETIMES, when="nodes"),
         Rule(("get", "patch", *FOLLOW), DEPLOYMENTS, when="deploymentRestarts"),
     )
+
+    @property
+    def makes_nodes(self) -> bool:
+        return bool(self.entries)
+
+    def added_node_labels(self) -> Iterator[str]:
+        return (key for entry in self.entries for key in entry.labels)
+
+    def freed(self) -> Iterator[Name]:
+        for key, resource in _SETTINGS.items():
+            for entry in self.document.params.get(key) or ():
+                if entry["op"] == "delete":
+                    yield resource, str(entry["namespace"]) if "namespace" in entry else None, str(entry["name"])
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

@@ -37,6 +37,8 @@ class DeleteObj(Task):
     wait: bool
     timeout: float
 
+    selects: ClassVar[bool] = True
+    deletes: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("delete",), SUBMITTED),
         Rule(FOLLOW, SUBMITTED, when="wait"),
@@ -64,7 +66,7 @@ class DeleteObj(Task):
         if self.selection is not None:
             yield from self.selection.violations(scope)
         elif self.ref not in scope.submissions:
-            yield scope.unknown(self.document, self.ref, "SubmitObj")
+            yield scope.unsubmitted(self.document, self.ref)
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - references are resolved
         chosen, never = await self._chosen(context)

@@ -10,12 +10,14 @@ from knavtool.errors import UsageError
 from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context
+
+_NO_TERMINAL = "Pause waits for the Enter key, but there is no terminal; give it a timeout, or leave it out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,10 @@ class Pause(Task):
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
         return cls(document=document, timeout=timeout_of(document))
+
+    def without_terminal(self) -> Iterator[Violation]:
+        if self.timeout is None:
+            yield self.document.violation(_NO_TERMINAL)
 
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
         terminal = context.terminal
@@ -42,13 +48,3 @@ class Pause(Task):
         except TimeoutError:
             return Outcome(message=f"went on after {self.timeout:g} s")
         return Outcome(message="Enter was pressed")
-
-
-_NO_TERMINAL = "Pause waits for the Enter key, but there is no terminal; give it a timeout, or leave it out"
-
-
-def unanswerable(tasks: Iterable[Task]) -> Iterator[Violation]:
-    """The Pause tasks that would never end without a terminal; asked before anything is sent."""
-    for task in tasks:
-        if isinstance(task, Pause) and task.timeout is None:
-            yield task.document.violation(_NO_TERMINAL)

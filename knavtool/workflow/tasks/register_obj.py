@@ -74,6 +74,11 @@ class RegisterObj(Task):
             document=self.document, template=template, formats=self.formats
         )
 
+    def files(self, scope: Scope) -> Iterator[Path]:
+        template = scope.registrations[self.document.id].template
+        if template is not None:
+            yield template.file
+
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is sent
         registration = scope.registrations[self.document.id]
         return Outcome(message=str(registration.template.file) if registration.template is not None else "")

@@ -50,6 +50,7 @@ class SubmitObj(Task):
     can_exist: bool
     params: Mapping[str, Any]
 
+    submits: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("create",), SUBMITTED),
         Rule(("get", "list"), SUBMITTED, use=Use.SOMETIMES),
@@ -59,6 +60,10 @@ class SubmitObj(Task):
         # Claims outlive the StatefulSets that made them.
         Rule(("delete", *FOLLOW), PERSISTENT_VOLUME_CLAIMS, use=Use.SOMETIMES, of=STATEFUL_SETS),
     )
+
+    @property
+    def needs_free_names(self) -> bool:
+        return not self.can_exist
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:
@@ -87,7 +92,7 @@ class SubmitObj(Task):
         else:
             scope.submissions[self.document.id] = planned
         if registration is None:
-            yield scope.unknown(self.document, self.ref, "RegisterObj")
+            yield scope.unregistered(self.document, self.ref)
             return
         if registration.template is not None:
             yield from self._check_template(scope, registration.template, registration.formats)

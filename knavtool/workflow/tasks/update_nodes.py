@@ -18,7 +18,7 @@ from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -72,6 +72,11 @@ class UpdateNodes(Task):
             yield self.document.violation("the name of a node cannot be changed", "state", "metadata", "name")
         if not self._patch():
             yield from scope.whole.forgivable(self.document.violation("names no field that can be changed", "state"))
+
+    def added_node_labels(self) -> Iterable[str]:
+        metadata = self.state.get("metadata")
+        added = metadata.get("labels") if isinstance(metadata, dict) else None
+        return added if isinstance(added, dict) else ()
 
     def _patch(self) -> Patch:
         return Patch.of({key: self.state[key] for key in _FIELDS if key in self.state}, strategic=True)

@@ -41,6 +41,8 @@ class UpdateObj(Task):
     index: int
     timeout: float | None
 
+    selects: ClassVar[bool] = True
+    of_one_document: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("patch",), SUBMITTED),
         Rule(("patch",), SUBMITTED, "status", when="state.status"),
@@ -74,7 +76,7 @@ class UpdateObj(Task):
             return
         planned = scope.submissions.get(self.ref)
         if planned is None:
-            yield scope.unknown(self.document, self.ref, "SubmitObj")
+            yield scope.unsubmitted(self.document, self.ref)
             return
         yield from index_violations(self.document, planned, self.index)
         for violation in identity_violations(self.document, planned, self.index, self.state):

@@ -11,10 +11,10 @@ import pytest
 
 from knavtool.errors import ClusterError, DeadlineExceeded, Invalid, InvalidDocument, Unreachable
 from knavtool.kube.prometheus import Sample
+from knavtool.workflow.execution import ask_first
 from knavtool.workflow.objects import limits
 from knavtool.workflow.task import Outcome
 from knavtool.workflow.tasks import check_metric
-from knavtool.workflow.tasks.check_metric import check_queries, metric_tasks
 from support.clock import Clock
 from support.memory import Memory
 from support.workflows import Bench, faults, planned, task
@@ -172,19 +172,19 @@ async def test_an_expression_that_is_none_has_its_place(tmp_path: Path) -> None:
 async def test_queries_are_asked_before_the_run(tmp_path: Path) -> None:
     given = {"query": "up", "op": "==", "value": 1}
     entries = task("CheckMetric", "a", **given), task("Sleep", timeout="1s"), task("CheckMetric", **given)
-    tasks = metric_tasks(one.task for one in planned(tmp_path, *entries).tasks())
+    tasks = [one.task for one in planned(tmp_path, *entries).tasks() if one.task.asks_prometheus]
     assert len(tasks) == 2
     prometheus = _Prometheus([])
-    await check_queries(prometheus, tasks)
+    await ask_first(prometheus, tasks)
     assert prometheus.asked == [("up", 0), ("up", 0)]
     with pytest.raises(InvalidDocument) as caught:
-        await check_queries(_Prometheus(Invalid("no", status=400)), tasks)
+        await ask_first(_Prometheus(Invalid("no", status=400)), tasks)
     assert [violation.path for violation in caught.value.violations] == [
         "tasks[0].params.query",
         "tasks[2].params.query",
     ]
     with pytest.raises(Unreachable):
-        await check_queries(_Prometheus(Unreachable("no")), tasks)
+        await ask_first(_Prometheus(Unreachable("no")), tasks)
 
 
 async def test_no_prometheus(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 from knavtool.errors import UsageError
 from knavtool.events import Noted
 from knavtool.workflow.task import Outcome, Terminal
-from knavtool.workflow.tasks.pause import unanswerable
 from support.memory import Memory
 from support.workflows import Bench, planned, task
 
@@ -66,7 +65,7 @@ async def test_an_interruption_ends_it(tmp_path: Path) -> None:
 
 async def test_without_terminal_and_timeout_it_fails_before_the_run(tmp_path: Path) -> None:
     tasks = planned(tmp_path, task("Pause", "a"), task("Pause", "b", timeout="1s"), task("Pause", "c", timeout="0s"))
-    found = [(violation.path, violation.message) for violation in unanswerable(one.task for one in tasks.tasks())]
+    found = [(violation.path, violation.message) for one in tasks.tasks() for violation in one.task.without_terminal()]
     assert [path for path, _ in found] == ["tasks[0].params", "tasks[2].params"]
     assert found[0][1].startswith("Pause waits for the Enter key, but there is no terminal; give it a timeout")
     with pytest.raises(UsageError, match="there is no terminal"):
