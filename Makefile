@@ -21,7 +21,7 @@ SEED ?=
 DEMO := $(CURDIR)/.demo
 DEMO_ENV := PATH="$(BIN):$$PATH" KUBECONFIG="$(DEMO)/kubeconfig" XDG_DATA_HOME="$(DEMO)/data"
 
-.PHONY: help demo test check fuzz lint format bench clean
+.PHONY: help demo test check fuzz lint format generate bench clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -62,6 +62,10 @@ lint: $(DEVELOPED) ## Format, lint, types and the direction of imports
 format: $(DEVELOPED) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+generate: $(DEVELOPED) ## Write what is made from the task types: the schema of workflows, the rights in the chart
+	$(BIN)/python -m knavtool.workflow.registry > schemas/workflow.schema.json
+	$(BIN)/python -m knavtool.workflow.preflight.role > charts/knavtool/files/rights.yaml
 
 bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works
 	$(BIN)/knavtool toolchain install

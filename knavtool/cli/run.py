@@ -97,6 +97,7 @@ def run(
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
     from knavtool.workflow import plan
+    from knavtool.workflow.registry import built_in
 
     seconds = parse_duration(cleanup_timeout, option="--cleanup-timeout")
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY") if markdown is None else None
@@ -109,7 +110,7 @@ def run(
     )
     reports.check()
     variables = parse_settings(settings or [])
-    documents = load_workflows(expand_paths(workflows), settings=variables, lenient=compat)
+    documents = load_workflows(expand_paths(workflows), built_in().documents, settings=variables, lenient=compat)
     planned = plan.build(documents, search=[Path.cwd()], lenient=compat)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:

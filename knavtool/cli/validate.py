@@ -70,6 +70,7 @@ def _violations(
     from knavtool.documents.workflow import parse_workflow
     from knavtool.documents.yaml import load
     from knavtool.workflow import plan
+    from knavtool.workflow.registry import built_in
 
     lenient = warnings is not None
     wrong: list[Violation] = []
@@ -79,7 +80,9 @@ def _violations(
             document = load(file)
             data = document.data
             if isinstance(data, dict) and "tasks" in data:
-                workflows.append(parse_workflow(document, file, settings=settings, lenient=lenient))
+                workflows.append(
+                    parse_workflow(document, file, built_in().documents, settings=settings, lenient=lenient)
+                )
             elif isinstance(data, dict) and "nodes" in data:
                 parse_values(document)
             else:

@@ -1,4 +1,4 @@
-"""Checks documents against the JSON schemas in `schemas/`."""
+"""Checks documents against JSON schemas."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ if TYPE_CHECKING:
     from knavtool.documents.yaml import Document
     from knavtool.errors import Violation
 
-__all__ = ["Found", "checked", "find", "nearest", "normalized", "schema", "violations"]
+__all__ = [
+    "TASK",
+    "VARIABLE",
+    "DocumentSchema",
+    "Found",
+    "checked",
+    "nearest",
+    "normalized",
+    "schema",
+    "shipped",
+    "violations",
+]
 
-_VARIABLE = {"$ref": "#/$defs/variable"}
-_TASK = {"$ref": "#/$defs/task"}
+VARIABLE = {"$ref": "#/$defs/variable"}
+TASK = {"$ref": "#/$defs/task"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,27 +46,67 @@ class Found:
     fits: bool
 
 
-@cache
-def schema(name: str) -> dict[str, Any]:
-    """A schema of `schemas/`, for example `values`."""
-    loaded: dict[str, Any] = json.loads(resources.schema(name).read_text(encoding="utf-8"))
-    return loaded
-
-
-@cache
-def checked(name: str) -> dict[str, Any]:
-    """The schema as documents are checked against it.
+class DocumentSchema:
+    """A schema, as editors are `shown` it, and the `root` of what documents are checked against.
 
     Editors see a document before its variables have values and check it as a whole. Here variables have values, so
     they are no alternative to them, and tasks inside tasks are checked one by one, because each may be written once
     and stand for many.
     """
-    plain: dict[str, Any] = _without_variables(schema(name))
-    for definition in (plain, *plain.get("$defs", {}).values()):
-        tasks = definition.get("properties", {}).get("tasks")
-        if tasks is not None and tasks.get("items") == _TASK:
-            tasks["items"] = {}
-    return plain
+
+    def __init__(self, shown: dict[str, Any]) -> None:
+        self.shown = shown
+        self.root: dict[str, Any] = _without_variables(shown)
+        for definition in (self.root, *self.root.get("$defs", {}).values()):
+            tasks = definition.get("properties", {}).get("tasks")
+            if tasks is not None and tasks.get("items") == TASK:
+                tasks["items"] = {}
+        self._validators: dict[str, Any] = {}
+
+    def normalized(self, document: Document) -> Document:
+        """The document with nulls dropped and scalars as text where the schema wants text."""
+        return replace(document, data=normal(document.data, self.root, self.root))
+
+    def find(self, document: Document, data: Any, *, part: str = "", at: Location = ()) -> Found:
+        """All violations of it, or of what is at `part` of its definitions, by `data` that stands `at` a place."""
+        written = _Below(document.positions, at)
+        unknown: dict[Complaint, None] = {}
+        wrong: dict[Complaint, None] = {}
+        fits = True
+        for error in self._validator(part).iter_errors(data):
+            ignorable = error.validator == "additionalProperties"
+            fits = fits and ignorable
+            (unknown if ignorable else wrong).update(dict.fromkeys(complaints(error, written)))
+        return Found(
+            wrong=sorted(document.violation((*at, *path), message) for path, message in wrong),
+            unknown=sorted(document.violation((*at, *path), message) for path, message in unknown),
+            fits=fits,
+        )
+
+    def _validator(self, part: str) -> Any:
+        if part not in self._validators:
+            from jsonschema import Draft202012Validator, validators
+
+            strict: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+            root = self.root
+            self._validators[part] = strict({"$ref": f"#/$defs/{part}", "$defs": root["$defs"]} if part else root)
+        return self._validators[part]
+
+
+@cache
+def shipped(name: str) -> DocumentSchema:
+    """A schema of `schemas/`, for example `values`."""
+    return DocumentSchema(json.loads(resources.schema(name).read_text(encoding="utf-8")))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A shipped schema as editors see it."""
+    return shipped(name).shown
+
+
+def checked(name: str) -> dict[str, Any]:
+    """A shipped schema as documents are checked against it."""
+    return shipped(name).root
 
 
 def _without_variables(node: Any) -> Any:
@@ -65,39 +116,21 @@ def _without_variables(node: Any) -> Any:
         return node
     plain = {key: _without_variables(value) for key, value in node.items()}
     match plain.get("anyOf"):
-        case [alternative, last] if last == _VARIABLE:
+        case [alternative, last] if last == VARIABLE:
             del plain["anyOf"]
             return {**alternative, **plain}
     return plain
 
 
 def normalized(document: Document, name: str) -> Document:
-    """The document with nulls dropped and scalars as text where the schema wants text."""
-    root = checked(name)
-    return replace(document, data=normal(document.data, root, root))
+    """The document in the normal form of a shipped schema."""
+    return shipped(name).normalized(document)
 
 
 def violations(document: Document, name: str) -> list[Violation]:
-    """All violations of a schema, at their places in the file."""
-    found = find(document, name, document.data)
+    """All violations of a shipped schema, at their places in the file."""
+    found = shipped(name).find(document, document.data)
     return sorted([*found.wrong, *found.unknown])
-
-
-def find(document: Document, name: str, data: Any, *, part: str = "", at: Location = ()) -> Found:
-    """All violations of a schema, or of its definition `part`, by `data` that stands `at` a place of the document."""
-    written = _Below(document.positions, at)
-    unknown: dict[Complaint, None] = {}
-    wrong: dict[Complaint, None] = {}
-    fits = True
-    for error in _validator(name, part).iter_errors(data):
-        ignorable = error.validator == "additionalProperties"
-        fits = fits and ignorable
-        (unknown if ignorable else wrong).update(dict.fromkeys(complaints(error, written)))
-    return Found(
-        wrong=sorted(document.violation((*at, *path), message) for path, message in wrong),
-        unknown=sorted(document.violation((*at, *path), message) for path, message in unknown),
-        fits=fits,
-    )
 
 
 class _Below:
@@ -109,15 +142,6 @@ class _Below:
 
     def __contains__(self, path: object) -> bool:
         return isinstance(path, tuple) and (*self._at, *path) in self._places
-
-
-@cache
-def _validator(name: str, part: str) -> Any:
-    from jsonschema import Draft202012Validator, validators
-
-    strict: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-    root = checked(name)
-    return strict({"$ref": f"#/$defs/{part}", "$defs": root["$defs"]} if part else root)
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Any]:

@@ -10,7 +10,6 @@ from knavtool.documents.complaints import nearest
 from knavtool.documents.duration import is_duration, parse_duration
 from knavtool.documents.leniency import forgive
 from knavtool.documents.normal import normal
-from knavtool.documents.schema import checked, find, normalized
 from knavtool.documents.values import parse_entries
 from knavtool.documents.variables import Substitution
 from knavtool.documents.yaml import load
@@ -22,13 +21,11 @@ if TYPE_CHECKING:
 
     from knavtool.documents.complaints import Complaint
     from knavtool.documents.places import Location
+    from knavtool.documents.task_types import TaskTypes
     from knavtool.documents.yaml import Document
 
 _MOST_ROUNDS = 10_000
 """Of all loops of a file; each round is read and checked by itself."""
-
-TASK_TYPES: tuple[str, ...] = tuple(checked("workflow")["$defs"]["task"]["properties"]["type"]["enum"])
-"""The task types a workflow may name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +103,20 @@ class WorkflowDocument:
 
 
 def load_workflows(
-    paths: Sequence[Path], *, settings: Mapping[str, Any] | None = None, lenient: bool = False
+    paths: Sequence[Path], types: TaskTypes, *, settings: Mapping[str, Any] | None = None, lenient: bool = False
 ) -> list[WorkflowDocument]:
-    """Read several files; `settings` are values of variables. Violations inside them are kept for the plan to tell.
+    """Read several files, whose tasks are of these types; `settings` are values of variables.
 
-    With `lenient`, what Knavigator takes without a word is a warning. Raises InvalidDocument if a file cannot be read
-    as a list of tasks, with all that is wrong in any of them, and UsageError for a setting that no file knows.
+    Violations inside the files are kept for the plan to tell. With `lenient`, what Knavigator takes without a word is a
+    warning. Raises InvalidDocument if a file cannot be read as a list of tasks, with all that is wrong in any of them,
+    and UsageError for a setting that no file knows.
     """
-    return read_workflows([(path, partial(load, path)) for path in paths], settings=settings, lenient=lenient)
+    return read_workflows([(path, partial(load, path)) for path in paths], types, settings=settings, lenient=lenient)
 
 
 def read_workflows(
     sources: Iterable[tuple[Path, Callable[[], Document]]],
+    types: TaskTypes,
     *,
     settings: Mapping[str, Any] | None = None,
     lenient: bool = False,
@@ -127,7 +126,7 @@ def read_workflows(
     unreadable: list[Violation] = []
     for path, read in sources:
         try:
-            workflows.append(parse_workflow(read(), path, settings=settings, lenient=lenient))
+            workflows.append(parse_workflow(read(), path, types, settings=settings, lenient=lenient))
         except InvalidDocument as error:
             unreadable += error.violations
     if unreadable:
@@ -141,11 +140,16 @@ def read_workflows(
 
 
 def parse_workflow(
-    document: Document, path: Path, *, settings: Mapping[str, Any] | None = None, lenient: bool = False
+    document: Document,
+    path: Path,
+    types: TaskTypes,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    lenient: bool = False,
 ) -> WorkflowDocument:
     """Check a document; templates that it names are looked for beside `path`. Raises InvalidDocument."""
-    document = normalized(document, "workflow")
-    reader = _Reader(document, lenient=lenient)
+    document = types.schema.normalized(document)
+    reader = _Reader(document, types, lenient=lenient)
     reader.take(document.data, "", ())
     data = document.data
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list):
@@ -172,8 +176,9 @@ def parse_workflow(
 class _Reader:
     """Reads the tasks of one document and collects what is wrong."""
 
-    def __init__(self, document: Document, *, lenient: bool) -> None:
+    def __init__(self, document: Document, types: TaskTypes, *, lenient: bool) -> None:
         self._document = document
+        self._types = types
         self._lenient = lenient
         self._rounds = 0
         self.faults: list[Violation] = []
@@ -181,7 +186,7 @@ class _Reader:
 
     def take(self, data: Any, part: str, at: Location) -> bool:
         """Check data against the schema; whether it fits, but for fields that nothing reads."""
-        found = find(self._document, "workflow", data, part=part, at=at)
+        found = self._types.schema.find(self._document, data, part=part, at=at)
         self.faults += found.wrong
         target = self.warnings if self._lenient else self.faults
         target += found.unknown
@@ -203,8 +208,7 @@ class _Reader:
         substitution = Substitution(values)
         loop = substitution.put(item["foreach"], (*place, "foreach"))
         self._told(substitution)
-        shape = {"id": "loop", "type": "Sleep", "params": {"timeout": "1s"}, "foreach": loop}
-        if not (substitution.whole and self.take(shape, "task", place)):
+        if not (substitution.whole and self.take(loop, "task/properties/foreach", (*place, "foreach"))):
             return self._invalid(once, place)
         (name, items), *_ = loop.items()
         self._rounds += len(items)
@@ -230,14 +234,14 @@ class _Reader:
         )
 
     def _task(self, item: dict[str, Any], place: Location, values: Mapping[str, Any]) -> TaskDocument:
-        root = checked("workflow")
+        root = self._types.schema.root
         inner = self._inner(item)
         own = item if inner is None else {**item, "params": {**item["params"], "tasks": []}}
         substitution = Substitution(values)
         forgiven: list[Complaint] | None = [] if self._lenient else None
         data = normal(substitution.put(own, place), root["$defs"]["task"], root, at=place, forgiven=forgiven)
         if forgiven is not None:
-            forgiven += forgive(data, place)
+            forgiven += forgive(data, place, self._types)
             self.warnings += [self._document.violation(where, message) for where, message in forgiven]
         self._told(substitution)
         if inner is not None:
@@ -265,12 +269,7 @@ class _Reader:
         """The tasks of a block; their references to variables are left to themselves."""
         params = item.get("params")
         type_ = item.get("type")
-        if (
-            isinstance(type_, str)
-            and type_ in BLOCK_TYPES
-            and isinstance(params, dict)
-            and isinstance(params.get("tasks"), list)
-        ):
+        if self._types.hold_tasks(type_) and isinstance(params, dict) and isinstance(params.get("tasks"), list):
             tasks: list[Any] = params["tasks"]
             return tasks
         return None
@@ -288,12 +287,12 @@ class _Reader:
         params = task.get("params")
         params = params if isinstance(params, dict) else {}
         yield from self._time(task.get("timeout"), (*place, "timeout"), required=False)
-        yield from self._time(
-            params.get("timeout"), (*place, "params", "timeout"), required=task.get("type") in ("Configure", "Sleep")
-        )
-        if task.get("type") == "Configure" and isinstance(params.get("nodes"), list):
-            place = (*place, "params", "nodes")
-            yield from parse_entries(self._document, place, params["nodes"], rejected=self.faults)[1]
+        required = self._types.need_time(task.get("type"))
+        yield from self._time(params.get("timeout"), (*place, "params", "timeout"), required=required)
+        for name in self._types.node_parameters(task.get("type")):
+            if isinstance(params.get(name), list):
+                at = (*place, "params", name)
+                yield from parse_entries(self._document, at, params[name], rejected=self.faults)[1]
 
     def _time(self, given: Any, place: Location, *, required: bool) -> Iterator[Violation]:
         if not isinstance(given, str) or not is_duration(given):
@@ -307,10 +306,6 @@ class _Reader:
             yield self._document.violation(place, "must not be negative")
         elif seconds == 0 and required:
             yield self._document.violation(place, "must be longer than zero")
-
-
-BLOCK_TYPES = frozenset({"Parallel", "Repeat"})
-"""Task types that hold tasks."""
 
 
 def _fits(duration: Any) -> bool:

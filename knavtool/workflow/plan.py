@@ -9,7 +9,7 @@ from knavtool.documents.workflow import ForEachDocument
 from knavtool.errors import InvalidDocument
 from knavtool.render.template import Formats
 from knavtool.workflow.references.scope import PlannedSubmission, Registration, Scope, Whole
-from knavtool.workflow.tasks import BLOCKS, TASKS
+from knavtool.workflow.registry import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import Entry, TaskDocument, WorkflowDocument
     from knavtool.errors import Violation
     from knavtool.events import Steps
+    from knavtool.workflow.registry import Registry
     from knavtool.workflow.task import Task
 
 
@@ -128,13 +129,16 @@ def build(
     search: Sequence[Path],
     within: Sequence[Path] = (),
     lenient: bool = False,
+    types: Registry | None = None,
 ) -> Plan:
     """Resolve everything; raises InvalidDocument with all that is wrong in any of the files.
 
     The files share one scope, so that one file may register what another submits. `search` holds the directories in
     which templates are looked for before the workflow's own. With `within`, no template is read that lies outside of
-    these directories, and the files of the workflows are named relative to the first of them.
+    these directories, and the files of the workflows are named relative to the first of them. `types` are those that
+    the workflows were read with, without them those of knavtool itself.
     """
+    types = types or built_in()
     documents = [document for workflow in reversed(workflows) for document in reversed(list(_flat(workflow.tasks)))]
     whole = Whole(
         search=[directory.resolve() for directory in search],
@@ -142,11 +146,11 @@ def build(
         later={(document.type, document.id): document.where_id() for document in documents},
         lenient=lenient,
         warnings=[warning for workflow in workflows for warning in workflow.warnings],
-        node_labels=_node_labels(documents),
+        node_labels=_node_labels(documents, types),
     )
-    builder = _Builder()
+    builder = _Builder(types)
     scope = Scope(whole=whole)
-    if too_many := list(_too_many(workflows)):
+    if too_many := list(_too_many(workflows, types)):
         raise InvalidDocument([*(fault for workflow in workflows for fault in workflow.faults), *too_many])
     planned = tuple(
         PlannedWorkflow(
@@ -167,6 +171,7 @@ def build(
 class _Builder:
     """Builds steps, and collects what is wrong with them."""
 
+    types: Registry
     wrong: list[Violation] = field(default_factory=list)
 
     def steps(self, documents: Iterable[Entry], scope: Scope) -> tuple[Planned, ...]:
@@ -177,14 +182,14 @@ class _Builder:
         if isinstance(document, ForEachDocument):
             rounds = [(title, (task,)) for title, task in document.rounds]
             return self._block(document, rounds, scope, parallel=False)
-        if (block := BLOCKS.get(document.type)) is not None:
+        if (block := self.types.blocks.get(document.type)) is not None:
             # The tasks of a block that is not valid are looked at all the same.
             parsed = block.parse(document)
             return self._block(document, parsed.branches(), scope, parallel=parsed.parallel)
         if not document.valid:
             _declare(document, scope)
             return None
-        task = TASKS[document.type].parse(document)
+        task = self.types.tasks[document.type].parse(document)
         self.wrong += task.check(scope)
         return PlannedTask(task=task, scope=scope)
 
@@ -200,23 +205,23 @@ class _Builder:
         return PlannedBlock(document=document, branches=tuple(built), parallel=parallel)
 
 
-def _too_many(workflows: Iterable[WorkflowDocument]) -> Iterator[Violation]:
+def _too_many(workflows: Iterable[WorkflowDocument], types: Registry) -> Iterator[Violation]:
     """The task with which the plan becomes too large to be made."""
     total = 0
     for workflow in workflows:
         for entry in workflow.tasks:
-            before, total = total, total + _size(entry)
+            before, total = total, total + _size(entry, types)
             if before <= _MOST_TASKS < total:
                 message = f"with this the plan has {total} tasks; expected at most {_MOST_TASKS}"
                 yield entry.document.violation(entry.place, message)
 
 
-def _size(entry: Entry) -> int:
+def _size(entry: Entry, types: Registry) -> int:
     """How many tasks it stands for, counted without making them."""
     if isinstance(entry, ForEachDocument):
-        return sum(_size(task) for _, task in entry.rounds)
-    if (block := BLOCKS.get(entry.type)) is not None:
-        return block.parse(entry).times * max(sum(_size(task) for task in entry.tasks), 1)
+        return sum(_size(task, types) for _, task in entry.rounds)
+    if (block := types.blocks.get(entry.type)) is not None:
+        return block.parse(entry).times * max(sum(_size(task, types) for task in entry.tasks), 1)
     return 1
 
 
@@ -238,10 +243,10 @@ def _flat(documents: Iterable[Entry]) -> Iterator[TaskDocument]:
             yield from _flat(document.tasks)
 
 
-def _node_labels(documents: Iterable[TaskDocument]) -> set[str] | None:
+def _node_labels(documents: Iterable[TaskDocument], types: Registry) -> set[str] | None:
     """The label keys of all nodes that the plan makes itself; None if it makes none."""
-    valid = (document for document in documents if document.valid and document.type in TASKS)
-    tasks = [TASKS[document.type].parse(document) for document in valid]
+    valid = (document for document in documents if document.valid and document.type in types.tasks)
+    tasks = [types.tasks[document.type].parse(document) for document in valid]
     if not any(task.makes_nodes for task in tasks):
         return None
     return {"kubernetes.io/hostname", "type"}.union(*(task.added_node_labels() for task in tasks))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 from knavtool.documents.duration import parse_duration
+from knavtool.documents.leniency import forgive_timeout
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from knavtool.documents.complaints import Complaint
+    from knavtool.documents.places import Location
     from knavtool.documents.workflow import Entry, TaskDocument
     from knavtool.errors import Violation
     from knavtool.events import Step
@@ -113,6 +116,15 @@ class Context:
 class TaskType(ABC):
     """What tasks and blocks have in common; what a type does not say has a default."""
 
+    summary: ClassVar[str]
+    """What the type does, in a sentence for users."""
+    schema: ClassVar[Mapping[str, Any]]
+    """The JSON schema of `params`, which may refer to the definitions of `documents/workflow.json`.
+
+    That they are a map of no other fields, and that an editor takes a `${variable}` for each, goes without saying.
+    """
+    any_timeout: ClassVar[bool] = False
+    """Whether Knavigator does not look at `timeout`, so that with `--compat` one that is no time is ignored."""
     rights: ClassVar[Sequence[Rule]] = ()
     """What the code asks of the API server, its cleanup included."""
 
@@ -123,6 +135,11 @@ class TaskType(ABC):
     def parse(cls, document: TaskDocument) -> Self:
         """Convert what the schema has passed, or, for a block, what it has refused; never fails."""
         return cls(document=document)
+
+    @classmethod
+    def forgive(cls, params: dict[str, Any], place: Location) -> Iterator[Complaint]:
+        """For `--compat`: change what Knavigator takes without a word; yields what was changed, with its place."""
+        return forgive_timeout(params, place) if cls.any_timeout else iter(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

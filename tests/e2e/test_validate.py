@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from knavtool import resources
-from knavtool.documents.workflow import TASK_TYPES
 from knavtool.errors import ExitCode
+from knavtool.workflow.tasks import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def test_all_faults_of_all_files(knavtool: Callable[..., CompletedProcess[str]],
         "v.yaml:2:17: nodes[0].count: -1 is out of range; expected at least 0",
         "v.yaml:3:17: nodes[1].lables: unknown field 'lables'; did you mean 'labels'?",
         "w.yml:2:33: tasks[0].params.timeout: expected a number with a unit, like 300ms, 5s, 1m30s or 2h, got 5",
-        f"w.yml:3:11: tasks[1].type: 'Slep' is not one of {', '.join(TASK_TYPES)}; did you mean 'Sleep'?",
+        f"w.yml:3:11: tasks[1].type: 'Slep' is not one of {', '.join(TYPES)}; did you mean 'Sleep'?",
         "broken.yml:2:1: not YAML: while parsing a flow node expected the node content, but found '<stream end>'",
         "good.yml: ok",
     ]

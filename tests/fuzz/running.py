@@ -20,6 +20,7 @@ from knavtool.render.template import Rendered
 from knavtool.report.recorder import Recorder
 from knavtool.workflow import execution, plan, rendering, runner
 from knavtool.workflow.references import formats
+from knavtool.workflow.registry import built_in
 from knavtool.workflow.tasks import submit_obj
 from knavtool.workflow.undoing.ledger import Ledger
 from support.nodes import prototype
@@ -62,7 +63,7 @@ def through(
 def planned_from(text: str, file: Path, *, lenient: bool = False) -> Plan | None:
     """The plan; None if the text was refused, which it must be with good messages."""
     try:
-        workflow = parse_workflow(load_text(text, str(file)), file, lenient=lenient)
+        workflow = parse_workflow(load_text(text, str(file)), file, built_in().documents, lenient=lenient)
         return plan.build([workflow], search=[file.parent], lenient=lenient)
     except InvalidDocument as error:
         well_told(error.violations, text)

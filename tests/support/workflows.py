@@ -16,6 +16,7 @@ from knavtool.workflow import plan
 from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.references.regexps import compile_pattern
+from knavtool.workflow.registry import built_in
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.submission import Submissions
 from knavtool.workflow.task import NOTHING, Context, Item, Rendering
@@ -80,7 +81,7 @@ def write(
 
 def planned(directory: Path, *tasks: Mapping[str, Any], template: str = JOB, lenient: bool = False) -> Plan:
     """The plan of one file."""
-    documents = load_workflows([write(directory, *tasks, template=template)], lenient=lenient)
+    documents = load_workflows([write(directory, *tasks, template=template)], built_in().documents, lenient=lenient)
     return plan.build(documents, search=[directory], lenient=lenient)
 
 

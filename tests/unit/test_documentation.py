@@ -14,7 +14,7 @@ import yaml
 from knavtool import resources
 from knavtool.cli.app import cli
 from knavtool.documents.values import load_values
-from knavtool.documents.workflow import TASK_TYPES
+from knavtool.workflow.tasks import TYPES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -100,7 +100,7 @@ def test_the_workflow_example_fits_the_schema() -> None:
 def test_every_task_type_is_listed() -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/workflows.md").read_text(), flags=re.MULTILINE))
     text = resources.schema("workflow").read_text()
-    assert listed == set(TASK_TYPES)
+    assert listed == set(TYPES)
     assert [name for name in listed if f'"{name}"' not in text] == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from knavtool.documents.schema import nearest
 from knavtool.errors import ClusterError, InvalidDocument
@@ -24,6 +24,60 @@ if TYPE_CHECKING:
     from knavtool.workflow.task import Context
 
 _SHOWN = 10
+
+
+def selection_parameters(purpose: str) -> dict[str, Any]:
+    """The schemas of a reference to a SubmitObj, and of what `Selection` reads instead of it."""
+    return {
+        "refTaskId": {
+            "$ref": "#/$defs/name",
+            "description": "The id of an earlier SubmitObj task whose objects are meant; either this or a kind.",
+        },
+        "apiVersion": {
+            "$ref": "#/$defs/apiVersion",
+            "description": "The API version of the objects, like batch/v1; together with kind.",
+        },
+        "kind": {"$ref": "#/$defs/kind", "description": f"The kind of the objects to {purpose}, whoever made them."},
+        "name": {"$ref": "#/$defs/name", "description": "The name of the object."},
+        "namespace": {
+            "$ref": "#/$defs/dnsLabel",
+            "description": (
+                "The namespace of the objects. If it is left out: default for a name, that of the owners for "
+                "ownedBy, otherwise all."
+            ),
+        },
+        "labels": {
+            "$ref": "#/$defs/labels",
+            "minProperties": 1,
+            "description": "Labels that the objects have, all of them.",
+        },
+        "ownedBy": {
+            "$ref": "#/$defs/name",
+            "description": (
+                "The id of an earlier SubmitObj task; its objects own these, directly or through owners in between."
+            ),
+        },
+    }
+
+
+def selection_conditions(*others: str) -> list[dict[str, Any]]:
+    """Which of these parameters go together; `others` are those of the task that go with a kind only."""
+    narrowing = ("name", "namespace", "labels", "ownedBy", *others)
+    apart = {field: _excluded("either refTaskId or kind, not both") for field in ("apiVersion", "kind")}
+    apart |= {field: _excluded(f"{field} together with kind, not with refTaskId") for field in narrowing}
+    named = {field: _excluded(f"either name or {field}, not both") for field in ("labels", "ownedBy")}
+    return [
+        {
+            "anyOf": [{"required": ["refTaskId"]}, {"required": ["kind"]}],
+            "x-expected": "refTaskId, or apiVersion and kind",
+        },
+        {"if": {"required": ["refTaskId"]}, "then": {"properties": apart}},
+        {"if": {"required": ["name"]}, "then": {"properties": named}},
+    ]
+
+
+def _excluded(expected: str) -> dict[str, Any]:
+    return {"not": {}, "x-expected": expected}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

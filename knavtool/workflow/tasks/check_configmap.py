@@ -35,6 +35,28 @@ class CheckConfigmap(Task):
     data: Mapping[str, str]
     timeout: float | None
 
+    summary: ClassVar[str] = "Waits until a config map has the expected data."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["name", "namespace", "op"],
+        "properties": {
+            "name": {"$ref": "#/$defs/dnsName", "description": "The name of the config map."},
+            "namespace": {"$ref": "#/$defs/dnsLabel", "description": "The namespace that it is in."},
+            "op": {
+                "enum": ["equal", "subset"],
+                "description": "equal: it has exactly this data; subset: it has at least this data.",
+            },
+            "data": {
+                "type": ["object", "null"],
+                "additionalProperties": {"$ref": "#/$defs/nullableString"},
+                "description": "What the config map must hold; for op equal nothing else.",
+            },
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long to wait for it; without it one look decides.",
+            },
+        },
+    }
+    any_timeout: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("get",), CONFIG_MAPS),
         Rule(FOLLOW, CONFIG_MAPS, when="timeout"),

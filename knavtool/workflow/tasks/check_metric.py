@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.scalars import text
@@ -16,7 +16,7 @@ from knavtool.workflow.rights import Rule, Use
 from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -51,6 +51,29 @@ class CheckMetric(Task):
     duration: float
     timeout: float | None
 
+    summary: ClassVar[str] = "Compares the result of a PromQL query with a value."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["query", "op", "value"],
+        "properties": {
+            "query": {
+                "type": "string",
+                "pattern": "^[\\s\\S]*\\S[\\s\\S]*$",
+                "x-expected": "a PromQL expression",
+                "patternErrorMessage": "Expected a PromQL expression.",
+                "description": "A PromQL expression that gives an instant vector or a scalar.",
+            },
+            "op": {
+                "enum": ["==", "!=", "<", "<=", ">", ">="],
+                "description": "How every sample is compared with the value.",
+            },
+            "value": {"type": "number", "description": "What the samples are compared with."},
+            "for": {"$ref": "#/$defs/duration", "description": "How long it has to stay so."},
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long to ask; without it the first answer decides.",
+            },
+        },
+    }
     asks_prometheus: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         # Of the Prometheus of an operator; one whose address is given needs no rights.

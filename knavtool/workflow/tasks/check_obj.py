@@ -11,7 +11,7 @@ from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import EVENTS
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.objects.selected import check_selected, object_lines
-from knavtool.workflow.objects.selection import Selection
+from knavtool.workflow.objects.selection import Selection, selection_conditions, selection_parameters
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.matching import mismatches
 from knavtool.workflow.references.amounts import Amount, AmountDocument
@@ -44,6 +44,44 @@ class CheckObj(Task):
     index: int
     timeout: float | None
 
+    summary: ClassVar[str] = "Waits until fields of objects are as expected."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "properties": {
+            **selection_parameters("look at"),
+            "state": {
+                "type": "object",
+                "minProperties": 1,
+                "description": "Fields of the object; without them it only has to exist.",
+            },
+            "index": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "Which document of the template, from 0.",
+            },
+            "count": {
+                "$ref": "#/$defs/amount",
+                "description": (
+                    "How many objects match: a number, or min and max; 0 means none. Without it all do, and at "
+                    "least one."
+                ),
+            },
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long to wait for it; without it one look decides.",
+            },
+        },
+        "allOf": [
+            *selection_conditions(),
+            {
+                "if": {"required": ["kind"]},
+                "then": {
+                    "required": ["apiVersion"],
+                    "properties": {"index": {"not": {}, "x-expected": "index together with refTaskId, not with kind"}},
+                },
+            },
+            {"if": {"required": ["refTaskId"], "not": {"required": ["count"]}}, "then": {"required": ["state"]}},
+        ],
+    }
     selects: ClassVar[bool] = True
     of_one_document: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
@@ -26,7 +26,7 @@ from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -57,6 +57,94 @@ class CheckPlacement(Task):
     waiting: float | None
     timeout: float | None
 
+    summary: ClassVar[str] = "Checks how pods are placed: gangs whole, one topology domain, certain nodes, or not yet."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["refTaskId"],
+        "properties": {
+            "refTaskId": {
+                "$ref": "#/$defs/name",
+                "description": "The id of an earlier SubmitObj task; each of its objects is one gang.",
+            },
+            "count": {
+                "$ref": "#/$defs/amount",
+                "description": "How many pods each object has now, in place of its podCount: a number, or min and max.",
+            },
+            "allOrNothing": {
+                "type": ["boolean", "null"],
+                "description": "No gang is ever bound in part for longer than `within`.",
+            },
+            "within": {
+                "$ref": "#/$defs/duration",
+                "description": "The longest time from the first bound pod of a gang to its last; 1s if it is left out.",
+            },
+            "topologyKey": {
+                "$ref": "#/$defs/labelKey",
+                "description": (
+                    "A node label; the pods of each gang, or of each group, are on nodes with one value of it."
+                ),
+            },
+            "groups": {
+                "type": "object",
+                "properties": {
+                    "owner": {
+                        "$ref": "#/$defs/kind",
+                        "description": "The kind of the pods' controllers, like Job; the pods of each are a group.",
+                    },
+                    "label": {
+                        "$ref": "#/$defs/labelKey",
+                        "description": "A label of the pods; those with the same value are a group.",
+                    },
+                    "size": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "description": "How many pods a group has; in the order of their index, if they have one.",
+                    },
+                    "count": {"$ref": "#/$defs/amount", "description": "How many groups each object has."},
+                },
+                "additionalProperties": False,
+                "allOf": [
+                    {
+                        "oneOf": [{"required": ["owner"]}, {"required": ["label"]}, {"required": ["size"]}],
+                        "x-expected": "exactly one of owner, label and size",
+                    }
+                ],
+                "description": "Divides the pods of each object; topologyKey is about each group then.",
+            },
+            "domains": {
+                "$ref": "#/$defs/amount",
+                "description": "How many values of topologyKey: a number, or min and max; 1 if it is left out.",
+            },
+            "distinctDomains": {
+                "type": ["boolean", "null"],
+                "description": "No two groups, or objects if there are no groups, share a value of topologyKey.",
+            },
+            "nodes": {
+                "type": ["array", "null"],
+                "minItems": 1,
+                "items": {"$ref": "#/$defs/name"},
+                "description": "The names of the nodes that the pods are on, all of them and no others.",
+            },
+            "waiting": {"$ref": "#/$defs/duration", "description": "No pod gets a node for that long."},
+            "timeout": {"$ref": "#/$defs/duration", "description": "How long to wait for all pods to be bound."},
+        },
+        "allOf": [
+            {
+                "anyOf": [
+                    {"required": ["allOrNothing"]},
+                    {"required": ["topologyKey"]},
+                    {"required": ["nodes"]},
+                    {"required": ["waiting"]},
+                ],
+                "x-expected": "at least one of allOrNothing, topologyKey, nodes and waiting",
+            },
+            {
+                "if": {
+                    "anyOf": [{"required": ["groups"]}, {"required": ["domains"]}, {"required": ["distinctDomains"]}]
+                },
+                "then": {"required": ["topologyKey"]},
+            },
+        ],
+    }
     rights: ClassVar[Sequence[Rule]] = (
         Rule(FOLLOW, PODS),
         Rule(("list",), NODES, when="topologyKey"),

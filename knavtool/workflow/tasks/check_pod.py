@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
@@ -42,6 +42,32 @@ class CheckPod(Task):
     node_labels: Mapping[str, str]
     timeout: float | None
 
+    summary: ClassVar[str] = "Waits until the pods of submitted objects are in a phase and on the right nodes."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["refTaskId"],
+        "properties": {
+            "refTaskId": {"$ref": "#/$defs/name", "description": "The id of an earlier task."},
+            "status": {
+                "enum": ["Pending", "Running", "Succeeded", "Failed", "Unknown"],
+                "description": "The phase that all pods must have.",
+            },
+            "count": {
+                "$ref": "#/$defs/amount",
+                "description": "How many pods each object has now, in place of its podCount: a number, or min and max.",
+            },
+            "nodeLabels": {"$ref": "#/$defs/labels", "description": "Labels that the node of each pod must have."},
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long to wait for it; without it one look decides.",
+            },
+        },
+        "allOf": [
+            {
+                "anyOf": [{"required": ["status"]}, {"required": ["nodeLabels"]}],
+                "x-expected": "at least one of status and nodeLabels",
+            }
+        ],
+    }
     rights: ClassVar[Sequence[Rule]] = (
         Rule(FOLLOW, PODS),
         Rule(("list",), NODES, when="nodeLabels"),

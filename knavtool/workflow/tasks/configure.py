@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from knavtool.documents.leniency import forgive_nodes
 from knavtool.documents.values import parse_entries
 from knavtool.errors import ClusterError, DeadlineExceeded, primary_error
 from knavtool.kube.resource import (
@@ -25,8 +26,10 @@ from knavtool.workflow.rights import FOLLOW, Rule, Use
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
+    from knavtool.documents.complaints import Complaint
+    from knavtool.documents.places import Location
     from knavtool.documents.entries import NodeEntry
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -50,6 +53,122 @@ class Configure(Task):
     entries: Sequence[NodeEntry]
     restarts: Sequence[Restart]
 
+    summary: ClassVar[str] = "Prepares the cluster: virtual nodes, namespaces, config maps, priority classes, restarts."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["timeout"],
+        "properties": {
+            "timeout": {"$ref": "#/$defs/duration", "description": "How long the whole task may take."},
+            "nodes": {
+                "type": ["array", "null"],
+                "items": {"$ref": "#/$defs/nodeEntry"},
+                "description": "Groups of equal nodes, as in a values file.",
+            },
+            "namespaces": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "required": ["name", "op"],
+                    "properties": {
+                        "name": {"$ref": "#/$defs/dnsLabel", "description": "The name of the namespace."},
+                        "op": {
+                            "enum": ["create", "delete"],
+                            "description": "Whether it should be there or not; either may be so already.",
+                        },
+                    },
+                    "additionalProperties": False,
+                    "x-expected": "a map with name and op",
+                },
+                "description": "Namespaces to create or delete; done before everything else.",
+            },
+            "configmaps": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "required": ["name", "namespace", "op"],
+                    "properties": {
+                        "name": {"$ref": "#/$defs/dnsName", "description": "The name of the config map."},
+                        "namespace": {"$ref": "#/$defs/dnsLabel", "description": "The namespace that it is in."},
+                        "op": {
+                            "enum": ["create", "delete"],
+                            "description": "Whether it should be there or not; either may be so already.",
+                        },
+                        "data": {
+                            "type": ["object", "null"],
+                            "additionalProperties": {"$ref": "#/$defs/nullableString"},
+                            "propertyNames": {
+                                "pattern": "^[-._a-zA-Z0-9]+$",
+                                "maxLength": 253,
+                                "x-expected": "letters, digits, '-', '_' and '.', at most 253",
+                                "patternErrorMessage": "Expected letters, digits, '-', '_' and '.', at most 253.",
+                            },
+                            "description": "Texts by key; numbers and booleans become text.",
+                        },
+                    },
+                    "additionalProperties": False,
+                    "x-expected": "a map with name, namespace and op",
+                },
+                "description": "Config maps to create or delete; one that exists gets exactly this data.",
+            },
+            "priorityClasses": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "required": ["name", "op"],
+                    "properties": {
+                        "name": {"$ref": "#/$defs/dnsName", "description": "The name of the priority class."},
+                        "op": {
+                            "enum": ["create", "delete"],
+                            "description": "Whether it should be there or not; either may be so already.",
+                        },
+                        "value": {
+                            "type": "integer",
+                            "minimum": -2147483648,
+                            "maximum": 1000000000,
+                            "description": (
+                                "Pods of a class with a higher value are scheduled first; needed to create it."
+                            ),
+                        },
+                    },
+                    "additionalProperties": False,
+                    "x-expected": "a map with name, op and, to create it, value",
+                    "allOf": [
+                        {
+                            "if": {"properties": {"op": {"const": "create"}}, "required": ["op"]},
+                            "then": {"required": ["value"]},
+                        }
+                    ],
+                },
+                "description": "Priority classes to create or delete; one with another value is replaced.",
+            },
+            "deploymentRestarts": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "required": ["namespace"],
+                    "properties": {
+                        "namespace": {"$ref": "#/$defs/dnsLabel", "description": "The namespace of the deployment."},
+                        "name": {
+                            "$ref": "#/$defs/dnsName",
+                            "description": "The name of the deployment; either this or labels.",
+                        },
+                        "labels": {
+                            "$ref": "#/$defs/labels",
+                            "description": "Labels of exactly one deployment; either these or its name.",
+                        },
+                    },
+                    "additionalProperties": False,
+                    "x-expected": "a map with namespace and one of name and labels",
+                    "allOf": [
+                        {
+                            "oneOf": [{"required": ["name"]}, {"required": ["labels"]}],
+                            "x-expected": "exactly one of name and labels",
+                        }
+                    ],
+                },
+                "description": "Deployments to restart, as `kubectl rollout restart` does; done last.",
+            },
+        },
+    }
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("create", *FOLLOW), NAMESPACES, when="namespaces", op="create"),
         Rule(("get",), NAMESPACES, use=Use.SOMETIMES, when="namespaces", op="create"),
@@ -76,6 +195,10 @@ class Configure(Task):
         Rule(("list", "create", "patch", "delete"), DEVICE_CLASSES, use=Use.SOMETIMES, when="nodes"),
         Rule(("get", "patch", *FOLLOW), DEPLOYMENTS, when="deploymentRestarts"),
     )
+
+    @classmethod
+    def forgive(cls, params: dict[str, Any], place: Location) -> Iterator[Complaint]:
+        return forgive_nodes(params.get("nodes"), (*place, "nodes"))
 
     @property
     def makes_nodes(self) -> bool:

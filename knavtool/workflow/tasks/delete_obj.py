@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.errors import InvalidDocument
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import JOBS, NODES, PODS
 from knavtool.workflow.objects.possession import Chosen, choose_own, irreplaceable, remember
-from knavtool.workflow.objects.selection import Selection
+from knavtool.workflow.objects.selection import Selection, selection_conditions, selection_parameters
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.waits import Leaving
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -37,6 +37,37 @@ class DeleteObj(Task):
     wait: bool
     timeout: float
 
+    summary: ClassVar[str] = "Deletes objects."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "properties": {
+            **selection_parameters("delete"),
+            "wait": {"type": ["boolean", "null"], "description": "Wait until the objects are gone."},
+            "allowOthers": {
+                "type": ["boolean", "null"],
+                "description": "Delete objects that this run did not make, too.",
+            },
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long to wait until the objects are gone, together with wait; 5m if it is left out.",
+            },
+        },
+        "allOf": [
+            *selection_conditions("allowOthers"),
+            {
+                "if": {"required": ["kind"]},
+                "then": {
+                    "allOf": [
+                        {"required": ["apiVersion"]},
+                        {
+                            "anyOf": [{"required": ["name"]}, {"required": ["labels"]}, {"required": ["ownedBy"]}],
+                            "x-expected": "at least one of name, labels and ownedBy",
+                        },
+                    ]
+                },
+            },
+        ],
+    }
+    any_timeout: ClassVar[bool] = True
     selects: ClassVar[bool] = True
     deletes: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.errors import UsageError
 from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -25,6 +25,18 @@ class Pause(Task):
     """Until the Enter key is pressed, or until the timeout; without a terminal only the timeout ends it."""
 
     timeout: float | None
+
+    summary: ClassVar[str] = "Waits for the Enter key."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "type": ["object", "null"],
+        "properties": {
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long to wait for the Enter key; where there is no terminal, how long to wait.",
+            }
+        },
+    }
+    any_timeout: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

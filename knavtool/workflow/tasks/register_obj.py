@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.errors import DocumentError
 from knavtool.render.source import load_template
@@ -14,7 +14,7 @@ from knavtool.workflow.references.templates import find_template, shown
 from knavtool.workflow.task import Outcome, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
@@ -30,6 +30,53 @@ class RegisterObj(Task):
     template: str
     formats: Formats
     raw: bool
+
+    summary: ClassVar[str] = "Names a template file, and says how its objects and their pods are called."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["template"],
+        "properties": {
+            "template": {
+                "type": ["string", "number", "boolean"],
+                "minLength": 1,
+                "maxLength": 1000,
+                "pattern": "^[^\\x00-\\x1f\\x7f]*$",
+                "x-text": True,
+                "x-expected": "the path of a file",
+                "patternErrorMessage": "Expected the path of a file.",
+                "description": (
+                    "The template's file; looked for in the working directory, then beside the workflow file."
+                ),
+            },
+            "nameFormat": {
+                "$ref": "#/$defs/string",
+                "description": (
+                    "Go template for the name of each object, such as job{{._ENUM_}}; _ENUM_ counts up over all "
+                    "objects."
+                ),
+            },
+            "podNameFormat": {
+                "$ref": "#/$defs/string",
+                "description": (
+                    "Go template for a regular expression (RE2) that the whole name of each pod of an object "
+                    "matches; needs podCount."
+                ),
+            },
+            "podCount": {
+                "$ref": "#/$defs/string",
+                "description": (
+                    "Go template for the number of pods of an object; a number or an expression such as 2 * "
+                    "{{.workers}} + 1."
+                ),
+            },
+            "raw": {
+                "type": ["boolean", "null"],
+                "description": (
+                    "The file is taken as it is, not as a template: what stands in {{ }} is not rendered. A "
+                    "nameFormat still names the objects."
+                ),
+            },
+        },
+    }
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

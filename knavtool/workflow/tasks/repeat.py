@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from knavtool.workflow.task import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.documents.workflow import Entry
 
@@ -16,6 +16,25 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat(Block):
     """Every round begins when the one before has ended well."""
+
+    summary: ClassVar[str] = "Holds tasks that run one after the other, once or several times."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["tasks"],
+        "properties": {
+            "count": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": 1000,
+                "description": "How many times; once if it is left out, which makes a sequence.",
+            },
+            "tasks": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": "#/$defs/task"},
+                "description": "Tasks that run one after the other.",
+            },
+        },
+    }
 
     @property
     def times(self) -> int:

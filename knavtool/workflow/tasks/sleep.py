@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from knavtool.documents.workflow import TaskDocument
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context
@@ -19,6 +21,12 @@ class Sleep(Task):
     """Wait for a while; an interrupted sleep is an interrupted run."""
 
     seconds: float
+
+    summary: ClassVar[str] = "Lets time pass."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["timeout"],
+        "properties": {"timeout": {"$ref": "#/$defs/duration", "description": "How long to wait."}},
+    }
 
     @classmethod
     def parse(cls, document: TaskDocument) -> Self:

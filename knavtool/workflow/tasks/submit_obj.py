@@ -50,6 +50,21 @@ class SubmitObj(Task):
     can_exist: bool
     params: Mapping[str, Any]
 
+    summary: ClassVar[str] = "Renders a registered template and creates its objects."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["refTaskId"],
+        "properties": {
+            "refTaskId": {"$ref": "#/$defs/name", "description": "The id of an earlier task."},
+            "count": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": 1000000,
+                "description": "How many objects; 1 if it is left out or 0.",
+            },
+            "canExist": {"type": ["boolean", "null"], "description": "Objects that exist are left as they are."},
+            "params": {"type": ["object", "null"], "description": "What the template prints."},
+        },
+    }
     submits: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("create",), SUBMITTED),

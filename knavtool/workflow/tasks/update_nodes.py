@@ -40,6 +40,39 @@ class UpdateNodes(Task):
     real_nodes: bool
     timeout: float | None
 
+    summary: ClassVar[str] = "Changes nodes that have certain labels, for example to cordon them."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["selectors", "state"],
+        "properties": {
+            "selectors": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "propertyNames": {"$ref": "#/$defs/labelKey"},
+                    "additionalProperties": {"$ref": "#/$defs/labelValue"},
+                },
+                "description": "A node is chosen if it has all labels of one of these maps.",
+            },
+            "state": {
+                "type": "object",
+                "minProperties": 1,
+                "description": "A merge patch of the node; conditions of the status are merged by their type.",
+            },
+            "allowRealNodes": {
+                "type": ["boolean", "null"],
+                "description": "Change nodes that this tool did not make, too.",
+            },
+            "refTaskId": {"$ref": "#/$defs/string", "description": "Without a meaning; old files have it."},
+            "index": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "Without a meaning; old files have it.",
+            },
+            "timeout": {"$ref": "#/$defs/duration", "description": "Without a meaning; old files have it."},
+        },
+    }
+    any_timeout: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (
         Rule(("list", "patch"), NODES),
         Rule(("patch",), NODES, "status", when="state.status"),

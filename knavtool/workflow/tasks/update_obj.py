@@ -10,7 +10,7 @@ from knavtool.errors import DeadlineExceeded, InvalidDocument, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
 from knavtool.workflow.objects.possession import Chosen, choose_own
-from knavtool.workflow.objects.selection import Selection
+from knavtool.workflow.objects.selection import Selection, selection_conditions, selection_parameters
 from knavtool.workflow.observing.ownership import Whose
 from knavtool.workflow.references.checks import contradictions, identity_violations, index_violations
 from knavtool.workflow.rights import SUBMITTED, Rule, Use
@@ -41,6 +41,49 @@ class UpdateObj(Task):
     index: int
     timeout: float | None
 
+    summary: ClassVar[str] = "Changes fields of objects."
+    schema: ClassVar[Mapping[str, Any]] = {
+        "required": ["state"],
+        "properties": {
+            **selection_parameters("change"),
+            "state": {
+                "type": "object",
+                "minProperties": 1,
+                "description": "A merge patch of the object; status is written through its subresource.",
+            },
+            "index": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "Which document of the template, from 0.",
+            },
+            "allowOthers": {
+                "type": ["boolean", "null"],
+                "description": "Change objects that this run did not make, too.",
+            },
+            "timeout": {"$ref": "#/$defs/duration", "description": "Without a meaning; old files have it."},
+        },
+        "allOf": [
+            *selection_conditions("allowOthers"),
+            {
+                "if": {"required": ["kind"]},
+                "then": {
+                    "allOf": [
+                        {
+                            "required": ["apiVersion"],
+                            "properties": {
+                                "index": {"not": {}, "x-expected": "index together with refTaskId, not with kind"}
+                            },
+                        },
+                        {
+                            "anyOf": [{"required": ["name"]}, {"required": ["labels"]}, {"required": ["ownedBy"]}],
+                            "x-expected": "at least one of name, labels and ownedBy",
+                        },
+                    ]
+                },
+            },
+        ],
+    }
+    any_timeout: ClassVar[bool] = True
     selects: ClassVar[bool] = True
     of_one_document: ClassVar[bool] = True
     rights: ClassVar[Sequence[Rule]] = (

@@ -13,8 +13,10 @@ from jsonschema import Draft202012Validator
 from knavtool import resources
 from knavtool.documents.complaints import nearest, quoted, shown
 from knavtool.documents.schema import checked, normalized, schema, violations
-from knavtool.documents.workflow import TASK_TYPES, parse_workflow
+from knavtool.documents.workflow import parse_workflow
 from knavtool.documents.yaml import load_text
+from knavtool.workflow.registry import built_in
+from knavtool.workflow.tasks import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +90,7 @@ def test_every_task_type_is_described() -> None:
 
 def test_editors_take_a_variable_for_every_parameter() -> None:
     definitions = schema("workflow")["$defs"]
-    for type_ in TASK_TYPES:
+    for type_ in TYPES:
         for field, definition in definitions[type_]["properties"].items():
             if field == "tasks":
                 continue
@@ -108,15 +110,15 @@ def test_nodes_are_the_same_in_both() -> None:
 
 def test_task_types() -> None:
     definitions = schema("workflow")["$defs"]
-    assert tuple(definitions["task"]["properties"]["type"]["enum"]) == TASK_TYPES
+    assert tuple(definitions["task"]["properties"]["type"]["enum"]) == tuple(TYPES)
     conditions = {
         clause["if"]["properties"]["type"]["const"]: clause["then"]["properties"]["params"]["$ref"]
         for clause in definitions["task"]["allOf"]
     }
-    assert conditions == {name: f"#/$defs/{name}" for name in TASK_TYPES}
+    assert conditions == {name: f"#/$defs/{name}" for name in TYPES}
 
 
-@pytest.mark.parametrize("name", TASK_TYPES)
+@pytest.mark.parametrize("name", TYPES)
 def test_every_task_type_refuses_unknown_fields(name: str) -> None:
     assert schema("workflow")["$defs"][name]["additionalProperties"] is False
 
@@ -172,7 +174,7 @@ def test_any_shape_is_refused_in_plain_words(text: str, name: str) -> None:
     found = violations(normalized(document, name), name)
     if name == "workflow" and not found:
         # Tasks are looked at one by one.
-        found = list(parse_workflow(document, Path("f")).faults)
+        found = list(parse_workflow(document, Path("f"), built_in().documents).faults)
     assert found
     for violation in found:
         assert not re.search(r"None|True|False|\{'|\['|does not match|is not of type|schema", violation.message), (

@@ -10,12 +10,13 @@ import pytest
 from knavtool.documents.variables import Substitution, parse_settings
 from knavtool.documents.workflow import ForEachDocument, TaskDocument, WorkflowDocument, load_workflows
 from knavtool.errors import UsageError
+from knavtool.workflow.registry import built_in
 
 
 def loaded(directory: Path, text: str, **settings: Any) -> WorkflowDocument:
     file = directory / "w.yml"
     file.write_text(text)
-    return load_workflows([file], settings=settings)[0]
+    return load_workflows([file], built_in().documents, settings=settings)[0]
 
 
 def faults(directory: Path, text: str, **settings: Any) -> list[str]:
@@ -186,6 +187,6 @@ tasks:
 def test_unknown_fields_are_warnings_when_read_leniently(tmp_path: Path) -> None:
     file = tmp_path / "w.yml"
     file.write_text("tasks: [{id: a, type: Sleep, params: {timeout: 1s, odd: 1}, more: 2}]")
-    (workflow,) = load_workflows([file], lenient=True)
+    (workflow,) = load_workflows([file], built_in().documents, lenient=True)
     assert workflow.faults == ()
     assert [warning.path for warning in workflow.warnings] == ["tasks[0].params.odd", "tasks[0].more"]

@@ -12,9 +12,11 @@ import pytest
 from knavtool import resources
 from knavtool.documents.entries import NodeEntry
 from knavtool.documents.values import parse_entries
-from knavtool.documents.workflow import TASK_TYPES, TaskDocument, WorkflowDocument, load_workflows
+from knavtool.documents.workflow import TaskDocument, WorkflowDocument, load_workflows
 from knavtool.errors import ExitCode, InvalidDocument
 from knavtool.workflow.references.templates import find_template
+from knavtool.workflow.registry import built_in
+from knavtool.workflow.tasks import TYPES as TASK_TYPES
 
 ALL = """\
 name: everything
@@ -132,7 +134,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def loaded(text: str) -> WorkflowDocument:
     file = Path("w.yml")
     file.write_text(text)
-    (workflow,) = load_workflows([file])
+    (workflow,) = load_workflows([file], built_in().documents)
     if workflow.faults:
         raise InvalidDocument(workflow.faults)
     return workflow
@@ -159,7 +161,7 @@ def test_every_task_type_is_read() -> None:
         Path("w.yml"),
     )
     assert [task.place for task in workflow.tasks] == [("tasks", index) for index in range(len(TASK_TYPES))]
-    assert tuple(task.type for task in workflow.tasks) == TASK_TYPES
+    assert tuple(task.type for task in workflow.tasks) == tuple(TASK_TYPES)
     prepare, register, submit, update, check, pods, config, delete, cordon, sleep, pause, *_ = workflow.tasks
     assert prepare.params["configmaps"][0]["data"] == {"file.conf": "a: b\n", "number": "8", "empty": ""}
     assert prepare.params["nodes"][0]["labels"] == {"node-id": "n1", "optimal": "true", "rack": "8"}
@@ -435,7 +437,7 @@ def test_all_faults_of_all_files_at_once() -> None:
     Path("two.yml").write_text("tasks: [\n")
     Path("good.yml").write_text("tasks: [{id: a, type: Pause}]")
     with pytest.raises(InvalidDocument) as caught:
-        load_workflows([Path("one.yml"), Path("good.yml"), Path("gone.yml"), Path("two.yml")])
+        load_workflows([Path("one.yml"), Path("good.yml"), Path("gone.yml"), Path("two.yml")], built_in().documents)
     assert [str(violation).split(": ")[0] for violation in caught.value.violations] == [
         "gone.yml",
         "one.yml:2:33",
@@ -463,7 +465,7 @@ SHIPPED = sorted((resources.data_directory() / "workflows").glob("*/*.y*ml"))
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_shipped_workflows_are_valid(file: Path) -> None:
-    (workflow,) = load_workflows([file], settings={})
+    (workflow,) = load_workflows([file], built_in().documents, settings={})
     assert workflow.name
     assert workflow.description
     for given in workflow.tasks:

@@ -14,6 +14,7 @@ from knavtool.server import uploads
 from knavtool.server.collecting import collect
 from knavtool.server.models import Submission
 from knavtool.workflow import plan
+from knavtool.workflow.registry import built_in
 from support.workflows import JOB, register, submit, write
 
 
@@ -117,7 +118,7 @@ def test_what_a_client_collects_gives_the_plan_it_has(
     monkeypatch.chdir(here)
     one = write(tmp_path / "a", register(template="../c/job.yml"), submit())
     other = write(tmp_path / "c", submit("again"), name="two.yml")
-    local = plan.build(load_workflows([one, other]), search=[here])
+    local = plan.build(load_workflows([one, other], built_in().documents), search=[here])
     sent = Submission.model_validate(collect(local, directory=here), strict=True)
     assert template_of(uploads.planned(sent)).endswith("c/job.yml")
     assert [task.document.id for task in uploads.planned(sent).tasks()] == ["register", "job", "again"]

@@ -11,6 +11,7 @@ from knavtool.documents.workflow import load_workflows
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import plan
 from knavtool.workflow.plan import Plan
+from knavtool.workflow.registry import built_in
 from support.old_files import JOB, SETUP, SUBMIT
 
 
@@ -121,7 +122,11 @@ CASES = {
 
 def built(directory: Path, *, lenient: bool) -> Plan:
     """The plan of the file in the directory."""
-    return plan.build(load_workflows([directory / "wf.yml"], lenient=lenient), search=[directory], lenient=lenient)
+    return plan.build(
+        load_workflows([directory / "wf.yml"], built_in().documents, lenient=lenient),
+        search=[directory],
+        lenient=lenient,
+    )
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from knavtool.documents.workflow import TASK_TYPES, load_workflows
+from knavtool.documents.workflow import load_workflows
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import plan
-from knavtool.workflow.tasks import BLOCKS, TASKS
+from knavtool.workflow.registry import built_in
 from support.workflows import JOB, faults, planned, register, submit, task, write
 
 CHECK = task("CheckPod", "check", refTaskId="job", status="Running")
@@ -77,7 +77,7 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     first = write(tmp_path, submit(refTaskId="a"), task("DeleteObj", refTaskId="c"), name="1.yml")
     second = write(tmp_path, task("DeleteObj", refTaskId="b"), name="2.yml")
     with pytest.raises(InvalidDocument) as caught:
-        plan.build(load_workflows([first, second]), search=[tmp_path])
+        plan.build(load_workflows([first, second], built_in().documents), search=[tmp_path])
     assert [Path(violation.file).name for violation in caught.value.violations] == ["1.yml", "1.yml", "2.yml"]
 
 
@@ -88,7 +88,7 @@ def test_a_missing_template_is_told_once(tmp_path: Path) -> None:
 
 def test_files_of_one_command_share_their_ids(tmp_path: Path) -> None:
     files = [write(tmp_path, register(), name="1.yml"), write(tmp_path, submit(), CHECK, name="2.yml")]
-    built = plan.build(load_workflows(files), search=[tmp_path])
+    built = plan.build(load_workflows(files, built_in().documents), search=[tmp_path])
     assert len(built.workflows) == 2
 
 
@@ -99,17 +99,13 @@ def test_a_template_is_looked_for_in_the_working_directory_first_then_above_the_
     file = write(deep, register())
     (deep / "job.yml").unlink()
     (tmp_path / "job.yml").write_text(JOB)
-    built = plan.build(load_workflows([file]), search=[here])
+    built = plan.build(load_workflows([file], built_in().documents), search=[here])
     assert built.scope.registrations["register"].template.file == tmp_path / "job.yml"
     (here / "job.yml").write_text(JOB)
-    built = plan.build(load_workflows([file]), search=[here])
+    built = plan.build(load_workflows([file], built_in().documents), search=[here])
     assert built.scope.registrations["register"].template.file == Path("job.yml")
 
 
 def test_generated_names_do_not_collide(tmp_path: Path) -> None:
     template = JOB.replace("name: {{._NAME_}}", "generateName: job-")
     assert faults(tmp_path, register(nameFormat=None), submit(count=5), template=template) == []
-
-
-def test_every_type_of_the_schema_can_be_planned() -> None:
-    assert {*TASKS, *BLOCKS} == set(TASK_TYPES)

@@ -10,7 +10,7 @@ FILE = resources.chart("knavtool") / "files" / "rights.yaml"
 
 
 def test_the_chart_has_the_same_rights() -> None:
-    assert FILE.read_text() == role.chart_data(), f"run: python -m knavtool.workflow.preflight.role > {FILE}"
+    assert FILE.read_text() == role.chart_data(), "run: make generate"
 
 
 def test_nothing_may_everything() -> None:
