@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from knavtool.toolchain.pins import Program, VersionCheck
 
-_RETRY_TIMEOUT = 10.0
+_PATIENCE = 10.0
 
 
 async def wrong_version(
@@ -22,7 +22,7 @@ async def wrong_version(
 ) -> str | None:
     """Run `path` and say what is wrong with it; None if it is the pinned version."""
     try:
-        async with asyncio.timeout(_RETRY_TIMEOUT):
+        async with asyncio.timeout(_PATIENCE):
             finished = await run([str(path), *check.args], environment=environment)
     except TimeoutError:
         return f"{path} did not tell its version within {_PATIENCE:.0f} s"

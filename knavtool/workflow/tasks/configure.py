@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from knavtool.documents.complaints import Complaint
-    from knavtool.documents.places import Location
     from knavtool.documents.entries import NodeEntry
+    from knavtool.documents.places import Location
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _HERE = Path(__file__).parent
-_RETRY_TIMEOUT = 60.0
+_TIMEOUT = 60.0
 CURSOR = "‸"
 """Marks a place in the text of a document."""
 
@@ -92,7 +92,7 @@ class LanguageServer:
             if error is None:
                 self._request("shutdown", None)
                 self._send(method="exit")
-                self._process.wait(timeout=_RETRY_TIMEOUT)
+                self._process.wait(timeout=_TIMEOUT)
         finally:
             self._process.kill()
             self._process.wait()
@@ -148,7 +148,7 @@ class LanguageServer:
         self._process.stdin.flush()
 
     def _next(self) -> dict[str, Any]:
-        message = self._received.get(timeout=_RETRY_TIMEOUT)
+        message = self._received.get(timeout=_TIMEOUT)
         assert message is not None, "the language server has ended"
         return message
 

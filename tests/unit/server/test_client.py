@@ -163,7 +163,7 @@ async def test_a_connection_that_is_lost_is_made_again_and_nothing_is_told_twice
 
 
 async def test_a_server_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_PATIENCE", 0)
+    monkeypatch.setattr(clients, "_RETRY_TIMEOUT", 0)
 
     async def close(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
