@@ -3,7 +3,8 @@
 KnavError
 ├── DocumentError      2  a file or an argument is wrong
 │   ├── InvalidDocument      violations with file:line:column
-│   └── UsageError           an option or argument
+│   ├── UsageError           an option or argument
+│   └── PluginError          an installed package brings a task type that cannot be used
 ├── RenderError        3  a chart or template could not be rendered
 ├── EngineError        4  the local cluster or the toolchain failed
 │   ├── BinaryMissing        no source gave a program
@@ -68,6 +69,10 @@ class DocumentError(KnavError):
 
 class UsageError(DocumentError):
     """An option or argument cannot be used as given."""
+
+
+class PluginError(DocumentError):
+    """An installed package brings a task type that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -54,6 +54,14 @@ Compat: TypeAlias = Annotated[
         "template parameters, is a warning.",
     ),
 ]
+NoPlugins: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-plugins",
+        envvar="KNAVTOOL_NO_PLUGINS",
+        help="Leave out the task types that other installed packages bring.",
+    ),
+]
 Prometheus: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this at run time
     typer.Option(

@@ -16,6 +16,7 @@ from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
+from knavtool.cli.task_types import task_types
 from knavtool.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def run(
     burst: Burst = None,
     settings: options.Settings = None,
     compat: options.Compat = False,
+    no_plugins: options.NoPlugins = False,
     prometheus: options.Prometheus = None,
     dry_run: Annotated[
         bool,
@@ -97,7 +99,6 @@ def run(
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
     from knavtool.workflow import plan
-    from knavtool.workflow.registry import built_in
 
     seconds = parse_duration(cleanup_timeout, option="--cleanup-timeout")
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY") if markdown is None else None
@@ -110,8 +111,9 @@ def run(
     )
     reports.check()
     variables = parse_settings(settings or [])
-    documents = load_workflows(expand_paths(workflows), built_in().documents, settings=variables, lenient=compat)
-    planned = plan.build(documents, search=[Path.cwd()], lenient=compat)
+    types = task_types(no_plugins=no_plugins)
+    documents = load_workflows(expand_paths(workflows), types.documents, settings=variables, lenient=compat)
+    planned = plan.build(documents, search=[Path.cwd()], lenient=compat, types=types)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:
         run_async(_print(target, planned))

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from knavtool import resources
+from knavtool.cli import options
+from knavtool.cli.task_types import task_types
 
 
 class Name(StrEnum):
@@ -19,6 +21,11 @@ class Name(StrEnum):
     REPORT = "report"
 
 
-def schema(name: Annotated[Name, typer.Argument(help="Which schema.")]) -> None:
+def schema(name: Annotated[Name, typer.Argument(help="Which schema.")], no_plugins: options.NoPlugins = False) -> None:
     """Print a JSON schema, for editors and other programs."""
+    if name is Name.WORKFLOW:
+        from knavtool.workflow.registry import schema_text
+
+        print(schema_text(task_types(no_plugins=no_plugins)), end="")
+        return
     print(resources.schema(name).read_text(encoding="utf-8"), end="")

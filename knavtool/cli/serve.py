@@ -17,6 +17,7 @@ from knavtool.cli.connection import connected
 from knavtool.cli.limits import rate_limit
 from knavtool.cli.on_server import generated_token
 from knavtool.cli.running import run_async
+from knavtool.cli.task_types import task_types
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def serve(
         str, typer.Option("--body-timeout", envvar="KNAVTOOL_BODY_TIMEOUT", help="How long a request may take to come.")
     ] = "30s",
     prometheus: options.Prometheus = None,
+    no_plugins: options.NoPlugins = False,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
@@ -82,6 +84,7 @@ def serve(
     target = options.target(context, kubeconfig, kube_context)
     limits = Limits(size=_bytes(max_body), seconds=parse_duration(body_timeout, option="--body-timeout"))
     drain_seconds = parse_duration(drain, option="--drain", zero=True)
+    types = task_types(no_plugins=no_plugins)
     if not root.is_dir():
         raise UsageError(f"--root {root}: no such directory")
     with ExitStack() as stack:
@@ -102,7 +105,7 @@ def serve(
         # A workflow that waits for a key must not wait for one at the server's terminal.
         with Path(os.devnull).open() as nothing:
             os.dup2(nothing.fileno(), 0)
-        settings = Settings(token=token, limits=limits, root=root.resolve())
+        settings = Settings(token=token, limits=limits, root=root.resolve(), types=types)
         said = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
         run_async(
             _serve(

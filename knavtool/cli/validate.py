@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from knavtool.cli import options, streams
+from knavtool.cli.task_types import task_types
 from knavtool.errors import ExitCode, InvalidDocument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from knavtool.errors import Violation
+    from knavtool.workflow.registry import Registry
 
 _KINDS = {"tasks": "a workflow", "nodes": "a values file"}
 
@@ -30,6 +32,7 @@ def validate(
     ],
     settings: options.Settings = None,
     compat: options.Compat = False,
+    no_plugins: options.NoPlugins = False,
 ) -> None:
     """Check files; every fault of all of them is one line on stderr: file:line:column: path: message."""
     from knavtool.documents.paths import find_paths
@@ -44,7 +47,7 @@ def validate(
         found, wrong = find_paths([argument])
         missing += wrong
         looked_at += found
-        faults += _violations(list(dict.fromkeys(found)), given, warnings if compat else None)
+        faults += _violations(list(dict.fromkeys(found)), given, warnings if compat else None, no_plugins=no_plugins)
     bad = {violation.file for violation in faults}
     fine = [f"{file}: ok" for file in looked_at if str(file) not in bad]
     # Nothing stands before a fault, so that editors find the place.
@@ -59,7 +62,7 @@ def _warning(violation: Violation) -> str:
 
 
 def _violations(
-    files: Sequence[Path], settings: Mapping[str, Any], warnings: list[Violation] | None
+    files: Sequence[Path], settings: Mapping[str, Any], warnings: list[Violation] | None, *, no_plugins: bool
 ) -> Sequence[Violation]:
     """What is wrong with files that are used together; their kinds are told by their top-level fields.
 
@@ -70,9 +73,9 @@ def _violations(
     from knavtool.documents.workflow import parse_workflow
     from knavtool.documents.yaml import load
     from knavtool.workflow import plan
-    from knavtool.workflow.registry import built_in
 
     lenient = warnings is not None
+    types: Registry | None = None  # only a workflow needs them
     wrong: list[Violation] = []
     workflows = []
     for file in files:
@@ -80,9 +83,8 @@ def _violations(
             document = load(file)
             data = document.data
             if isinstance(data, dict) and "tasks" in data:
-                workflows.append(
-                    parse_workflow(document, file, built_in().documents, settings=settings, lenient=lenient)
-                )
+                types = task_types(no_plugins=no_plugins)
+                workflows.append(parse_workflow(document, file, types.documents, settings=settings, lenient=lenient))
             elif isinstance(data, dict) and "nodes" in data:
                 parse_values(document)
             else:
@@ -92,7 +94,7 @@ def _violations(
         except InvalidDocument as error:
             wrong += error.violations
     try:
-        planned = plan.build(workflows, search=[Path.cwd()], lenient=lenient)
+        planned = plan.build(workflows, search=[Path.cwd()], lenient=lenient, types=types)
         if warnings is not None:
             warnings += planned.warnings
     except InvalidDocument as error:

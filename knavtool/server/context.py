@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -14,15 +14,20 @@ from knavtool.server.bodies import Limits
 from knavtool.server.problems import Refusal
 from knavtool.server.queue import Queue
 from knavtool.server.runs import Run
+from knavtool.workflow.registry import Registry, built_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the server was told at its start; below `root` the templates of `POST /workflow` are read."""
+    """What the server was told at its start.
+
+    Below `root` the templates of `POST /workflow` are read; workflows may have tasks of these `types`.
+    """
 
     token: str
     limits: Limits
     root: Path
+    types: Registry = field(default_factory=built_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from knavtool.documents.workflow import read_workflows
 from knavtool.documents.yaml import load_text
 from knavtool.workflow import plan
-from knavtool.workflow.registry import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,28 +17,29 @@ if TYPE_CHECKING:
     from knavtool.documents.yaml import Document
     from knavtool.server.models import Submission
     from knavtool.workflow.plan import Plan
+    from knavtool.workflow.registry import Registry
 
 WORKFLOW = "workflow.yaml"
 """How messages call a workflow that came without a name."""
 
 
-def planned(submission: Submission) -> Plan:
+def planned(submission: Submission, types: Registry) -> Plan:
     """The plan of what a client sent; its templates are among its files. Raises InvalidDocument, UsageError."""
     sources = [_source(name, submission.files[name]) for name in submission.workflows]
-    workflows = read_workflows(sources, built_in().documents, settings=submission.variables, lenient=submission.compat)
+    workflows = read_workflows(sources, types.documents, settings=submission.variables, lenient=submission.compat)
     with tempfile.TemporaryDirectory(prefix="knavtool-run-") as directory:
         top = Path(directory).resolve()
         _lay_out(top, submission.files)
         search = [top / (submission.working_directory or "")]
-        return plan.build(workflows, search=search, within=[top], lenient=submission.compat)
+        return plan.build(workflows, search=search, within=[top], lenient=submission.compat, types=types)
 
 
-def planned_alone(text: str, *, templates: Path | None = None, lenient: bool = False) -> Plan:
+def planned_alone(text: str, types: Registry, *, templates: Path | None = None, lenient: bool = False) -> Plan:
     """The plan of one workflow; templates are read below a directory of the server or not at all."""
-    workflows = read_workflows([_source(WORKFLOW, text)], built_in().documents, lenient=lenient)
+    workflows = read_workflows([_source(WORKFLOW, text)], types.documents, lenient=lenient)
     with tempfile.TemporaryDirectory(prefix="knavtool-run-") as directory:
         places = [Path(directory), *([templates] if templates is not None else [])]
-        return plan.build(workflows, search=places, within=places, lenient=lenient)
+        return plan.build(workflows, search=places, within=places, lenient=lenient, types=types)
 
 
 def _source(name: str, text: str) -> tuple[Path, Callable[[], Document]]:

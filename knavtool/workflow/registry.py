@@ -66,9 +66,9 @@ def merged(types: Mapping[str, type[TaskType]]) -> dict[str, Any]:
     return root
 
 
-def schema_text(types: Mapping[str, type[TaskType]]) -> str:
+def schema_text(registry: Registry) -> str:
     """The schema of workflows as a file."""
-    return json.dumps(merged(types), indent=2) + "\n"
+    return json.dumps(registry.documents.schema.shown, indent=2) + "\n"
 
 
 def _condition(name: str, type_: type[TaskType]) -> dict[str, Any]:
@@ -105,4 +105,4 @@ def _is_any_text(field: Mapping[str, Any], shared: Mapping[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(schema_text(TYPES))
+    sys.stdout.write(schema_text(built_in()))

@@ -16,7 +16,7 @@ from knavtool.workflow import plan
 from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.references.regexps import compile_pattern
-from knavtool.workflow.registry import built_in
+from knavtool.workflow.registry import Registry, built_in
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.submission import Submissions
 from knavtool.workflow.task import NOTHING, Context, Item, Rendering
@@ -79,10 +79,17 @@ def write(
     return path
 
 
-def planned(directory: Path, *tasks: Mapping[str, Any], template: str = JOB, lenient: bool = False) -> Plan:
+def planned(
+    directory: Path,
+    *tasks: Mapping[str, Any],
+    template: str = JOB,
+    lenient: bool = False,
+    types: Registry | None = None,
+) -> Plan:
     """The plan of one file."""
-    documents = load_workflows([write(directory, *tasks, template=template)], built_in().documents, lenient=lenient)
-    return plan.build(documents, search=[directory], lenient=lenient)
+    types = types or built_in()
+    documents = load_workflows([write(directory, *tasks, template=template)], types.documents, lenient=lenient)
+    return plan.build(documents, search=[directory], lenient=lenient, types=types)
 
 
 def faults(directory: Path, *tasks: Mapping[str, Any], template: str = JOB) -> list[Violation]:

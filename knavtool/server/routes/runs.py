@@ -76,10 +76,10 @@ async def submit(
         submission = read_submission(body)
         options: Options = submission.options
         wait = submission.wait
-        make = partial(uploads.planned, submission)
+        make = partial(uploads.planned, submission, here.settings.types)
     elif media_type in YAML_TYPES:
         options, wait = plain, plain.wait
-        make = partial(uploads.planned_alone, bodies.text(body), lenient=plain.compat)
+        make = partial(uploads.planned_alone, bodies.text(body), here.settings.types, lenient=plain.compat)
     else:
         expected = ", ".join(["application/json", *YAML_TYPES])
         raise Refusal(415, f"the content type is {media_type or 'missing'}, expected one of {expected}")

@@ -44,7 +44,9 @@ async def run_workflow(here: Here, body: Body, options: Annotated[PlainOptions, 
     here.queue.check(Wait.QUEUE)
     try:
         text = bodies.text(body)
-        make = partial(uploads.planned_alone, text, templates=here.settings.root, lenient=options.compat)
+        make = partial(
+            uploads.planned_alone, text, here.settings.types, templates=here.settings.root, lenient=options.compat
+        )
         plan = await asyncio.to_thread(make)
     except KnavError as error:
         return PlainTextResponse(f"{error.message}\n", status_code=400)

@@ -12,6 +12,7 @@ from knavtool.server import uploads
 from knavtool.server.models import Options, State, Wait
 from knavtool.server.queue import Busy, Draining, Full, Queue, open_queue
 from knavtool.server.runs import Run
+from knavtool.workflow.registry import built_in
 from support.server import Gate, sleep
 
 Add = Callable[..., Run]
@@ -19,7 +20,7 @@ Add = Callable[..., Run]
 
 def adding(queue: Queue) -> Add:
     def add(name: str, wait: Wait = Wait.QUEUE) -> Run:
-        return queue.add(uploads.planned_alone(sleep(name)), Options(), wait)
+        return queue.add(uploads.planned_alone(sleep(name), built_in()), Options(), wait)
 
     return add
 

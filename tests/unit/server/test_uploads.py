@@ -40,13 +40,13 @@ def template_of(planned: plan.Plan) -> str:
     ],
 )
 def test_templates_are_found_among_the_files(name: str, template: str, file: str) -> None:
-    planned = uploads.planned(Submission(files={name: workflow(template), file: JOB}, workflows=[name]))
+    planned = uploads.planned(Submission(files={name: workflow(template), file: JOB}, workflows=[name]), built_in())
     assert template_of(planned) == file
 
 
 def test_the_working_directory_comes_first() -> None:
     files = {"a/wf.yml": workflow(), "a/job.yml": JOB, "b/job.yml": JOB.replace("Job", "Other")}
-    planned = uploads.planned(Submission(files=files, workflows=["a/wf.yml"], working_directory="b"))
+    planned = uploads.planned(Submission(files=files, workflows=["a/wf.yml"], working_directory="b"), built_in())
     (registration,) = planned.scope.registrations.values()
     assert registration.template is not None
     assert "Other" in registration.template.blocks[0]
@@ -83,9 +83,9 @@ def test_no_file_outside_can_be_reached(template: str, tmp_path: Path, monkeypat
     monkeypatch.chdir(outside)
     text = workflow(template.replace("{outside}", str(outside)))
     for make in (
-        lambda: uploads.planned_alone(text),
-        lambda: uploads.planned_alone(text, templates=root),
-        lambda: uploads.planned(Submission(files={"wf.yml": text}, workflows=["wf.yml"])),
+        lambda: uploads.planned_alone(text, built_in()),
+        lambda: uploads.planned_alone(text, built_in(), templates=root),
+        lambda: uploads.planned(Submission(files={"wf.yml": text}, workflows=["wf.yml"]), built_in()),
     ):
         with pytest.raises(InvalidDocument, match=r"there is no template|expected the path of a file") as error:
             make()
@@ -95,16 +95,16 @@ def test_no_file_outside_can_be_reached(template: str, tmp_path: Path, monkeypat
 def test_links_inside_the_root_are_followed(tmp_path: Path) -> None:
     (tmp_path / "real.yml").write_text(JOB)
     (tmp_path / "job.yml").symlink_to("real.yml")
-    assert template_of(uploads.planned_alone(workflow(), templates=tmp_path)) == "job.yml"
+    assert template_of(uploads.planned_alone(workflow(), built_in(), templates=tmp_path)) == "job.yml"
 
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    uploads.planned(Submission(files={"wf.yml": workflow(), "job.yml": JOB}, workflows=["wf.yml"]))
+    uploads.planned(Submission(files={"wf.yml": workflow(), "job.yml": JOB}, workflows=["wf.yml"]), built_in())
     with pytest.raises(InvalidDocument):
-        uploads.planned_alone("tasks: [")
+        uploads.planned_alone("tasks: [", built_in())
     assert list(temporary.iterdir()) == []
 
 
@@ -120,6 +120,6 @@ def test_what_a_client_collects_gives_the_plan_it_has(
     other = write(tmp_path / "c", submit("again"), name="two.yml")
     local = plan.build(load_workflows([one, other], built_in().documents), search=[here])
     sent = Submission.model_validate(collect(local, directory=here), strict=True)
-    assert template_of(uploads.planned(sent)).endswith("c/job.yml")
-    assert [task.document.id for task in uploads.planned(sent).tasks()] == ["register", "job", "again"]
+    assert template_of(uploads.planned(sent, built_in())).endswith("c/job.yml")
+    assert [task.document.id for task in uploads.planned(sent, built_in()).tasks()] == ["register", "job", "again"]
     assert all(text in (JOB, one.read_text(), other.read_text()) for text in sent.files.values())
