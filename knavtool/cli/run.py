@@ -94,7 +94,7 @@ def run(
     from knavtool.documents.duration import parse_duration
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings
-    from knavtool.documents.workflow import load_workflows
+    from knavtool.documents.workflow_reader import load_workflows
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles

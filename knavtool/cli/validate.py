@@ -70,7 +70,7 @@ def _violations(
     """
     from knavtool.documents.schema import nearest
     from knavtool.documents.values import parse_values
-    from knavtool.documents.workflow import parse_workflow
+    from knavtool.documents.workflow_reader import parse_workflow
     from knavtool.documents.yaml import load
     from knavtool.workflow import plan
 

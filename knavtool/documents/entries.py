@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+VIRTUAL_LABEL = ("type", "kwok")
+"""The label that tells virtual nodes from real ones."""
+VIRTUAL = "=".join(VIRTUAL_LABEL)
+"""The same as a label selector."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:

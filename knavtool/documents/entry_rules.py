@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.documents.complaints import nearest
 from knavtool.documents.devices import device_faults
+from knavtool.documents.entries import VIRTUAL_LABEL
 from knavtool.documents.quantity import parse
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _LONGEST_PREFIX = 253
 _FIXED: dict[str, dict[str, tuple[str | None, str]]] = {
     "labels": {
         "kubernetes.io/hostname": (None, "the node's name"),
-        "type": ("kwok", "'kwok', which tells virtual nodes from real ones"),
+        VIRTUAL_LABEL[0]: (VIRTUAL_LABEL[1], "'kwok', which tells virtual nodes from real ones"),
         "app.kubernetes.io/managed-by": (None, "the tool that made the node"),
     },
     "annotations": {"kwok.x-k8s.io/node": ("fake", "'fake', which makes KWOK keep the node alive")},

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from knavtool.documents.entries import VIRTUAL
 from knavtool.errors import Conflict
 from knavtool.kube.resource import NODES
 from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.diff import Change, change
 from knavtool.nodes.helm_records import require_only_nodes
-from knavtool.nodes.ownership import VIRTUAL, Owner, is_applied, owner_of
+from knavtool.nodes.ownership import Owner, is_applied, owner_of
 from knavtool.nodes.runs import runs
 
 if TYPE_CHECKING:

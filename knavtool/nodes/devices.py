@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from knavtool.documents.entries import VIRTUAL
 from knavtool.errors import Conflict, Forbidden, NotFound
 from knavtool.kube.resource import DEVICE_CLASSES, RESOURCE_SLICES
-from knavtool.nodes.ownership import VIRTUAL, owner_of
+from knavtool.nodes.ownership import owner_of
 from knavtool.nodes.pools import pool_of, read_slice
 from knavtool.nodes.runs import runs
 from knavtool.render.nodes import STAMP

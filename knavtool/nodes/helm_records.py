@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from knavtool.documents.entries import VIRTUAL_LABEL
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import Conflict
 from knavtool.kube.resource import CONFIG_MAPS, SECRETS
-from knavtool.nodes.ownership import VIRTUAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -71,7 +71,7 @@ def _others(item: Manifest, taken: Collection[str], staying: Collection[str]) ->
     for one in objects:
         metadata = one["metadata"]
         name = metadata["name"]
-        virtual = one["kind"] == "Node" and dict([VIRTUAL.split("=")]).items() <= (metadata.get("labels") or {}).items()
+        virtual = one["kind"] == "Node" and dict([VIRTUAL_LABEL]).items() <= (metadata.get("labels") or {}).items()
         if not (one["kind"] in _DEVICES or (virtual and (name in taken or name not in staying))):
             yield f"{one['kind']} {name}"
     yield from (f"hook {one.get('kind', '')} {one.get('name', '')}" for one in hooks)

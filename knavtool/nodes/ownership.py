@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "knavtool"
 SELECTOR = f"{MANAGED_BY}={OURS}"
-VIRTUAL = "type=kwok"
-"""Selects the nodes of the virtual-nodes chart, whoever installed it."""
-
 MADE_BY = "knavtool.io/made-by"
 """Annotation of nodes that `nodes apply` made, or found as its file wants them: the user expects them to stay."""
 

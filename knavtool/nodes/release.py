@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knavtool import resources
+from knavtool.documents.entries import VIRTUAL
 from knavtool.errors import Conflict
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
@@ -12,7 +13,7 @@ from knavtool.nodes.apply import Summary
 from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.diff import change
 from knavtool.nodes.leases import until_collected
-from knavtool.nodes.ownership import VIRTUAL, owner_of
+from knavtool.nodes.ownership import owner_of
 from knavtool.nodes.readiness import wait_ready
 from knavtool.nodes.writing import summed
 

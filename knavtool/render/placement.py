@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from knavtool.documents.entries import VIRTUAL_LABEL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from knavtool.render.manifests import Manifest
 
-_REAL = {"key": "type", "operator": "NotIn", "values": ["kwok"]}
+_KEY, _VALUE = VIRTUAL_LABEL
+_REAL = {"key": _KEY, "operator": "NotIn", "values": [_VALUE]}
 _RULE = "requiredDuringSchedulingIgnoredDuringExecution"
 _PATHS: Mapping[str, tuple[str, ...]] = {
     "Deployment": ("spec", "template", "spec"),
@@ -67,7 +70,7 @@ def _terms(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _excludes(expression: Mapping[str, Any]) -> bool:
     values = expression.get("values") or ()
-    return expression.get("key") == "type" and expression.get("operator") == "NotIn" and "kwok" in values
+    return expression.get("key") == _KEY and expression.get("operator") == "NotIn" and _VALUE in values
 
 
 def _changed(part: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.documents.workflow import read_workflows
+from knavtool.documents.workflow_reader import read_workflows
 from knavtool.documents.yaml import load_text
 from knavtool.workflow import plan
 

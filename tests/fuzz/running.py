@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fuzz.world import World, run
-from knavtool.documents.workflow import parse_workflow
+from knavtool.documents.workflow_reader import parse_workflow
 from knavtool.documents.yaml import dump, load_text
 from knavtool.errors import InvalidDocument, KnavError, RenderError
 from knavtool.events import Steps, StepStarted

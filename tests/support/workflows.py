@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import yaml
 
-from knavtool.documents.workflow import load_workflows
+from knavtool.documents.workflow_reader import load_workflows
 from knavtool.events import Steps, ignore
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knavtool.documents.entries import VIRTUAL
 from knavtool.engines.existing.installation import NAMESPACE
 from knavtool.kube.resource import NODES, PODS
 from knavtool.render.placement import on_real_nodes, stays_on_real_nodes
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest
 
-_SELECTOR = "type=kwok"
 _SHARED = frozenset({"default", "kube-system"})
 PATCHED = ("Deployment", "StatefulSet", "DaemonSet")
 """Kinds whose pods can be given another rule; a Job's cannot."""
@@ -40,7 +40,7 @@ class Misplaced:
 async def misplaced(gateway: Gateway, components: Iterable[Found]) -> list[Misplaced]:
     """All pods of the components on virtual nodes; those that have ended do not count."""
     nodes: set[str] = set()
-    async for page in gateway.pages(NODES, label_selector=_SELECTOR, metadata_only=True):
+    async for page in gateway.pages(NODES, label_selector=VIRTUAL, metadata_only=True):
         nodes.update(node["metadata"]["name"] for node in page)
     if not nodes:
         return []

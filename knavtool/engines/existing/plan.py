@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knavtool.documents.entries import VIRTUAL_LABEL
 from knavtool.engines.existing import installed, rights
 from knavtool.engines.existing.look import Kinds, identify, look
 from knavtool.errors import Conflict, Forbidden, NotFound, UsageError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from knavtool.kube.client import Client
     from knavtool.kube.gateway import Gateway
 
-_VIRTUAL = ("type", "kwok")
 _VIRTUAL_ANNOTATION = "kwok.x-k8s.io/node"
 
 
@@ -124,7 +124,7 @@ async def real_nodes(gateway: Gateway) -> int:
     async for page in gateway.pages(NODES, metadata_only=True):
         for node in page:
             labels, annotations = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
-            count += labels.get(_VIRTUAL[0]) != _VIRTUAL[1] and _VIRTUAL_ANNOTATION not in annotations
+            count += labels.get(VIRTUAL_LABEL[0]) != VIRTUAL_LABEL[1] and _VIRTUAL_ANNOTATION not in annotations
     return count
 
 

@@ -31,7 +31,7 @@ SHOWN = 10
 
 
 @dataclass(slots=True, kw_only=True)
-class _Sight:
+class _MatchState:
     """What was seen last of each chosen object: how it differs from the expected state.
 
     Without an `amount` all have to match, and there has to be one. `unclear` are objects whose owners are gone: they
@@ -83,7 +83,7 @@ async def check_selected(
     context: Context, choice: Choice, state: Mapping[str, Any], amount: Amount | None, timeout: float | None
 ) -> Outcome:
     """Wait up to `timeout` seconds, None for one look, until as many of the objects match as there should be."""
-    sight = _Sight(choice=choice, state=state, amount=amount)
+    sight = _MatchState(choice=choice, state=state, amount=amount)
     if timeout is None:
         for live in await choice.candidates():
             await sight.put(live)
@@ -92,7 +92,7 @@ async def check_selected(
     return await _outcome(sight, context, f" after {timeout:g} s" if timeout is not None else "")
 
 
-async def _follow(context: Context, sight: _Sight, timeout: float) -> None:
+async def _follow(context: Context, sight: _MatchState, timeout: float) -> None:
     synced = False
     told = -BETWEEN_SIGNS
     async with (
@@ -114,7 +114,7 @@ async def _follow(context: Context, sight: _Sight, timeout: float) -> None:
                 limit.looked()
 
 
-async def _outcome(sight: _Sight, context: Context, after: str) -> Outcome:
+async def _outcome(sight: _MatchState, context: Context, after: str) -> Outcome:
     amount = sight.amount
     data: dict[str, object] = {
         "expected": amount.data() if amount is not None else sight.expected(),
@@ -145,7 +145,7 @@ async def _outcome(sight: _Sight, context: Context, after: str) -> Outcome:
     return Outcome(passed=False, message="\n".join([*lines, *found.lines()]), data=data)
 
 
-def _head(sight: _Sight, after: str) -> str:
+def _head(sight: _MatchState, after: str) -> str:
     words = sight.choice.words()
     if not sight.found:
         expected = f", expected {sight.amount}" if sight.amount is not None and not sight.unclear else ""
@@ -155,7 +155,7 @@ def _head(sight: _Sight, after: str) -> str:
     return f"{counts}, expected {'all' if sight.amount is None else sight.amount}: {words}"
 
 
-def _does(sight: _Sight) -> str:
+def _does(sight: _MatchState) -> str:
     """What they do: match a state, or be there."""
     return "match" if sight.state else "exist"
 

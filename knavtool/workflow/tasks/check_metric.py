@@ -105,12 +105,12 @@ class CheckMetric(Task):
     async def run(self, context: Context, scope: Scope) -> Outcome:  # noqa: ARG002 - nothing is referred to
         if context.prometheus is None:
             raise ClusterError(f"{self.document.where()}: there is no Prometheus to ask")
-        sight = _Sight()
+        sight = _MatchState()
         async with Limit(self.timeout, f"{self.query} of {context.prometheus.place}", context) as limit:
             await self._follow(context.prometheus, sight, limit)
         return self._outcome(sight)
 
-    async def _follow(self, prometheus: Prometheus, sight: _Sight, limit: Limit) -> None:
+    async def _follow(self, prometheus: Prometheus, sight: _MatchState, limit: Limit) -> None:
         """Ask until the comparison has been satisfied for long enough, or cannot be."""
         loop = asyncio.get_running_loop()
         while True:
@@ -141,7 +141,7 @@ class CheckMetric(Task):
     def _satisfied(self, sample: Sample) -> bool:
         return bool(_COMPARISONS[self.op](sample.value, self.value))
 
-    def _outcome(self, sight: _Sight) -> Outcome:
+    def _outcome(self, sight: _MatchState) -> Outcome:
         after = f" after {self.timeout:g} s" if self.timeout is not None and not sight.passed else ""
         wanted = f"{self.op} {text(self.value)}"
         samples = sight.samples
@@ -169,7 +169,7 @@ class CheckMetric(Task):
 
 
 @dataclass(slots=True, kw_only=True)
-class _Sight:
+class _MatchState:
     """The last answer, and since when and for how long (seconds) the answers have satisfied the comparison."""
 
     samples: list[Sample] = field(default_factory=list)

@@ -122,7 +122,7 @@ class CheckObj(Task):
             return await check_selected(context, choice, self.state, amount, self.timeout)
         submission = context.submissions[self.ref].block(self.index)
         total = sum(len(instance.objects) + len(instance.refused) for instance in submission.instances)
-        sight = _Sight(
+        sight = _MatchState(
             state=dict(self.state),
             objects={item.uid: item for item in submission.objects()},
             amount=amount or Amount.exactly(total),
@@ -134,7 +134,7 @@ class CheckObj(Task):
             waited = not await self._follow(sight, submission, context)
         return await self._outcome(sight, submission.refused, context, waited=waited)
 
-    async def _follow(self, sight: _Sight, submission: Submission, context: Context) -> bool:
+    async def _follow(self, sight: _MatchState, submission: Submission, context: Context) -> bool:
         """Wait until the verdict is clear; whether it came to that in time. What was refused will not come."""
         # An object that a store does not show yet is no object that is not there.
         watcher: Watcher = context.stores if self.count is None else context.gateway
@@ -159,7 +159,9 @@ class CheckObj(Task):
                     limit.looked()
         return False
 
-    async def _outcome(self, sight: _Sight, refused: Sequence[Refused], context: Context, *, waited: bool) -> Outcome:
+    async def _outcome(
+        self, sight: _MatchState, refused: Sequence[Refused], context: Context, *, waited: bool
+    ) -> Outcome:
         total = len(sight.objects) + len(refused)
         data: dict[str, object] = {"expected": sight.amount.data(), "matching": sight.matching}
         counts = f"{sight.matching} of {total} objects match"
@@ -177,7 +179,7 @@ class CheckObj(Task):
         return Outcome(passed=False, message="\n".join([*lines, *found.lines()]), data=data)
 
 
-async def _look(sight: _Sight, submission: Submission, context: Context) -> None:
+async def _look(sight: _MatchState, submission: Submission, context: Context) -> None:
     """One list of each kind and namespace."""
     only = f"metadata.name={next(iter(sight.objects.values())).name}" if len(sight.objects) == 1 else ""
     for resource, namespace in submission.places:
@@ -186,7 +188,7 @@ async def _look(sight: _Sight, submission: Submission, context: Context) -> None
 
 
 @dataclass(slots=True, kw_only=True)
-class _Sight:
+class _MatchState:
     """What was seen last of each object that exists, by its uid: how it differs from the expected state."""
 
     state: Mapping[str, Any]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
 from knavtool.errors import ClusterError
-from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import EVENTS, NODES, PODS
 from knavtool.measure.pod_log import partial_times
+from knavtool.workflow.objects.gang_watch import GangWatch
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.domains import Topology
 from knavtool.workflow.observing.gangs import Gangs
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.measure.pod_log import PodTimes
-    from knavtool.workflow.observing.gangs import Gang
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Context
@@ -211,7 +208,7 @@ class CheckPlacement(Task):
         if self.count is None:
             # Of a Job that tries again, the pods that failed keep their places as well.
             each = [Amount(amount.least, None) for amount in each]
-        look = _Look(context, Gangs(submission, each), submission.pod_namespaces)
+        look = GangWatch(context, Gangs(submission, each), submission.pod_namespaces)
         if self.waiting is not None:
             await look.until(any_=True, timeout=self.waiting)
             return self._waited(look, submission)
@@ -232,12 +229,12 @@ class CheckPlacement(Task):
             return Outcome(message=f"{look.words()}, in {groups} group{'s' if groups != 1 else ''}", data=data)
         return Outcome(message=look.words(), data=data)
 
-    async def _groups(self, context: Context, look: _Look) -> int:
+    async def _groups(self, context: Context, look: GangWatch) -> int:
         nodes = await node_labels(context.gateway)
         topology = self._topology()
         return sum(len(topology.groups(gang, nodes)) for gang in look.gangs)
 
-    def _waited(self, look: _Look, submission: Submission) -> Outcome:
+    def _waited(self, look: GangWatch, submission: Submission) -> Outcome:
         early = [times for gang in look.gangs for times in gang.placed]
         if not early and any(gang.refused for gang in look.gangs):
             lines = ["there are no pods that could wait", *(f"  {line}" for line in refusals(submission.refused))]
@@ -249,7 +246,7 @@ class CheckPlacement(Task):
         message = f"{len(early)} pods have a node, expected none for {self.waiting:g} s: {names}"
         return Outcome(passed=False, message=message, data=look.data())
 
-    async def _unbound(self, look: _Look, submission: Submission, context: Context, *, after: bool) -> Outcome:
+    async def _unbound(self, look: GangWatch, submission: Submission, context: Context, *, after: bool) -> Outcome:
         time = f" after {self.timeout:g} s" if after and self.timeout is not None else ""
         lines = []
         reasons: dict[str, list[str]] = {}
@@ -270,7 +267,7 @@ class CheckPlacement(Task):
         data = {**look.data(), "problems": [*lines, *reasons], **found.data()}
         return Outcome(passed=False, message="\n".join([head, *shown, *found.lines()]), data=data)
 
-    def _partial(self, look: _Look) -> Iterator[str]:
+    def _partial(self, look: GangWatch) -> Iterator[str]:
         for gang in look.gangs if self.all_or_nothing else ():
             for partial in partial_times(gang.pods, gang.size, now=look.now):
                 if partial.seconds > self.within:
@@ -279,108 +276,19 @@ class CheckPlacement(Task):
                         f"{gang.size} pods; expected all within {self.within:g} s"
                     )
 
-    async def _misplaced(self, context: Context, look: _Look) -> Iterator[str]:
+    async def _misplaced(self, context: Context, look: GangWatch) -> Iterator[str]:
         if not self.topology_key and not self.nodes:
             return iter(())
         labels = await node_labels(context.gateway) if self.topology_key else {}
         scattered = self._topology().faults(look.gangs, labels) if self.topology_key else ()
         return iter([*scattered, *self._elsewhere(look)])
 
-    def _elsewhere(self, look: _Look) -> Iterator[str]:
+    def _elsewhere(self, look: GangWatch) -> Iterator[str]:
         if not self.nodes:
             return
         actual = {times.node for gang in look.gangs for times in gang.placed}
         if actual != set(self.nodes):
             yield f"nodes: expected {', '.join(sorted(self.nodes))}, actual {', '.join(sorted(actual)) or 'none'}"
-
-
-class _Look:
-    """The gangs, sorted anew whenever enough pods may have a node."""
-
-    def __init__(self, context: Context, gangs: Gangs, namespaces: Sequence[str | None]) -> None:
-        self._context = context
-        self._gangs = gangs
-        self._logs = [context.lives.logs[namespace] for namespace in namespaces]
-        self._places = [(PODS, namespace) for namespace in namespaces]
-        self.now = context.clock()
-
-    @property
-    def gangs(self) -> Sequence[Gang]:
-        """The gangs with their pods."""
-        return self._gangs.all
-
-    async def until(self, *, any_: bool, timeout: float) -> bool:
-        """Wait until the pods of every gang have a node, or with `any_` one pod; whether it came to that in time.
-
-        A gang that was refused is not waited for.
-        """
-        timeout = 0.0 if all(gang.refused for gang in self.gangs) else timeout
-        reached = False
-        # So many pods have to get a node before it is worth looking again.
-        due = 0
-        try:
-            async with (
-                asyncio.timeout(timeout or None),
-                aclosing(watch_all(self._context.stores, self._places)) as events,
-            ):
-                synced = False
-                async for event in events:
-                    synced = synced or event.synced
-                    bindings = sum(log.bindings for log in self._logs)
-                    if synced and bindings >= due:
-                        missing = await self._missing(any_=any_)
-                        reached = not missing
-                        # Pods that are too many go without a binding.
-                        due = bindings if any(gang.surplus for gang in self.gangs) else bindings + missing
-                    if reached or (synced and not timeout):
-                        break
-        except TimeoutError:
-            pass
-        self.now = self._context.clock()
-        return reached or not await self._missing(any_=any_)
-
-    async def _missing(self, *, any_: bool) -> int:
-        """How many pods have to get a node yet, or to lose theirs."""
-        pods = (times for log in self._logs for times in log.pods.values())
-        await self._gangs.sort(self._context.gateway, pods)
-        placed = [(len(gang.placed), gang.size) for gang in self.gangs if not gang.refused]
-        self._context.step.progress(sum(count for count, _ in placed), sum(size for _, size in placed))
-        if any_:
-            return max(1 - sum(count for count, _ in placed), 0)
-        return sum(max(size - count, 0) for count, size in placed) + sum(gang.surplus for gang in self.gangs)
-
-    def skews(self) -> list[float]:
-        """Per gang, seconds from the first bound pod of those that have a place to the last."""
-        moments = [[times.bound for times in gang.placed if times.bound is not None] for gang in self.gangs]
-        return [max(each) - min(each) for each in moments if each]
-
-    def missed(self) -> str:
-        """Why it is not known when the pods got their nodes; empty if it is."""
-        missed = [times.missed for gang in self.gangs for times in gang.pods if times.missed]
-        if not missed:
-            return ""
-        return f"when {len(missed)} pods got their nodes is not known, because pods could not be watched: {missed[0]}"
-
-    def data(self) -> dict[str, object]:
-        """For machines."""
-        skews = self.skews()
-        return {
-            "gangs": len(self.gangs),
-            "pods": sum(gang.size for gang in self.gangs),
-            "bound": sum(len(gang.placed) for gang in self.gangs),
-            "nodes": sorted({times.node for gang in self.gangs for times in gang.placed}),
-            "longestSkew": round(max(skews, default=0.0), 4),
-        }
-
-    def words(self) -> str:
-        """`4 gangs, 32 pods on 32 nodes, each gang bound within 12 ms`."""
-        data = self.data()
-        nodes = len({times.node for gang in self.gangs for times in gang.placed})
-        longest = max(self.skews(), default=0.0)
-        several = "s" if len(self.gangs) != 1 else ""
-        certain = all(gang.amount.most in (None, gang.size) for gang in self.gangs)
-        pods = data["pods"] if certain else data["bound"]
-        return f"{len(self.gangs)} gang{several}, {pods} pods on {nodes} nodes, bound within {longest:.3g} s"
 
 
 def _seconds(given: str | None) -> float | None:

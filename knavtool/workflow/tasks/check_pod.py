@@ -102,7 +102,7 @@ class CheckPod(Task):
         submission = context.submissions[self.ref]
         each = context.submissions.pods_of_each(self.ref, context.rendering.pod_counts)
         expected = Expectation(count=total(each), status=self.status, node_labels=self.node_labels)
-        look = _Look(context, submission, expected)
+        look = _PodWatch(context, submission, expected)
         if self.timeout is None or not submission.objects():
             await look.once()
         else:
@@ -122,7 +122,7 @@ class CheckPod(Task):
         return Outcome(passed=False, message="\n".join([*lines, *found.lines()]), data=data)
 
 
-class _Look:
+class _PodWatch:
     """Looks at the pods, and asks for what the pods themselves do not say: their owners and their nodes' labels."""
 
     def __init__(self, context: Context, submission: Submission, expected: Expectation) -> None:

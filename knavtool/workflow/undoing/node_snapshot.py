@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from knavtool.documents.entries import VIRTUAL
 from knavtool.kube.resource import DEVICE_CLASSES, NODES, RESOURCE_SLICES
 from knavtool.nodes.desired import APPLIED, HOSTNAME, KUBELET_CONDITIONS, Written, taint_key
 from knavtool.nodes.devices import pages
-from knavtool.nodes.ownership import MADE_BY, SELECTOR, VIRTUAL
+from knavtool.nodes.ownership import MADE_BY, SELECTOR
 from knavtool.nodes.pools import FIRST_GENERATION
 from knavtool.render.nodes import STAMP, NodeBatch, NodeSet
 

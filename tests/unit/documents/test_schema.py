@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from knavtool import resources
 from knavtool.documents.complaints import nearest, quoted, shown
 from knavtool.documents.schema import checked, normalized, schema, violations
-from knavtool.documents.workflow import parse_workflow
+from knavtool.documents.workflow_reader import parse_workflow
 from knavtool.documents.yaml import load_text
 from knavtool.workflow.registry import built_in
 from knavtool.workflow.tasks import TYPES

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from knavtool.documents.variables import Substitution, parse_settings
-from knavtool.documents.workflow import ForEachDocument, TaskDocument, WorkflowDocument, load_workflows
+from knavtool.documents.workflow import ForEachDocument, TaskDocument, WorkflowDocument
+from knavtool.documents.workflow_reader import load_workflows
 from knavtool.errors import UsageError
 from knavtool.workflow.registry import built_in
 

@@ -12,7 +12,8 @@ import pytest
 from knavtool import resources
 from knavtool.documents.entries import NodeEntry
 from knavtool.documents.values import parse_entries
-from knavtool.documents.workflow import TaskDocument, WorkflowDocument, load_workflows
+from knavtool.documents.workflow import TaskDocument, WorkflowDocument
+from knavtool.documents.workflow_reader import load_workflows
 from knavtool.errors import ExitCode, InvalidDocument
 from knavtool.workflow.references.templates import find_template
 from knavtool.workflow.registry import built_in

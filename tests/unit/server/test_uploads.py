@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knavtool.documents.workflow import load_workflows
+from knavtool.documents.workflow_reader import load_workflows
 from knavtool.errors import InvalidDocument
 from knavtool.server import uploads
 from knavtool.server.collecting import collect

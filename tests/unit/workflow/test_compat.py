@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from knavtool.documents.workflow import load_workflows
+from knavtool.documents.workflow_reader import load_workflows
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import plan
 from knavtool.workflow.plan import Plan

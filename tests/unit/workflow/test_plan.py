@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from knavtool.documents.workflow import load_workflows
+from knavtool.documents.workflow_reader import load_workflows
 from knavtool.errors import InvalidDocument
 from knavtool.workflow import plan
 from knavtool.workflow.registry import built_in
