@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from knavtool.helm import Helm
+    from knavtool.render.formats import Formats
     from knavtool.render.source import ObjectTemplate
-    from knavtool.render.template import Formats
 
 NAME_STAMP = "knavtool-object-name-7c1e9f04"
 """Stands for the name in a prototype."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import RenderError
 from knavtool.render.driver import run
+from knavtool.render.formats import Formats
 from knavtool.render.source import ObjectTemplate
-from knavtool.render.template import Formats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,7 @@ import orjson
 from knavtool.errors import RenderError
 from knavtool.render import gotemplate
 from knavtool.render.driver import ENUM_STAMP, NAME_STAMP, Answer, run
+from knavtool.render.formats import Formats
 from knavtool.render.objects import parse
 from knavtool.render.source import split
 
@@ -25,15 +26,6 @@ NAME = gotemplate.NAME
 ENUM = gotemplate.ENUM
 _STAMPABLE = re.compile(r"[a-z](?=[a-z0-9.-]*[0-9-])[a-z0-9.-]*[a-z0-9]")
 """A name that YAML reads as text wherever it stands behind a space, a quote or a dash."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Formats:
-    """What RegisterObj says about names and pods; None where it says nothing."""
-
-    name: str | None = None
-    pod_name: str | None = None
-    pod_count: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from knavtool.documents.workflow import ForEachDocument
 from knavtool.errors import InvalidDocument
-from knavtool.render.template import Formats
+from knavtool.render.formats import Formats
 from knavtool.workflow.references.scope import PlannedSubmission, Registration, Scope, Whole
 from knavtool.workflow.registry import built_in
 

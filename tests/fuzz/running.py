@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from fuzz.world import Trouble
     from knavtool.errors import Violation
     from knavtool.events import Event
+    from knavtool.render.formats import Formats
     from knavtool.render.source import ObjectTemplate
-    from knavtool.render.template import Formats
     from knavtool.report.recorder import Record
     from knavtool.workflow.plan import Plan
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
+    from knavtool.render.formats import Formats
     from knavtool.render.source import ObjectTemplate
-    from knavtool.render.template import Formats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from knavtool.errors import DocumentError
+from knavtool.render.formats import Formats
 from knavtool.render.source import load_template
-from knavtool.render.template import Formats
 from knavtool.workflow.references.scope import Registration
 from knavtool.workflow.references.templates import find_template, shown
 from knavtool.workflow.task import Outcome, Task

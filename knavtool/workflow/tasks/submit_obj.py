@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.helm import Helm
     from knavtool.kube.resource import Manifest
+    from knavtool.render.formats import Formats
     from knavtool.render.source import ObjectTemplate
-    from knavtool.render.template import Formats
     from knavtool.workflow.references.scope import Registration, Scope
     from knavtool.workflow.task import Context, Outcome
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from knavtool.helm import Helm
+from knavtool.render.formats import Formats
 from knavtool.render.source import ObjectTemplate, load_template
-from knavtool.render.template import Formats, Rendered, render_objects
+from knavtool.render.template import Rendered, render_objects
 from support.programs import program
 
 Render = Callable[..., Awaitable[Rendered]]

@@ -10,8 +10,9 @@ import pytest
 
 from knavtool.errors import RenderError
 from knavtool.helm import Helm
+from knavtool.render.formats import Formats
 from knavtool.render.source import ObjectTemplate, load_template
-from knavtool.render.template import Formats, Rendered, render_objects
+from knavtool.render.template import Rendered, render_objects
 
 Render = Callable[..., Awaitable[Rendered]]
 Template = Callable[[str], ObjectTemplate]
