@@ -137,6 +137,8 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects, *, own: boo
     return ProcessFace(
         objects=_objects(face["objects"], text, own=own) if "objects" in face else objects,
         overrides=tuple(face.get("overrides", ())),
+        keep_kinds=tuple(face.get("keepKinds", ())),
+        drop_kinds=tuple(face.get("dropKinds", ())),
         webhooks=webhooks
         and Webhooks(
             port=webhooks["port"],

@@ -153,10 +153,15 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessFace:
-    """Processes of the local engine in the order of their start, and what they need in the cluster."""
+    """Processes of the local engine in the order of their start, and what they need in the cluster.
+
+    `keep_kinds` and `drop_kinds` say what becomes of kinds of the project's objects that are not Kubernetes' own.
+    """
 
     objects: Objects
     overrides: tuple[str, ...] = ()
+    keep_kinds: tuple[str, ...] = ()
+    drop_kinds: tuple[str, ...] = ()
     webhooks: Webhooks | None = None
     certificates: Certificates | None = None
     processes: tuple[ProcessSpec, ...]

@@ -10,7 +10,7 @@ from knavtool.errors import RenderError
 from knavtool.render.manifests import Manifest, ManifestSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     Kept = Mapping[str, Sequence[Mapping[str, str]]]
     """Match conditions by the name of a webhook."""
@@ -61,27 +61,34 @@ class ProcessModeObjects:
 
 
 def render_for_process_mode(
-    manifests: ManifestSet, *, server: WebhookServer | None, keep: Kept | None = None
+    manifests: ManifestSet,
+    *,
+    server: WebhookServer | None,
+    keep: Kept | None = None,
+    keep_kinds: Collection[str] = (),
+    drop_kinds: Collection[str] = (),
 ) -> ProcessModeObjects:
     """Take what a cluster needs for a process, with webhooks and conversions that lead to `server`.
 
-    Of the webhooks those named in `keep` are taken, with the match conditions it adds, or all. Raises RenderError for
-    an object of a kind that is in none of the tables above.
+    Of the webhooks those named in `keep` are taken, with the match conditions it adds, or all. Kinds besides those of
+    the tables above have to be in `keep_kinds` or `drop_kinds`, which come first; RenderError otherwise.
     """
     objects, webhooks = [], []
     for manifest in manifests:
         kind = manifest["kind"]
+        if kind in drop_kinds:
+            continue
         if kind in _WEBHOOKS:
             if found := _kept_webhooks(manifest, server, keep):
                 webhooks.append(found)
         elif kind == "CustomResourceDefinition":
             objects.append(_definition(manifest, server))
-        elif kind in _KEPT:
+        elif kind in _KEPT or kind in keep_kinds:
             objects.append(manifest)
         elif kind not in _LEFT_OUT:
             name = manifest["metadata"]["name"]
             message = f"{kind} {name}: unsupported kind in process mode"
-            raise RenderError(message, hint="add the kind to one of the tables of render/process_mode.py")
+            raise RenderError(message, hint=f"list {kind} under keepKinds or dropKinds of the component's process face")
     return ProcessModeObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
 
 

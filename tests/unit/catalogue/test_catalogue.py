@@ -122,6 +122,24 @@ def test_a_record_has_the_name_of_its_file(environment: dict[str, str], director
         Catalogue.load(environment).component("other")
 
 
+def test_a_record_of_a_later_format_is_told(environment: dict[str, str], directory: Path) -> None:
+    write(directory, "one", format=1)
+    write(directory, "later", format=2)
+    catalogue = Catalogue.load(environment)
+    assert catalogue.component("one").name == "one"
+    with pytest.raises(InvalidDocument, match=r"format: .*1; a record of a later format needs a later knavtool"):
+        catalogue.component("later")
+
+
+def test_what_becomes_of_kinds_that_are_not_kubernetes_own(environment: dict[str, str], directory: Path) -> None:
+    one = {"name": "one", "program": "one", "args": [], "ready": "http://127.0.0.1:${port_http}/", "ports": ["http"]}
+    process = {"keepKinds": ["Queue"], "dropKinds": ["Certificate"], "processes": [one]}
+    write(directory, "one", faces={"process": process}, programs={"one": {}})
+    face = Catalogue.load(environment).component("one").process
+    assert face is not None
+    assert (face.keep_kinds, face.drop_kinds) == (("Queue",), ("Certificate",))
+
+
 def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: Path) -> None:
     process = {
         "name": "p",

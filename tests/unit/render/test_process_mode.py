@@ -71,7 +71,14 @@ def test_what_stands_for_the_process_is_left_out(kind: str) -> None:
 def test_a_kind_in_no_table_is_an_error(kind: str) -> None:
     with pytest.raises(RenderError, match=f"{kind} odd: unsupported kind in process mode") as raised:
         render_for_process_mode(ManifestSet((an("Namespace"), an(kind, "odd"))), server=SERVER)
-    assert "render/process_mode.py" in raised.value.hint
+    assert raised.value.hint == f"list {kind} under keepKinds or dropKinds of the component's process face"
+
+
+def test_a_record_decides_about_kinds_of_its_project() -> None:
+    manifests = ManifestSet((an("Queue"), an("Topology"), an("ConfigMap"), an("Namespace")))
+    kinds = {"keep_kinds": ["Queue", "ConfigMap"], "drop_kinds": ["Topology", "Namespace"]}
+    made = render_for_process_mode(manifests, server=None, **kinds)
+    assert sorted(one["kind"] for one in made.objects) == ["ConfigMap", "Queue"]
 
 
 @pytest.mark.parametrize("kind", ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"])

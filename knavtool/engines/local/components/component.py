@@ -113,8 +113,13 @@ class LocalComponent:
         component = self.host.component
         if (face := component.process) is not None:
             await asyncio.to_thread(self.host.prepare)
-            keep = face.webhooks.keep if face.webhooks is not None else None
-            rendered = render_for_process_mode(self.theirs, server=self.host.webhook_server(), keep=keep)
+            rendered = render_for_process_mode(
+                self.theirs,
+                server=self.host.webhook_server(),
+                keep=face.webhooks.keep if face.webhooks is not None else None,
+                keep_kinds=face.keep_kinds,
+                drop_kinds=face.drop_kinds,
+            )
             secrets = self.host.secrets() if face.certificates is not None else {}
             objects = with_overrides(rendered.objects, face.overrides, secrets)
             return ProcessModeObjects(objects=objects, webhooks=rendered.webhooks)
