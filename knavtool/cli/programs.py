@@ -67,7 +67,7 @@ def toolchain_from_environment(
         toolchain.program(name)
     for name in toolchain.programs:
         if path := variables.get(explicit_variable(name)):
-            toolchain.explicit.setdefault(name, Path(path).expanduser())
+            toolchain.explicit.setdefault(name, _absolute(path))
     return toolchain
 
 
@@ -77,8 +77,13 @@ def _pairs(binaries: Sequence[str]) -> dict[str, Path]:
         name, separator, path = text.partition("=")
         if not (name and separator and path):
             raise UsageError(f"--binary {text}: expected NAME=PATH, for example etcd=/usr/local/bin/etcd")
-        pairs[name] = Path(path).expanduser()
+        pairs[name] = _absolute(path)
     return pairs
+
+
+def _absolute(path: str) -> Path:
+    """Programs are started in other directories than this one."""
+    return Path(path).expanduser().absolute()
 
 
 def advice(environment: Mapping[str, str], server: str) -> Advice:
