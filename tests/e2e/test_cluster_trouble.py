@@ -283,7 +283,9 @@ def test_after_an_up_that_was_killed(own: LocalCluster, moment: str) -> None:
     code, said = _at(own, MOMENTS[moment], signal.SIGKILL)
     assert code == -signal.SIGKILL, said
     done = own.cli("cluster", "status", "--name", own.name, check=4)
-    assert re.search("there is no cluster own|the last `knavtool cluster up` of cluster own did not finish", done.stderr)
+    assert re.search(
+        "there is no cluster own|the last `knavtool cluster up` of cluster own did not finish", done.stderr
+    )
     own.up()
     rows = own.status()
     assert rows.keys() == {*CONTROL_PLANE, "kwok"}

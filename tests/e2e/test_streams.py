@@ -50,8 +50,8 @@ ALL = "<&- >&- 2>&-"
         ("cluster down --name nothing", 0, ">&-"),
         ("validate nowhere.yml", 2, ALL),
         ("nodes list --kubeconfig nowhere", 2, "2>&-"),
-        ("serve --kubeconfig nowhere", 2, "<&-"),
-        ("serve --kubeconfig nowhere", 2, ALL),
+        ("serve --listen 127.0.0.1:0 --kubeconfig nowhere", 2, "<&-"),
+        ("serve --listen 127.0.0.1:0 --kubeconfig nowhere", 2, ALL),
         ("nodes list --nonsense", 2, ALL),
     ],
 )
