@@ -16,7 +16,7 @@ from fuzz.cases import cases
 from fuzz.running import plain, planned_from, through
 from fuzz.world import KINDS, Trouble
 from knavtool import resources
-from knavtool.documents import workflow
+from knavtool.documents import workflow_reader
 from knavtool.errors import InvalidDocument, RenderError
 from knavtool.helm import Helm
 from knavtool.workflow import rendering
@@ -123,7 +123,7 @@ def test_blocks_in_blocks_end_with_a_plan_or_a_fault(file: Path, depth: int, cou
 
 
 def test_loops_in_loops_end_with_a_fault(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow, "_MOST_ROUNDS", 500)
+    monkeypatch.setattr(workflow_reader, "_MOST_ROUNDS", 500)
     task: Any = {"id": "s", "type": "Sleep", "params": {"timeout": "1s"}}
     for name in ("a", "b", "c"):
         task = {"id": name, "type": "Parallel", "foreach": {name: list(range(200))}, "params": {"tasks": [task]}}
