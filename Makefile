@@ -41,8 +41,8 @@ test: $(DEVELOPED) ## Set up and run every test, also those on a real control pl
 	$(BIN)/knavtool toolchain install --with $(COMPONENTS)
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
-check: lint ## Lint and run the tests that need no control plane
-	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster" tests/unit tests/golden tests/contract tests/fuzz
+check: lint ## Lint and run the tests that need no control plane and little time
+	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not slow" tests/unit tests/golden tests/contract tests/fuzz
 
 fuzz: $(DEVELOPED) ## Run made-up workflows with new seeds for MINUTES=10, or with one SEED
 	@end=$$((SECONDS + 60 * $(MINUTES))); \

@@ -73,6 +73,7 @@ async def test_kustomize_gives_what_up_sends(name: str, tmp_path: Path) -> None:
     assert kustomized(tmp_path) == sent
 
 
+@pytest.mark.slow
 async def test_the_whole_tree_gives_what_all_components_send(tmp_path: Path) -> None:
     components = [CATALOGUE.component(name) for name in face_names()]
     prepared, said = preparation([]), list[Event]()
