@@ -76,6 +76,18 @@ def selection_conditions(*others: str) -> list[dict[str, Any]]:
     ]
 
 
+def kind_conditions(*, index: bool = False, narrowed: bool = False) -> dict[str, Any]:
+    """What a kind needs beside it; a task has an `index` that does not, or has to be `narrowed` to some objects."""
+    whole: dict[str, Any] = {"required": ["apiVersion"]}
+    if index:
+        whole["properties"] = {"index": _excluded("index together with refTaskId, not with kind")}
+    part = {
+        "anyOf": [{"required": ["name"]}, {"required": ["labels"]}, {"required": ["ownedBy"]}],
+        "x-expected": "at least one of name, labels and ownedBy",
+    }
+    return {"if": {"required": ["kind"]}, "then": {"allOf": [whole, part]} if narrowed else whole}
+
+
 def _excluded(expected: str) -> dict[str, Any]:
     return {"not": {}, "x-expected": expected}
 

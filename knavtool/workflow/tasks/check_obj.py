@@ -11,7 +11,7 @@ from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import EVENTS
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.objects.selected import check_selected, object_lines
-from knavtool.workflow.objects.selection import Selection, selection_conditions, selection_parameters
+from knavtool.workflow.objects.selection import Selection, kind_conditions, selection_conditions, selection_parameters
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.matching import mismatches
 from knavtool.workflow.references.amounts import Amount, AmountDocument
@@ -72,13 +72,7 @@ class CheckObj(Task):
         },
         "allOf": [
             *selection_conditions(),
-            {
-                "if": {"required": ["kind"]},
-                "then": {
-                    "required": ["apiVersion"],
-                    "properties": {"index": {"not": {}, "x-expected": "index together with refTaskId, not with kind"}},
-                },
-            },
+            kind_conditions(index=True),
             {"if": {"required": ["refTaskId"], "not": {"required": ["count"]}}, "then": {"required": ["state"]}},
         ],
     }

@@ -9,7 +9,7 @@ from knavtool.errors import InvalidDocument
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import JOBS, NODES, PODS
 from knavtool.workflow.objects.possession import Chosen, choose_own, irreplaceable, remember
-from knavtool.workflow.objects.selection import Selection, selection_conditions, selection_parameters
+from knavtool.workflow.objects.selection import Selection, kind_conditions, selection_conditions, selection_parameters
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.waits import Leaving
@@ -53,18 +53,7 @@ class DeleteObj(Task):
         },
         "allOf": [
             *selection_conditions("allowOthers"),
-            {
-                "if": {"required": ["kind"]},
-                "then": {
-                    "allOf": [
-                        {"required": ["apiVersion"]},
-                        {
-                            "anyOf": [{"required": ["name"]}, {"required": ["labels"]}, {"required": ["ownedBy"]}],
-                            "x-expected": "at least one of name, labels and ownedBy",
-                        },
-                    ]
-                },
-            },
+            kind_conditions(narrowed=True),
         ],
     }
     any_timeout: ClassVar[bool] = True

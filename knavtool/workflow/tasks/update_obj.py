@@ -10,7 +10,7 @@ from knavtool.errors import DeadlineExceeded, InvalidDocument, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import NODES
 from knavtool.workflow.objects.possession import Chosen, choose_own
-from knavtool.workflow.objects.selection import Selection, selection_conditions, selection_parameters
+from knavtool.workflow.objects.selection import Selection, kind_conditions, selection_conditions, selection_parameters
 from knavtool.workflow.observing.ownership import Whose
 from knavtool.workflow.references.checks import contradictions, identity_violations, index_violations
 from knavtool.workflow.rights import SUBMITTED, Rule, Use
@@ -64,23 +64,7 @@ class UpdateObj(Task):
         },
         "allOf": [
             *selection_conditions("allowOthers"),
-            {
-                "if": {"required": ["kind"]},
-                "then": {
-                    "allOf": [
-                        {
-                            "required": ["apiVersion"],
-                            "properties": {
-                                "index": {"not": {}, "x-expected": "index together with refTaskId, not with kind"}
-                            },
-                        },
-                        {
-                            "anyOf": [{"required": ["name"]}, {"required": ["labels"]}, {"required": ["ownedBy"]}],
-                            "x-expected": "at least one of name, labels and ownedBy",
-                        },
-                    ]
-                },
-            },
+            kind_conditions(index=True, narrowed=True),
         ],
     }
     any_timeout: ClassVar[bool] = True
