@@ -7,10 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from knavtool.catalogue.catalogue import Catalogue
-from knavtool.errors import KnavError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from knavtool.catalogue.records import Component, QueueLabel
 
@@ -23,8 +22,9 @@ class Advice:
     up: Callable[[], str]
 
     @cached_property
-    def _components(self) -> tuple[Component, ...]:
-        return tuple(_readable(Catalogue.load(self.environment)))
+    def _components(self) -> list[Component]:
+        """Without records of users that are wrong: a run does not need these."""
+        return Catalogue.load(self.environment).readable()[0]
 
     def to_install(self, api_version: str, kind: str) -> str:
         """The commands that bring a kind to the cluster, empty if no component does."""
@@ -36,12 +36,3 @@ class Advice:
     def queue_labels(self) -> list[QueueLabel]:
         """The labels by which components queue objects."""
         return [one.queue_label for one in self._components if one.queue_label is not None]
-
-
-def _readable(catalogue: Catalogue) -> Iterator[Component]:
-    """All components but those of users' records that are wrong: a run does not need these."""
-    for name in catalogue.files:
-        try:
-            yield catalogue.component(name)
-        except KnavError:
-            continue

@@ -84,14 +84,21 @@ class Catalogue:
 
         One that is to replace a record of ours is needed by all that need ours, so that is an error.
         """
-        found, wrong = [], []
-        for name, file in self.files.items():
+        found, wrong = self.readable()
+        for name, error in wrong.items():
+            if (SHIPPED / self.files[name].name).exists():
+                raise error
+        return found, list(wrong.values())
+
+    def readable(self) -> tuple[list[Component], dict[str, DocumentError]]:
+        """The components in the order of their names, and what is wrong with the other records, by name."""
+        found: list[Component] = []
+        wrong: dict[str, DocumentError] = {}
+        for name in self.files:
             try:
                 found.append(self.component(name))
             except DocumentError as error:
-                if (SHIPPED / file.name).exists():
-                    raise
-                wrong.append(error)
+                wrong[name] = error
         return found, wrong
 
     def with_role(self, role: str) -> list[Component]:
