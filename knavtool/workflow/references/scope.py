@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from knavtool.documents.schema import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.documents.workflow import TaskDocument
@@ -59,7 +59,7 @@ class Whole:
     Templates are looked for in `search`, and only `within` these directories if any are given.
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
     `watched` are the keys of submissions whose pods a later task looks at, `judged` those of which it judges the whole
-    lives of the pods, and `pod_labels` the labels of pods that it looks at. `node_labels` are the labels of all nodes
+    lives of the pods, and `pod_labels` the labels of pods that it looks at. `node_labels` gives the labels of all nodes
     that the plan itself makes, None if it makes none. `lenient` reads as Knavigator does: what is missing in a template
     is a warning.
     """
@@ -74,7 +74,7 @@ class Whole:
     watched: set[int] = field(default_factory=set)
     judged: dict[int, int] = field(default_factory=dict)
     pod_labels: set[str] = field(default_factory=set)
-    node_labels: set[str] | None = None
+    node_labels: Callable[[], set[str] | None] = lambda: None
 
     def forgivable(self, violation: Violation) -> Iterator[Violation]:
         """The violation, unless Knavigator takes it without a word and it is to be read like that: then a warning."""

@@ -175,8 +175,8 @@ class CheckPlacement(Task):
             yield self.document.violation("pods that wait are on no node; nothing else can be expected", "waiting")
         if self.waiting is None and not (self.all_or_nothing or self.topology_key or self.nodes):
             yield self.document.violation("expected at least one of allOrNothing, topologyKey, nodes and waiting")
-        known = scope.whole.node_labels
-        if self.topology_key and known is not None and self.topology_key not in known:
+        known = scope.whole.node_labels() if self.topology_key else None
+        if known is not None and self.topology_key not in known:
             listed = nearest(self.topology_key, known) or f"; there are: {', '.join(sorted(known))}"
             message = f"no node of the workflow has the label {self.topology_key!r}{listed}"
             yield self.document.violation(message, "topologyKey")

@@ -84,8 +84,8 @@ class Leaving:
     def told(self) -> str:
         """What is still there, and what holds the first of it; "" if nothing is."""
         left = [(item, place.seen.get(key)) for place in self._places.values() for key, item in place.left.items()]
-        still = [(f"{item.resource.kind} {_named(item.key)}", seen) for item, seen in left]
-        still += [(f"Pod {_named(key_of(pod))}", pod) for pod in self._pods.values()]
+        still = [(str(item), seen) for item, seen in left]
+        still += [(f"Pod {'/'.join(key_of(pod))}", pod) for pod in self._pods.values()]
         return f"{some([name for name, _ in still])}; {_held(*still[0])}" if still else ""
 
 
@@ -135,10 +135,6 @@ async def _until_pods_gone(
                 left[event.object["metadata"]["uid"]] = event.object
             if synced and not left:
                 return
-
-
-def _named(key: tuple[str, str]) -> str:
-    return "/".join(filter(None, key))
 
 
 def _held(name: str, seen: Manifest | None) -> str:
