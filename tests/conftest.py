@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import environment, processes
-from support.cli import run_cli
+from support.cli import run_cli, stop_fork_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_process_left() -> Iterator[None]:
     """Whatever a test starts must have ended when the tests have, also what has left its parent."""
     yield
+    stop_fork_server()
     found = processes.carrying(environment.MARKER, _SESSION)
     left = processes.survivors(list(found), within=10)
     assert not left, "left running:\n" + "\n".join(f"  {number} {found[number]}" for number in left)

@@ -11,14 +11,7 @@ import typer.exceptions
 
 from knavtool import __version__
 from knavtool.cli import crash, options, streams
-from knavtool.cli.cluster import app as cluster_app
-from knavtool.cli.components import app as components_app
-from knavtool.cli.nodes import app as nodes_app
-from knavtool.cli.run import run
-from knavtool.cli.schema import schema
-from knavtool.cli.serve import serve
-from knavtool.cli.toolchain import app as toolchain_app
-from knavtool.cli.validate import validate
+from knavtool.cli.commands import Command, group
 from knavtool.errors import ExitCode, KnavError, exit_code, primary_error
 
 _EXIT_CODES = """\b
@@ -35,24 +28,24 @@ Exit codes:
   141  nobody reads the output any more, as in `knavtool components list | head -n 1`
 """
 
-cli = typer.Typer(
+cli = group(
+    {
+        "run": Command("knavtool.cli.run", "Run workflows on a cluster and report the results."),
+        "serve": Command("knavtool.cli.serve", "Serve an HTTP API that queues and executes runs."),
+        "validate": Command("knavtool.cli.validate", "Check workflow and values files without a cluster."),
+        "schema": Command("knavtool.cli.schema", "Print a JSON schema, for editors and other programs."),
+        "cluster": Command("knavtool.cli.cluster", "Start, inspect and stop a Kubernetes control plane."),
+        "nodes": Command("knavtool.cli.nodes", "Render, install, list and delete virtual nodes."),
+        "components": Command("knavtool.cli.components", "List the components that a cluster can have."),
+        "toolchain": Command("knavtool.cli.toolchain", "Install and locate the programs of a local cluster."),
+    },
     name="knavtool",
     help="Test Kubernetes batch and AI schedulers on GPU clusters you do not have.",
     epilog=_EXIT_CODES,
-    no_args_is_help=True,
     add_completion=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "KNAVTOOL", "help_option_names": ["-h", "--help"]},
 )
-cli.add_typer(cluster_app, name="cluster")
-cli.add_typer(nodes_app, name="nodes")
-cli.command("run")(run)
-cli.command("serve")(serve)
-cli.command("validate")(validate)
-cli.command("schema")(schema)
-cli.add_typer(components_app, name="components")
-cli.add_typer(toolchain_app, name="toolchain")
 
 
 def _version(value: bool) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from knavtool.nodes.ownership import MADE_BY, MANAGED_BY, OURS
+from knavtool.nodes.ownership import MADE_BY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ class Desired:
 
 
 def prepare(nodes: NodeSet) -> list[Desired]:
-    """One Desired per batch; its batch renders nodes with our ownership marks."""
+    """One Desired per batch, whose nodes also list the keys that were written."""
     return [_desired(batch) for batch in nodes.batches]
 
 
@@ -86,7 +86,6 @@ def _desired(batch: NodeBatch) -> Desired:
     node: Manifest = json.loads(json.dumps(batch.prototype))
     metadata = node["metadata"]
     labels = metadata.setdefault("labels", {})
-    labels[MANAGED_BY] = OURS
     annotations = metadata.setdefault("annotations", {})
     status = node.get("status", {})
     taints = {taint_key(taint): taint for taint in node.get("spec", {}).get("taints", ())}

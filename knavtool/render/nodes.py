@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 STAMP = "knavtool-node-name-5d20b6e8"
 """Stands for the node's name in a prototype."""
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeBatch:
@@ -55,6 +53,11 @@ class NodeBatch:
         """The same names from another prototype."""
         return replace(self, prototype=prototype, _encoded=[])
 
+    def with_label(self, key: str, value: str) -> NodeBatch:
+        """The same nodes and slices with a label more."""
+        slices = tuple(_labeled(item, key, value) for item in self.slices)
+        return replace(self, prototype=_labeled(self.prototype, key, value), slices=slices, _encoded=[])
+
     def yaml(self) -> Iterator[str]:
         """All nodes with their slices as YAML documents; the prototypes are written once and stamped."""
         text = dump([self.prototype, *self.slices])
@@ -83,6 +86,13 @@ class NodeSet:
             prototype = {**batch.prototype, "metadata": {**metadata, "annotations": annotations}}
             batches.append(batch.with_prototype(prototype))
         return NodeSet(batches=tuple(batches), device_classes=self.device_classes)
+
+    def labeled(self, key: str, value: str) -> NodeSet:
+        """The same nodes, slices and classes with a label more."""
+        return NodeSet(
+            batches=tuple(batch.with_label(key, value) for batch in self.batches),
+            device_classes=tuple(_labeled(item, key, value) for item in self.device_classes),
+        )
 
     def names(self) -> list[str]:
         """The names of all nodes in the file's order."""
@@ -128,14 +138,15 @@ async def render_nodes(helm: Helm, entries: Sequence[NodeEntry], *, chart: Path 
                 slices=tuple(_prototype(item, own) for item in slices),
             )
         )
-    classes = (_marked(item) for item in rendered if item["kind"] == "DeviceClass")
+    classes = (item for item in rendered if item["kind"] == "DeviceClass")
     return NodeSet(batches=tuple(batches), device_classes=tuple(classes))
 
 
 def _prototype(item: Any, name: str) -> Manifest:
-    return _marked(orjson.loads(orjson.dumps(item).replace(name.encode(), STAMP.encode())))
+    prototype: Manifest = orjson.loads(orjson.dumps(item).replace(name.encode(), STAMP.encode()))
+    return prototype
 
 
-def _marked(item: Manifest) -> Manifest:
-    item["metadata"].setdefault("labels", {})[MANAGED_BY] = "knavtool"
-    return item
+def _labeled(item: Manifest, key: str, value: str) -> Manifest:
+    metadata = item["metadata"]
+    return {**item, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), key: value}}}

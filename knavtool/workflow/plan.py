@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from knavtool.documents.workflow import ForEachDocument
 from knavtool.errors import InvalidDocument
 from knavtool.render.formats import Formats
-from knavtool.workflow.references.scope import PlannedSubmission, Registration, Scope, Whole
+from knavtool.workflow.references.observed import Observed
+from knavtool.workflow.references.scope import PlannedSubmission, Registration, Scope, SharedScope
 from knavtool.workflow.registry import built_in
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Plan:
 
     workflows: tuple[PlannedWorkflow, ...]
     scope: Scope
+    observed: Observed = field(default_factory=Observed)
     warnings: tuple[Violation, ...] = ()
 
     def tasks(self) -> Iterator[PlannedTask]:
@@ -141,7 +143,7 @@ def build(
     """
     types = types or built_in()
     documents = [document for workflow in reversed(workflows) for document in reversed(list(_flat(workflow.tasks)))]
-    whole = Whole(
+    shared = SharedScope(
         search=[directory.resolve() for directory in search],
         within=[directory.resolve() for directory in within],
         later={(document.type, document.id): document.where_id() for document in documents},
@@ -151,7 +153,7 @@ def build(
         node_labels=cache(partial(_node_labels, documents, types)),
     )
     builder = _Builder(types)
-    scope = Scope(whole=whole)
+    scope = Scope(shared=shared)
     if too_many := list(_too_many(workflows, types)):
         raise InvalidDocument([*(fault for workflow in workflows for fault in workflow.faults), *too_many])
     planned = tuple(
@@ -166,7 +168,8 @@ def build(
     wrong = [*(fault for workflow in workflows for fault in workflow.faults), *builder.wrong]
     if wrong:
         raise InvalidDocument(wrong)
-    return Plan(workflows=planned, scope=scope, warnings=tuple(sorted(set(whole.warnings))))
+    observed = Observed.by((one.scope, one.task.observes()) for workflow in planned for one in tasks_of(workflow.steps))
+    return Plan(workflows=planned, scope=scope, observed=observed, warnings=tuple(sorted(set(shared.warnings))))
 
 
 @dataclass(slots=True)
@@ -201,9 +204,9 @@ class _Builder:
         scopes: list[Scope] = []
         built: list[Branch] = []
         for title, documents in branches:
-            scopes.append(outer.inside())
+            scopes.append(outer.child())
             built.append(Branch(title=title, steps=self.steps(documents, scopes[-1])))
-        self.wrong += outer.take_in(scopes)
+        self.wrong += outer.merge_children(scopes)
         return PlannedBlock(document=document, branches=tuple(built), parallel=parallel)
 
 

@@ -84,7 +84,7 @@ def _kept(rendered: RenderedPlan) -> Mapping[Resource, Keep]:
     """Pods are kept in part, unless they are what a run submits itself: a check may compare any field of them."""
     if ("v1", PODS.kind) in rendered.kinds():
         return {}
-    return {PODS: partial(essential, labels=frozenset(rendered.plan.scope.whole.pod_labels))}
+    return {PODS: partial(essential, labels=rendered.plan.observed.labels)}
 
 
 async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float, *, raises: bool) -> None:
@@ -132,7 +132,7 @@ class _Runner:
         self._prometheus = prometheus
         self._clock = steps.clock
         self._submitted: dict[int, Submission] = {}
-        self._lives = Lives(steps.clock, rendered.plan.scope.whole.judged)
+        self._lives = Lives(steps.clock, rendered.plan.observed.judges)
         self._errors: list[Exception] = []
 
     async def run(self, step: Step) -> bool:
@@ -272,6 +272,7 @@ class _Runner:
             stores=self._stores,
             lives=self._lives,
             rendering=self._rendered.of(planned.task),
+            observed=self._rendered.plan.observed,
             clock=self._clock,
             terminal=self._terminal,
             prometheus=self._prometheus,

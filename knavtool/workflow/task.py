@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.observing.lives import Lives
     from knavtool.workflow.references.amounts import Amount
+    from knavtool.workflow.references.observed import Observed, ObservedPods
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.rights import Rule
     from knavtool.workflow.submission import Submissions
@@ -103,6 +104,7 @@ class Context:
     stores: Stores
     lives: Lives
     rendering: Rendering
+    observed: Observed
     clock: Callable[[], float]
     terminal: Terminal | None = None
     prometheus: Prometheus | None = None
@@ -192,6 +194,10 @@ class Task(TaskType):
 
     def check(self, scope: Scope) -> Iterator[Violation]:  # noqa: ARG002 - for types that refer to others
         """Resolve references and declare what later tasks may refer to; no file but templates is read."""
+        return iter(())
+
+    def observes(self) -> Iterator[ObservedPods]:
+        """The pods it looks at, so that a run follows them from their beginning."""
         return iter(())
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - for types that send something

@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer
 
-from knavtool.cli.app import cli
-from support.cli import run_cli
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from support.cli import commands, run_cli
 
 # Options that act at once and change nothing have no variable; a variable that always prints the help would be a trap.
 IMMEDIATE = {"--help", "--version", "--install-completion", "--show-completion"}
@@ -34,14 +28,7 @@ HEAVY = (
 )
 
 
-def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command below one, with the words that call it."""
-    yield path, command
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*path, name))
-
-
-ALL = dict(commands(typer.main.get_command(cli)))
+ALL = commands()
 
 
 @pytest.mark.parametrize("words", ALL, ids=lambda words: " ".join(words) or "knavtool")
@@ -65,6 +52,11 @@ def test_every_command_and_option_is_explained(words: tuple[str, ...]) -> None:
     for parameter in command.params:
         if parameter.param_type_name == "option":
             assert parameter.help, f"{parameter.opts} has no help"
+
+
+def test_the_commands_are_imported_when_they_are_called() -> None:
+    code = "import sys, knavtool.cli.app; print([name for name in sys.modules if name == 'knavtool.cli.run'])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -15,6 +15,7 @@ from knavtool.kube.store import Stores
 from knavtool.workflow import plan
 from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.observing.pods import essential
+from knavtool.workflow.references.observed import Observed
 from knavtool.workflow.references.regexps import compile_pattern
 from knavtool.workflow.registry import Registry, built_in
 from knavtool.workflow.rendered import RenderedPlan
@@ -144,13 +145,13 @@ class Bench:
         if found.document.type in ("CheckPod", "CheckPlacement"):
             rendering = await found.task.render(found.scope, NO_HELM)
         async with Stores(self.gateway, keep={PODS: essential}) as stores:
-            outcome = await self._run(found, stores, rendering)
+            outcome = await self._run(found, stores, rendering, given.observed)
         planned = found.scope.submissions.get(id_)
         if planned is not None:
             self.submissions[id_] = self.submitted[planned.keys[0]]
         return outcome
 
-    async def _run(self, planned: PlannedTask, stores: Stores, rendering: Rendering) -> Outcome:
+    async def _run(self, planned: PlannedTask, stores: Stores, rendering: Rendering, observed: Observed) -> Outcome:
         with self.steps.step("task", planned.document.id) as step:
             context = Context(
                 gateway=self.gateway,
@@ -160,6 +161,7 @@ class Bench:
                 stores=stores,
                 lives=self.lives,
                 rendering=rendering,
+                observed=observed,
                 clock=self.steps.clock,
                 **self.around,
             )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import typer
+from knavtool.cli.commands import Command, group
 
-app = typer.Typer(
-    help="Start, look at and stop a Kubernetes control plane.", no_args_is_help=True, rich_markup_mode=None
+app = group(
+    {
+        "up": Command("knavtool.cli.cluster.up", "Start a control plane, or install components in a cluster."),
+        "status": Command("knavtool.cli.cluster.status", "List what runs in a cluster and whether it is healthy."),
+        "logs": Command("knavtool.cli.cluster.logs", "Print the log of one process of a local cluster."),
+        "down": Command("knavtool.cli.cluster.down", "Stop a local cluster, or remove what `up` installed."),
+        "render": Command(
+            "knavtool.cli.cluster.render", "Write what `up --engine existing` would install as a GitOps tree."
+        ),
+    },
+    help="Start, inspect and stop a Kubernetes control plane.",
 )
-
-# Each module adds its command to `app`.
-from knavtool.cli.cluster import up, status, logs, down, render  # noqa: E402, F401, I001 - the order of --help

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster import existing
 from knavtool.cli.cluster.options import Engine, EngineChoice, Name, require_engine
 from knavtool.cli.running import run_async
 from knavtool.engines.local.state.layout import DEFAULT_NAME
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 
-@app.command("down")
 def down(
     context: typer.Context,
     name: Name = DEFAULT_NAME,

@@ -8,13 +8,11 @@ from typing import Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app
 from knavtool.cli.cluster.options import Engine, EngineChoice, Name
 from knavtool.engines.local.state.layout import DEFAULT_NAME
 from knavtool.errors import UsageError
 
 
-@app.command("logs")
 def logs(
     context: typer.Context,
     component: Annotated[str, typer.Argument(help="A process, as `cluster status` names it.")],

@@ -9,12 +9,11 @@ from typing import Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster import existing
 from knavtool.cli.cluster.options import FilesFrom, With
 from knavtool.cli.running import run_async
 
 
-@app.command("render")
 def render(
     context: typer.Context,
     output_dir: Annotated[

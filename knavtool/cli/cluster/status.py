@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster import existing
 from knavtool.cli.cluster.options import Engine, EngineChoice, Name, require_engine
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 
-@app.command("status")
 def status(
     context: typer.Context,
     name: Name = DEFAULT_NAME,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import app, existing
+from knavtool.cli.cluster import existing
 from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
@@ -27,7 +27,6 @@ _LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "binary")
 _EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
 
 
-@app.command("up")
 def up(
     context: typer.Context,
     name: Name = DEFAULT_NAME,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import typer
+from knavtool.cli.commands import Command, group
 
-app = typer.Typer(help="The catalogue of what a cluster can be given.", no_args_is_help=True, rich_markup_mode=None)
-
-# Each module adds its command to `app`.
-from knavtool.cli.components import list, show  # noqa: A004, E402, F401 - the order of --help
+app = group(
+    {
+        "list": Command("knavtool.cli.components.list", "List all components, yours included."),
+        "show": Command("knavtool.cli.components.show", "Print the record of a component."),
+    },
+    help="List the schedulers, controllers and monitors that a cluster can have.",
+)

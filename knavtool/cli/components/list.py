@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 
 from knavtool.cli import options
-from knavtool.cli.components import app
 from knavtool.cli.output import print_rows
 from knavtool.errors import DocumentError
 
@@ -24,7 +23,6 @@ class Row:
     title: str
 
 
-@app.command("list")
 def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
     """List the components that `cluster up --with` knows, those of your own records too."""
     from knavtool.catalogue.catalogue import Catalogue

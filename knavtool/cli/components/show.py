@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from knavtool.cli.components import app
-
 
 class Format(StrEnum):
     """What `components show` writes."""
@@ -18,7 +16,6 @@ class Format(StrEnum):
     JSON = "json"
 
 
-@app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="A component of the catalogue.")],
     output: Annotated[

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import typer
+from knavtool.cli.commands import Command, group
 
-app = typer.Typer(help="Render, install, list and delete virtual nodes.", no_args_is_help=True, rich_markup_mode=None)
-
-# Each module adds its command to `app`.
-from knavtool.cli.nodes import render, apply, list, delete  # noqa: A004, E402, F401, I001 - the order of --help
+app = group(
+    {
+        "render": Command("knavtool.cli.nodes.render", "Generate the nodes of a values file, without a cluster."),
+        "apply": Command("knavtool.cli.nodes.apply", "Make the cluster's virtual nodes those of a values file."),
+        "list": Command("knavtool.cli.nodes.list", "List the virtual nodes of a cluster."),
+        "delete": Command("knavtool.cli.nodes.delete", "Delete virtual nodes, never any other."),
+    },
+    help="Render, install, list and delete virtual nodes.",
+)

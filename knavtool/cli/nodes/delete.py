@@ -8,12 +8,10 @@ from typing import Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.nodes import app
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
 
 
-@app.command("delete")
 def delete(
     context: typer.Context,
     file: Annotated[

@@ -5,12 +5,10 @@ from __future__ import annotations
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.nodes import app
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 
 
-@app.command("list")
 def list_(
     context: typer.Context,
     output: options.OutputFormat = options.Output.TABLE,

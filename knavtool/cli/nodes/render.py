@@ -9,7 +9,6 @@ from typing import Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.nodes import app
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
 
@@ -22,7 +21,6 @@ class Format(StrEnum):
     KUSTOMIZE = "kustomize"
 
 
-@app.command("render")
 def render(
     context: typer.Context,
     file: options.ValuesFile,
@@ -50,7 +48,7 @@ async def _render(target: options.Target, file: Path, format_: Format, output_di
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.documents.values import load_values
-    from knavtool.render.nodes import render_nodes
+    from knavtool.nodes.rendering import render_owned
     from knavtool.render.output import write_chart, write_kustomize, write_manifests
 
     values = load_values(file)
@@ -58,7 +56,7 @@ async def _render(target: options.Target, file: Path, format_: Format, output_di
         if format_ is Format.CHART and output_dir is not None:
             write_chart(values.entries, output_dir)
             return
-        nodes = await render_nodes(await helm_program(target, steps), values.entries)
+        nodes = await render_owned(await helm_program(target, steps), values.entries)
     if output_dir is None:
         sys.stdout.writelines(nodes.yaml())
     elif format_ is Format.KUSTOMIZE:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import typer
+from knavtool.cli.commands import Command, group
 
-app = typer.Typer(help="The programs a local cluster is made of.", no_args_is_help=True, rich_markup_mode=None)
-
-# Each module adds its command to `app`.
-from knavtool.cli.toolchain import install, list, path  # noqa: A004, E402, F401 - the order of --help
+app = group(
+    {
+        "install": Command("knavtool.cli.toolchain.install", "Find, download or build the programs."),
+        "list": Command("knavtool.cli.toolchain.list", "List the programs, their versions and where they are."),
+        "path": Command("knavtool.cli.toolchain.path", "Print the path of a program."),
+    },
+    help="Install and locate the programs of a local cluster.",
+)

@@ -10,10 +10,8 @@ import typer
 from knavtool.cli import options
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
-from knavtool.cli.toolchain import app
 
 
-@app.command("install")
 def install(
     context: typer.Context,
     names: Annotated[

@@ -7,10 +7,8 @@ import os
 from knavtool.cli import options
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
-from knavtool.cli.toolchain import app
 
 
-@app.command("list")
 def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
     """List the programs: version, and where each is or would come from."""
     run_async(_list(output))

@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from knavtool.cli.running import run_async
-from knavtool.cli.toolchain import app
 
 
-@app.command("path")
 def path(name: Annotated[str, typer.Argument(help="A program of the toolchain.")]) -> None:
     """Print the path of a program that is on this machine."""
     print(run_async(_path(name)))

@@ -17,6 +17,7 @@ from knavtool.workflow.undoing.ledger import Before, Changed, Made, Nodes
 from knavtool.workflow.undoing.node_snapshot import snapshot_nodes
 from knavtool.workflow.undoing.patching import Patch
 from knavtool.workflow.undoing.waits import Leaving
+from knavtool.workflow.undoing.writing import change, create
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ class Namespace:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}}
         while True:
             try:
-                await group.create(gateway, group.intend(NAMESPACES, None, self.name), body)
+                await create(gateway, group, group.intend(NAMESPACES, None, self.name), body)
             except AlreadyExists:
                 if await self._usable(gateway):
                     return f"namespace {self.name} existed"
@@ -125,7 +126,7 @@ class PriorityClass:
         }
         if self.create:
             try:
-                await group.create(gateway, group.intend(PRIORITY_CLASSES, None, self.name), body)
+                await create(gateway, group, group.intend(PRIORITY_CLASSES, None, self.name), body)
                 return f"priority class {self.name} created"
             except AlreadyExists:
                 pass
@@ -140,7 +141,7 @@ class PriorityClass:
             ledger.forget(PRIORITY_CLASSES, None, self.name)
         if not self.create:
             return f"priority class {self.name} {'deleted' if before is not None else 'did not exist'}"
-        await group.create(gateway, group.intend(PRIORITY_CLASSES, None, self.name), body)
+        await create(gateway, group, group.intend(PRIORITY_CLASSES, None, self.name), body)
         return f"priority class {self.name} replaced"
 
 
@@ -176,7 +177,7 @@ class ConfigMap:
                 "data": dict(self.data),
             }
             try:
-                await group.create(gateway, group.intend(CONFIG_MAPS, self.namespace, self.name), body)
+                await create(gateway, group, group.intend(CONFIG_MAPS, self.namespace, self.name), body)
                 return f"{place} created"
             except AlreadyExists:
                 pass
@@ -197,7 +198,7 @@ class ConfigMap:
         patch = Patch(main={"data": data})
         former = Patch() if made else patch.reverse(before)
         changed = Changed(resource=CONFIG_MAPS, namespace=self.namespace, name=self.name, patch=former)
-        await group.change(gateway, patch, changed)
+        await change(gateway, group, patch, changed)
         return f"{place} changed"
 
 

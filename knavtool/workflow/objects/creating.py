@@ -13,6 +13,7 @@ from knavtool.kube.waiting import until_established
 from knavtool.workflow.submission import Instance, Refused, Submission, Submitted
 from knavtool.workflow.task import Outcome
 from knavtool.workflow.undoing.claims import claims_of
+from knavtool.workflow.undoing.writing import create
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Making:
         if self._context.ledger.restores and (claims := await claims_of(gateway, made, item.body)) is not None:
             self._group.claims.append(claims)
         try:
-            await self._group.create(gateway, made, item.body)
+            await create(gateway, self._group, made, item.body)
         except AlreadyExists as error:
             if not self._can_exist:
                 raise AlreadyExists(

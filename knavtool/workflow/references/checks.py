@@ -31,19 +31,15 @@ def index_violations(document: TaskDocument, planned: PlannedSubmission, index: 
 
 
 def pods_violations(
-    document: TaskDocument, scope: Scope, reference: str, *, count: AmountDocument | None = None, lives: bool = False
+    document: TaskDocument, scope: Scope, reference: str, *, count: AmountDocument | None = None
 ) -> Iterator[Violation]:
-    """A SubmitObj whose pods cannot be told from others; otherwise they are followed from their beginning.
-
-    A `count` of pods is checked with the parameters of that SubmitObj.
-    """
+    """A SubmitObj whose pods cannot be told from others, and a `count` of pods that its parameters make impossible."""
     planned = scope.submissions.get(reference)
     if planned is None:
         yield scope.unsubmitted(document, reference)
         return
     if count is not None:
         yield from count.violations(*planned.params())
-    scope.watch_pods(planned, lives=lives)
     if planned.registration is not None and planned.registration.formats.pod_name is None:
         registration = planned.registration.document
         message = (

@@ -53,15 +53,13 @@ class PlannedSubmission:
 
 
 @dataclass(slots=True, kw_only=True)
-class Whole:
+class SharedScope:
     """What all scopes of a plan share.
 
     Templates are looked for in `search`, and only `within` these directories if any are given.
     `later` has where each (type, id) stands, so that a reference to a task that comes too late can be told apart.
-    `watched` are the keys of submissions whose pods a later task looks at, `judged` those of which it judges the whole
-    lives of the pods, and `pod_labels` the labels of pods that it looks at. `node_labels` gives the labels of all nodes
-    that the plan itself makes, None if it makes none. `lenient` reads as Knavigator does: what is missing in a template
-    is a warning.
+    `node_labels` gives the labels of all nodes that the plan itself makes, None if it makes none. `lenient` reads as
+    Knavigator does: what is missing in a template is a warning.
     """
 
     search: Sequence[Path]
@@ -71,13 +69,10 @@ class Whole:
     warnings: list[Violation] = field(default_factory=list)
     next_enum: int = 1
     next_key: int = 0
-    watched: set[int] = field(default_factory=set)
-    judged: dict[int, int] = field(default_factory=dict)
-    pod_labels: set[str] = field(default_factory=set)
     node_labels: Callable[[], set[str] | None] = lambda: None
 
-    def forgivable(self, violation: Violation) -> Iterator[Violation]:
-        """The violation, unless Knavigator takes it without a word and it is to be read like that: then a warning."""
+    def warn_if_compat(self, violation: Violation) -> Iterator[Violation]:
+        """The violation; with `--compat` a warning instead, because Knavigator accepts it silently."""
         if self.lenient:
             self.warnings.append(violation)
         else:
@@ -88,27 +83,27 @@ class Whole:
 class Scope:
     """Filled by `Task.check` in the order of the tasks; afterwards only read."""
 
-    whole: Whole
+    shared: SharedScope
     registrations: ChainMap[str, Registration] = field(default_factory=ChainMap)
     submissions: ChainMap[str, PlannedSubmission] = field(default_factory=ChainMap)
 
     @property
     def search(self) -> Sequence[Path]:
         """The directories in which templates are looked for before the workflow's own."""
-        return self.whole.search
+        return self.shared.search
 
     @property
     def within(self) -> Sequence[Path]:
         """The only directories whose templates are read; empty if any may be."""
-        return self.whole.within
+        return self.shared.within
 
-    def inside(self) -> Scope:
+    def child(self) -> Scope:
         """A scope for one round or branch."""
         return Scope(
-            whole=self.whole, registrations=self.registrations.new_child(), submissions=self.submissions.new_child()
+            shared=self.shared, registrations=self.registrations.new_child(), submissions=self.submissions.new_child()
         )
 
-    def take_in(self, rounds: Sequence[Scope]) -> Iterator[Violation]:
+    def merge_children(self, rounds: Sequence[Scope]) -> Iterator[Violation]:
         """Declare here what rounds or branches declared; yields ids that different tasks use."""
         registered: dict[str, Registration] = {}
         submitted: dict[str, PlannedSubmission] = {}
@@ -131,24 +126,14 @@ class Scope:
 
     def numbers(self, count: int) -> int:
         """Reserve numbers for `_ENUM_`; returns the first."""
-        first = self.whole.next_enum
-        self.whole.next_enum += count
+        first = self.shared.next_enum
+        self.shared.next_enum += count
         return first
 
     def key(self) -> int:
         """A number for a submission."""
-        self.whole.next_key += 1
-        return self.whole.next_key
-
-    def watch_pods(self, planned: PlannedSubmission, *, lives: bool) -> None:
-        """A task looks at the pods of a submission, so a run has to follow them from their beginning.
-
-        With `lives` it has to remember what became of each, also of those that are gone.
-        """
-        self.whole.watched.update(planned.keys)
-        if lives:
-            for key in planned.keys:
-                self.whole.judged[key] = self.whole.judged.get(key, 0) + 1
+        self.shared.next_key += 1
+        return self.shared.next_key
 
     def taken(self, document: TaskDocument, earlier: TaskDocument) -> Violation:
         """Two tasks of one type have the same id."""
@@ -166,7 +151,7 @@ class Scope:
     def _unknown(
         self, document: TaskDocument, reference: str, wanted: str, known: Mapping[str, object], field: str
     ) -> Violation:
-        if place := self.whole.later.get((wanted, reference)):
+        if place := self.shared.later.get((wanted, reference)):
             message = f"the {wanted} task {reference!r} comes later, at {place}; move it before this task"
         else:
             message = f"no earlier {wanted} task has the id {reference!r}"

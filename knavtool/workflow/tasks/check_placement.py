@@ -9,16 +9,16 @@ from knavtool.documents.duration import parse_duration
 from knavtool.documents.schema import nearest
 from knavtool.errors import ClusterError
 from knavtool.kube.resource import EVENTS, NODES, PODS
-from knavtool.measure.pod_log import partial_times
 from knavtool.workflow.objects.gang_watch import GangWatch
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.domains import Topology
 from knavtool.workflow.observing.gangs import Gangs
 from knavtool.workflow.observing.groups import Grouping
 from knavtool.workflow.observing.node_labels import node_labels
-from knavtool.workflow.observing.pods import why
+from knavtool.workflow.observing.placement import PlacementRules, Unplaced, pod_name
 from knavtool.workflow.references.amounts import Amount, AmountDocument
 from knavtool.workflow.references.checks import pods_violations
+from knavtool.workflow.references.observed import ObservedPods
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import NOTHING, Outcome, Rendering, Task, timeout_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
-    from knavtool.measure.pod_log import PodTimes
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submission
     from knavtool.workflow.task import Context
@@ -175,7 +174,7 @@ class CheckPlacement(Task):
             yield self.document.violation("pods that wait are on no node; nothing else can be expected", "waiting")
         if self.waiting is None and not (self.all_or_nothing or self.topology_key or self.nodes):
             yield self.document.violation("expected at least one of allOrNothing, topologyKey, nodes and waiting")
-        known = scope.whole.node_labels() if self.topology_key else None
+        known = scope.shared.node_labels() if self.topology_key else None
         if known is not None and self.topology_key not in known:
             listed = nearest(self.topology_key, known) or f"; there are: {', '.join(sorted(known))}"
             message = f"no node of the workflow has the label {self.topology_key!r}{listed}"
@@ -184,15 +183,20 @@ class CheckPlacement(Task):
             yield from self.domains.violations({})
         if self.grouping is not None:
             yield from self.grouping.violations()
-            scope.whole.pod_labels |= self.grouping.labels()
-        yield from pods_violations(self.document, scope, self.ref, count=self.count, lives=True)
+        yield from pods_violations(self.document, scope, self.ref, count=self.count)
+
+    def observes(self) -> Iterator[ObservedPods]:
+        labels = self.grouping.labels() if self.grouping is not None else ()
+        yield ObservedPods(ref=self.ref, lives=True, labels=frozenset(labels))
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:
         if self.count is None:
             return NOTHING
         return Rendering(pod_counts=await self.count.per_round(scope.submissions[self.ref], helm))
 
-    def _topology(self) -> Topology:
+    def _topology(self) -> Topology | None:
+        if not self.topology_key:
+            return None
         domains = self.domains.plain() if self.domains is not None else Amount.exactly(1)
         return Topology(key=self.topology_key, domains=domains, distinct=self.distinct, grouping=self.grouping)
 
@@ -218,21 +222,21 @@ class CheckPlacement(Task):
         if self.all_or_nothing and (missed := look.missed()):
             # Seen late, they would seem to have got their nodes at once.
             raise ClusterError(missed, hint="run the workflow again")
-        faults = [*self._partial(look), *await self._misplaced(context, look)]
+        topology = self._topology()
+        labels = await node_labels(context.gateway) if topology is not None else {}
+        within = self.within if self.all_or_nothing else None
+        rules = PlacementRules(within=within, topology=topology, nodes=self.nodes)
+        faults = list(rules.faults(look.gangs, labels, look.now))
         data = look.data()
         if faults:
             data["problems"] = faults
             more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
             return Outcome(passed=False, message="\n".join([*faults[:_SHOWN], *more]), data=data)
-        if self.grouping is not None:
-            data["groups"] = groups = await self._groups(context, look)
-            return Outcome(message=f"{look.words()}, in {groups} group{'s' if groups != 1 else ''}", data=data)
-        return Outcome(message=look.words(), data=data)
-
-    async def _groups(self, context: Context, look: GangWatch) -> int:
-        nodes = await node_labels(context.gateway)
-        topology = self._topology()
-        return sum(len(topology.groups(gang, nodes)) for gang in look.gangs)
+        message = look.words()
+        if topology is not None and self.grouping is not None:
+            data["groups"] = groups = sum(len(topology.groups(gang, labels)) for gang in look.gangs)
+            message += f", in {groups} group{'s' if groups != 1 else ''}"
+        return Outcome(message=message, data=data)
 
     def _waited(self, look: GangWatch, submission: Submission) -> Outcome:
         early = [times for gang in look.gangs for times in gang.placed]
@@ -242,59 +246,23 @@ class CheckPlacement(Task):
         if not early:
             total = sum(gang.size for gang in look.gangs)
             return Outcome(message=f"none of {total} pods got a node in {self.waiting:g} s", data=look.data())
-        names = ", ".join(f"{_name(times)} on {times.node}" for times in early[:_SHOWN])
+        names = ", ".join(f"{pod_name(times)} on {times.node}" for times in early[:_SHOWN])
         message = f"{len(early)} pods have a node, expected none for {self.waiting:g} s: {names}"
         return Outcome(passed=False, message=message, data=look.data())
 
     async def _unbound(self, look: GangWatch, submission: Submission, context: Context, *, after: bool) -> Outcome:
         time = f" after {self.timeout:g} s" if after and self.timeout is not None else ""
-        lines = []
-        reasons: dict[str, list[str]] = {}
-        for gang in look.gangs:
-            if gang.refused or len(gang.placed) < gang.size:
-                refused = f"; it was not created: {gang.refused}" if gang.refused else ""
-                lines.append(f"{gang.title}: {len(gang.placed)} of {gang.size} pods have a node{refused}")
-            elif gang.surplus:
-                lines.append(f"{gang.title}: {gang.surplus} more pods have a node than expected: {gang.amount}")
-            for times in gang.pods:
-                if times.bound is None:
-                    reasons.setdefault(why(times.pod) or "no reason is known", []).append(_name(times))
-        head = f"{len(lines)} of {len(look.gangs)} gangs are not placed whole{time}"
-        shown = [f"  {line}" for line in lines[:_SHOWN]]
-        shown += [f"  {len(names)} pods ({names[0]}, …): {reason}" for reason, names in list(reasons.items())[:_SHOWN]]
-        unbound = [times.pod for gang in look.gangs for times in gang.pods if times.bound is None]
-        found = await diagnose(context.gateway, submission.objects(), unbound)
-        data = {**look.data(), "problems": [*lines, *reasons], **found.data()}
-        return Outcome(passed=False, message="\n".join([head, *shown, *found.lines()]), data=data)
-
-    def _partial(self, look: GangWatch) -> Iterator[str]:
-        for gang in look.gangs if self.all_or_nothing else ():
-            for partial in partial_times(gang.pods, gang.size, now=look.now):
-                if partial.seconds > self.within:
-                    yield (
-                        f"{gang.title}: was bound in part for {partial.seconds:.3g} s, at most {partial.most} of "
-                        f"{gang.size} pods; expected all within {self.within:g} s"
-                    )
-
-    async def _misplaced(self, context: Context, look: GangWatch) -> Iterator[str]:
-        if not self.topology_key and not self.nodes:
-            return iter(())
-        labels = await node_labels(context.gateway) if self.topology_key else {}
-        scattered = self._topology().faults(look.gangs, labels) if self.topology_key else ()
-        return iter([*scattered, *self._elsewhere(look)])
-
-    def _elsewhere(self, look: GangWatch) -> Iterator[str]:
-        if not self.nodes:
-            return
-        actual = {times.node for gang in look.gangs for times in gang.placed}
-        if actual != set(self.nodes):
-            yield f"nodes: expected {', '.join(sorted(self.nodes))}, actual {', '.join(sorted(actual)) or 'none'}"
+        left = Unplaced.among(look.gangs)
+        reasons = list(left.reasons.items())[:_SHOWN]
+        shown = [
+            f"{len(left.gangs)} of {len(look.gangs)} gangs are not placed whole{time}",
+            *(f"  {line}" for line in left.gangs[:_SHOWN]),
+            *(f"  {len(names)} pods ({names[0]}, …): {reason}" for reason, names in reasons),
+        ]
+        found = await diagnose(context.gateway, submission.objects(), [times.pod for times in left.pods])
+        data = {**look.data(), "problems": [*left.gangs, *left.reasons], **found.data()}
+        return Outcome(passed=False, message="\n".join([*shown, *found.lines()]), data=data)
 
 
 def _seconds(given: str | None) -> float | None:
     return parse_duration(given) if given is not None else None
-
-
-def _name(times: PodTimes) -> str:
-    metadata = times.pod["metadata"]
-    return f"{metadata.get('namespace', '')}/{metadata['name']}"

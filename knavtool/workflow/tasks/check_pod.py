@@ -16,6 +16,7 @@ from knavtool.workflow.observing.node_labels import node_labels
 from knavtool.workflow.observing.pods import Expectation, Tally, essential
 from knavtool.workflow.references.amounts import AmountDocument, total
 from knavtool.workflow.references.checks import pods_violations
+from knavtool.workflow.references.observed import ObservedPods
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, Task, timeout_of
@@ -92,6 +93,9 @@ class CheckPod(Task):
         if not self.status and not self.node_labels:
             yield self.document.violation("expected at least one of status and nodeLabels")
         yield from pods_violations(self.document, scope, self.ref, count=self.count)
+
+    def observes(self) -> Iterator[ObservedPods]:
+        yield ObservedPods(ref=self.ref)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:
         if self.count is None:

@@ -118,14 +118,14 @@ class SubmitObj(Task):
             yield from self._check_raw(template, given)
         for name, line in missing_parameters(template, self.params):
             message = f"the template prints {{{{.{name}}}}} ({template.file}:{line}), which is not given"
-            yield from scope.whole.forgivable(self._violation(message, name))
+            yield from scope.shared.warn_if_compat(self._violation(message, name))
         internal = "" if template.raw else formats.uses_internal(template.text)
         # Without a nameFormat, NAME and ENUM are parameters like others.
         if internal and given.name is None and self.params.get(internal) is None:
             message = (
                 f"{template.file} prints {{{{.{internal}}}}}, but the RegisterObj task {self.ref!r} has no nameFormat"
             )
-            yield from scope.whole.forgivable(self.document.violation(message, "refTaskId"))
+            yield from scope.shared.warn_if_compat(self.document.violation(message, "refTaskId"))
         generated = all(_GENERATED.search(block) for block in template.blocks)
         if self.count > 1 and not generated and ENUM not in (given.name or ""):
             message = (
@@ -179,7 +179,7 @@ class SubmitObj(Task):
             params=self.params,
             count=self.count,
             first_enum=planned.first_enum,
-            lenient=scope.whole.lenient,
+            lenient=scope.shared.lenient,
         )
         wrong = [
             registration.document.violation(fault, "podNameFormat")
@@ -210,9 +210,9 @@ class SubmitObj(Task):
             await making.find_kinds()
             (key,) = scope.submissions[self.document.id].keys
             namespaces = pod_namespaces(making.places())
-            if key in scope.whole.judged:
+            if key in context.observed.judges:
                 await context.lives.follow(context.stores, namespaces, key, making.submission)
-            for namespace in namespaces if key in scope.whole.watched else ():
+            for namespace in namespaces if key in context.observed.followed else ():
                 # From before there are any pods, so that a check need not wait for the list of all.
                 await context.stores.follow(PODS, namespace)
             making.pods_in(namespaces)

@@ -15,6 +15,7 @@ from knavtool.workflow.rights import Rule, Use
 from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.ledger import Changed
 from knavtool.workflow.undoing.patching import Patch
+from knavtool.workflow.undoing.writing import change
 from knavtool.workflow.wording import counted
 
 if TYPE_CHECKING:
@@ -94,17 +95,19 @@ class UpdateNodes(Task):
         for key, expected in (("apiVersion", NODES.api_version), ("kind", NODES.kind)):
             if key in self.state and self.state[key] != expected:
                 message = f"a node's {key} is {expected!r}, and it cannot be changed"
-                yield from scope.whole.forgivable(self.document.violation(message, "state", key))
+                yield from scope.shared.warn_if_compat(self.document.violation(message, "state", key))
         for key in self.state.keys() - {"apiVersion", "kind", *_FIELDS}:
             message = f"a node has no field {key!r}, only {', '.join(_FIELDS)}"
-            yield from scope.whole.forgivable(self.document.violation(message, "state", key))
+            yield from scope.shared.warn_if_compat(self.document.violation(message, "state", key))
         metadata = self.state.get("metadata", {})
         if not isinstance(metadata, dict):
             yield self.document.violation("expected a map", "state", "metadata")
         elif "name" in metadata:
             yield self.document.violation("the name of a node cannot be changed", "state", "metadata", "name")
         if not self._patch():
-            yield from scope.whole.forgivable(self.document.violation("names no field that can be changed", "state"))
+            yield from scope.shared.warn_if_compat(
+                self.document.violation("names no field that can be changed", "state")
+            )
 
     def added_node_labels(self) -> Iterable[str]:
         metadata = self.state.get("metadata")
@@ -120,7 +123,7 @@ class UpdateNodes(Task):
         done: list[str] = []
         try:
             async with asyncio.timeout(self.timeout):
-                matched = await self._update(context, done, lenient=scope.whole.lenient)
+                matched = await self._update(context, done, lenient=scope.shared.lenient)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"not done after {self.timeout:g} s; {len(done)} nodes changed{context.heard()}"
@@ -168,4 +171,4 @@ class UpdateNodes(Task):
         # A node is known by its name: one that a cleanup has made again is to be as before, too.
         remembered = context.ledger.restores and not context.ledger.has_made(NODES, None, name)
         changed = Changed(resource=NODES, namespace=None, name=name, patch=former if remembered else Patch())
-        await group.change(context.gateway, patch, changed)
+        await change(context.gateway, group, patch, changed)

@@ -18,6 +18,7 @@ from knavtool.workflow.submission import NotSubmitted
 from knavtool.workflow.task import Outcome, Task, timeout_of
 from knavtool.workflow.undoing.ledger import Changed
 from knavtool.workflow.undoing.patching import Patch
+from knavtool.workflow.undoing.writing import change
 from knavtool.workflow.wording import counted, not_done
 
 if TYPE_CHECKING:
@@ -95,11 +96,13 @@ class UpdateObj(Task):
         if not isinstance(self.state.get("metadata", {}), dict):
             yield self.document.violation("expected a map", "state", "metadata")
         if not Patch.of(self.state):
-            yield from scope.whole.forgivable(self.document.violation("names no field that can be changed", "state"))
+            yield from scope.shared.warn_if_compat(
+                self.document.violation("names no field that can be changed", "state")
+            )
         if self.selection is not None:
             yield from self.selection.violations(scope)
             for violation in contradictions(self.document, self.state, self.selection.facts()):
-                yield from scope.whole.forgivable(violation)
+                yield from scope.shared.warn_if_compat(violation)
             return
         planned = scope.submissions.get(self.ref)
         if planned is None:
@@ -107,7 +110,7 @@ class UpdateObj(Task):
             return
         yield from index_violations(self.document, planned, self.index)
         for violation in identity_violations(self.document, planned, self.index, self.state):
-            yield from scope.whole.forgivable(violation)
+            yield from scope.shared.warn_if_compat(violation)
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
         missing: Sequence[Refused] = ()
@@ -119,7 +122,7 @@ class UpdateObj(Task):
             missing = submission.refused
         objects = [one.item for one in chosen]
         wrong = [violation for item in objects for violation in _contradictions(self.document, self.state, item)]
-        if wrong and not scope.whole.lenient:
+        if wrong and not scope.shared.lenient:
             raise InvalidDocument(wrong[:1])
         patch = Patch.of(self.state)
         for item in {item.resource: item for item in objects}.values() if patch.status else ():
@@ -136,7 +139,7 @@ class UpdateObj(Task):
             # A node is known by its name: one that a cleanup has made again is to be as before, too.
             uid = item.uid if item.resource != NODES else ""
             note = Changed(resource=item.resource, namespace=item.namespace, name=item.name, patch=former, uid=uid)
-            item.version = await group.change(context.gateway, patch, note)
+            item.version = await change(context.gateway, group, patch, note)
             for known in same.get(item.uid, ()):
                 known.version = item.version
             changed.append(item)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from knavtool.errors import ClusterError
 from knavtool.kube.resource import NODES
 from knavtool.workflow.wording import counted
 
@@ -15,14 +13,9 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator, Mapping
 
-    from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.undoing.patching import Patch
-
-T = TypeVar("T")
-_GRACE_SECONDS = 10.0
-"""How long an interrupted run waits for the answer to a request that is under way."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,61 +110,6 @@ class Group:
         self.made.pop((made.resource, *made.key), None)
         if self.claims and not made.uid:
             self.claims = [one for one in self.claims if one.owner is not made]
-
-    async def create(self, gateway: Gateway, made: Made, body: Manifest | bytes) -> Made:
-        """Create an intended object and write down that it is there.
-
-        A cancelled caller still gets the server's answer noted: a request that was cut off would leave an object
-        of which nobody knows whether this run made it. Raises ClusterError.
-        """
-        request = asyncio.ensure_future(gateway.create(made.resource, body, namespace=made.namespace))
-        try:
-            answer = await _answered(request)
-        except asyncio.CancelledError:
-            if request.done() and not request.cancelled():
-                self._settle(made, request)
-            raise
-        except ClusterError as error:
-            self._refused(made, error)
-            raise
-        made.uid = answer["metadata"]["uid"]
-        return made
-
-    async def change(self, gateway: Gateway, patch: Patch, changed: Changed) -> int:
-        """Send a patch; what takes it back is written down first, if there is anything to take back.
-
-        Returns the object's new resource version. A cancelled caller still waits for the server's answer: a request
-        that was cut off could arrive after the cleanup has taken it back. Raises ClusterError.
-        """
-        if changed.patch:
-            self.changed.append(changed)
-        sending = patch.send(gateway, changed.resource, changed.name, namespace=changed.namespace, uid=changed.uid)
-        return await _answered(asyncio.ensure_future(sending))
-
-    def _settle(self, made: Made, request: asyncio.Future[Manifest]) -> None:
-        error = request.exception()
-        if error is None:
-            made.uid = request.result()["metadata"]["uid"]
-        elif isinstance(error, ClusterError):
-            self._refused(made, error)
-
-    def _refused(self, made: Made, error: ClusterError) -> None:
-        # Without an answer the object may exist; only a refusal of every attempt says that it does not. One with a uid
-        # was created before, and is still to be undone.
-        made.lost = not made.uid and (error.perhaps_done or not 400 <= error.status < 500)
-        if not made.uid and not made.lost:
-            self.retract(made)
-
-
-async def _answered(request: asyncio.Future[T]) -> T:
-    """The answer to a request, which a cancelled caller gives some time to come."""
-    try:
-        return await asyncio.shield(request)
-    except asyncio.CancelledError:
-        await asyncio.wait([request], timeout=_GRACE_SECONDS)
-        if not request.cancel() and not request.cancelled():
-            request.exception()  # asyncio would complain about one that nobody has looked at
-        raise
 
 
 @dataclass(slots=True, kw_only=True)

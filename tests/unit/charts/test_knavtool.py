@@ -7,13 +7,12 @@ import re
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 from knavtool import __version__
-from knavtool.cli.app import cli
 from knavtool.workflow.tasks import TYPES
 from support.charts import CHART, helm, refusal, render
+from support.cli import commands
 
 WORKFLOW = "name: a\ntasks:\n- {id: s, type: Sleep, params: {timeout: 1s}}\n"
 JOB = {"workflows": {"files": {"a.yml": WORKFLOW}}}
@@ -270,8 +269,7 @@ def test_wrong_values_are_refused(values: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize("values", [{**JOB, "workflows": {**JOB["workflows"], "variables": {"a": 1}}}, SERVER])
 def test_the_program_knows_the_arguments(values: dict[str, Any]) -> None:
     name, *given = pod(values)["containers"][0]["args"]
-    root: Any = typer.main.get_command(cli)
-    options = {option for parameter in root.commands[name].params for option in parameter.opts}
+    options = {option for parameter in commands()[(name,)].params for option in parameter.opts}
     assert {argument.partition("=")[0] for argument in given if argument.startswith("-")} <= options
 
 

@@ -15,8 +15,10 @@ from knavtool.errors import UsageError
 from knavtool.helm import Helm
 from knavtool.nodes.desired import APPLIED, prepare
 from knavtool.nodes.desired import by_name as desired_nodes
+from knavtool.nodes.ownership import MANAGED_BY
+from knavtool.nodes.rendering import render_owned
 from knavtool.render.kustomize import MARK
-from knavtool.render.nodes import MANAGED_BY, NodeSet, render_nodes
+from knavtool.render.nodes import NodeSet
 from knavtool.render.output import write_chart, write_kustomize, write_manifests, write_tree
 from support import golden
 from support.programs import program
@@ -46,7 +48,7 @@ def by_name(manifests: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[s
 
 @pytest.fixture
 async def nodes(helm: Helm) -> NodeSet:
-    return await render_nodes(helm, ENTRIES)
+    return await render_owned(helm, ENTRIES)
 
 
 def test_manifests_are_as_before(nodes: NodeSet, tmp_path: Path) -> None:

@@ -319,7 +319,7 @@ async def test_tasks_release_what_they_judge(tmp_path: Path) -> None:
     built = planned(
         tmp_path, register(), task("Repeat", "rounds", count=2, tasks=[submit(), check]), {**check, "id": "all"}
     )
-    assert built.scope.whole.judged == {1: 2, 2: 2}
+    assert built.observed.judges == {1: 2, 2: 2}
     cluster = _Cluster(tmp_path, "a")
     await cluster.submit()
     cluster.bench.lives = Lives(cluster.clock, {1: 1})

@@ -278,6 +278,6 @@ async def test_each_round_of_a_loop_has_its_own_count(cluster: _Cluster, tmp_pat
     built = planned(tmp_path, register(), loop, check)
     for name, found in zip("ab", [one for one in built.tasks() if one.document.id == "job"], strict=True):
         async with Stores(cluster.memory) as stores:
-            await cluster.bench._run(found, stores, jobs(name, pods=1))
+            await cluster.bench._run(found, stores, jobs(name, pods=1), built.observed)
     outcome = await cluster.bench.run(built, "check")
     assert outcome.data["expected"] == 5

@@ -14,6 +14,7 @@ from knavtool.report.recorder import Recorder
 from knavtool.workflow.undoing.claims import claims_of
 from knavtool.workflow.undoing.cleanup import undo
 from knavtool.workflow.undoing.ledger import Group, Ledger
+from knavtool.workflow.undoing.writing import create
 from support.memory import Memory
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class _Run:
         made = self.group.intend(STATEFUL_SETS, "default", "store")
         if (claims := await claims_of(self.memory, made, body)) is not None:
             self.group.claims.append(claims)
-        return await self.group.create(self.memory, made, body)
+        return await create(self.memory, self.group, made, body)
 
     async def clean_up(self) -> list[str]:
         await undo(self.ledger, self.memory, steps=Steps(Recorder()), timeout=5)
