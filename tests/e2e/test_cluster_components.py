@@ -287,7 +287,7 @@ def test_up_repairs_a_controller_whose_keeper_was_killed(lab: LocalCluster) -> N
     assert states(lab, check=4)["jobset"] == "dead"
     # Nobody answers for the webhooks now, and a request that they are asked about says so.
     with pytest.raises(ClusterError, match="failed calling webhook"):
-        lab.ask(lambda client: client.create(JOBSETS, jobset("unheard"), namespace="default"))
+        lab.ask(lambda client: client.create(JOBSETS, jobset("unheard"), namespace="default"), retry_timeout=2)
     assert "jobset" in lab.up().stderr
     assert set(states(lab).values()) == {"healthy"}
     assert {name: number for name, number in lab.pids().items() if name != "jobset"} == others

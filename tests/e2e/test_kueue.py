@@ -89,7 +89,7 @@ def test_pods_of_a_deployment_wait_for_the_quota_one_by_one(kueue: LocalCluster,
 
 
 def test_a_statefulset_waits_whole(kueue: LocalCluster, tmp_path: Path) -> None:
-    check = task("CheckPod", "runs", refTaskId="object", status="Running", timeout="3s")
+    check = task("CheckPod", "runs", refTaskId="object", status="Running", timeout="8s")
     path = workflow(tmp_path, "job.yml", check, replicas=3, gpu=8)
     (tmp_path / "object.yml").write_text(many("StatefulSet"))
     said = kueue.cli("run", path, "--cleanup", check=1)

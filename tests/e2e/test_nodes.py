@@ -331,13 +331,13 @@ def test_the_chart_works_with_plain_helm(nodes: Nodes) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_apply_is_completed_by_the_next(nodes: Nodes) -> None:
-    values = nodes.write(entry(count=3000))
+    values = nodes.write(entry(count=1500))
 
     async def some_made(client: Client) -> int:
         async with asyncio.timeout(60):
             while True:
-                async for page in client.pages(NODES, limit=200, metadata_only=True):
-                    if len(page) == 200:
+                async for page in client.pages(NODES, limit=100, metadata_only=True):
+                    if len(page) == 100:
                         return len(page)
                     break
 
@@ -354,11 +354,11 @@ def test_an_interrupted_apply_is_completed_by_the_next(nodes: Nodes) -> None:
     assert "interrupted" in said
     assert "Traceback" not in said
     made = len(nodes.found())
-    assert 0 < made < 3000
+    assert 0 < made < 1500
     done = nodes.apply(values)
-    assert done.stdout == f"{3000 - made} created, 0 changed, {made} unchanged, 0 removed\n"
+    assert done.stdout == f"{1500 - made} created, 0 changed, {made} unchanged, 0 removed\n"
     rows = json.loads(nodes.cli("list", "-o", "json").stdout)
-    assert len(rows) == 3000
+    assert len(rows) == 1500
 
 
 def test_nodes_that_come_back_wait_for_the_leases_of_those_before(nodes: Nodes) -> None:

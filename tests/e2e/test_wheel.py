@@ -38,11 +38,11 @@ class Installed:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Build sdist and wheel, and install the wheel with dependencies from the package index."""
     directory = tmp_path_factory.mktemp("wheel")
-    call(sys.executable, "-m", "build", "--outdir", directory / "dist", ROOT)
+    call(sys.executable, "-m", "build", "--no-isolation", "--outdir", directory / "dist", ROOT)
     (wheel,) = (directory / "dist").glob("*.whl")
     call(sys.executable, "-m", "venv", directory / "venv")
     python = directory / "venv/bin/python"
-    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
+    call(python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", wheel)
     elsewhere = directory / "elsewhere"
     elsewhere.mkdir()
     data = call(

@@ -133,11 +133,11 @@ class LocalCluster:
                     return ComponentProcesses(self.files, component, known.ports).ready_url(process)
         raise AssertionError(f"no component has a process {name}")
 
-    def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
-        """Ask the API server itself."""
+    def ask(self, question: Callable[[Client], Awaitable[T]], *, retry_timeout: float = 60.0) -> T:
+        """Ask the API server itself; for how many seconds a request that fails is tried again."""
 
         async def asked() -> T:
-            async with connect(kubeconfig=self.kubeconfig, context=self.context) as client:
+            async with connect(kubeconfig=self.kubeconfig, context=self.context, retry_timeout=retry_timeout) as client:
                 return await question(client)
 
         return asyncio.run(asked())

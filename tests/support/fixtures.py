@@ -32,10 +32,21 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A cluster with Prometheus, whose processes tests may stop; they belong to the group `monitored`."""
     cluster = LocalCluster(root=tmp_path_factory.mktemp("monitored"), name="monitored")
+    _monitored.append(cluster)
     try:
         yield cluster
     finally:
         cluster.down()
+
+
+_monitored: list[LocalCluster] = []
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Stop the cluster of the group `monitored` after its last test; idle processes slow the others down."""
+    marks = nextitem.iter_markers("xdist_group") if nextitem is not None else ()
+    if _monitored and "monitored" not in [mark.args[0] for mark in marks]:
+        _monitored.pop().down()
 
 
 @pytest.fixture
@@ -75,11 +86,10 @@ def run_cluster(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RunCluster]:
+    """The shared control plane for workflows; what a test made is gone afterwards."""
     monkeypatch.setenv("KNAVTOOL_HELM_BINARY", str(program("helm")))
     monkeypatch.setenv("KNAVTOOL_KUBECONFIG", str(control_plane.kubeconfig))
-    if control_plane.context:
-        monkeypatch.setenv("KNAVTOOL_CONTEXT", control_plane.context)
-    """The shared control plane for workflows; what a test made is gone afterwards."""
+    monkeypatch.setenv("KNAVTOOL_CONTEXT", control_plane.context)
     made = RunCluster(control_plane, knavtool, tmp_path)
     yield made
     # Pods first: on nodes that are gone they would stay for half a minute, and fill the next test's nodes of that name.
