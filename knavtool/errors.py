@@ -242,8 +242,8 @@ def leaves(error: Exception) -> list[Exception]:
 
 def exit_code(error: BaseException) -> ExitCode:
     """What a command or a run that ends with an error returns."""
-    told = primary_error(error)
-    return told.exit_code if isinstance(told, KnavError) else ExitCode.INTERNAL
+    primary = primary_error(error)
+    return primary.exit_code if isinstance(primary, KnavError) else ExitCode.INTERNAL
 
 
 def why_not(error: OSError, *, denied: str, elsewhere: str = "") -> str:

@@ -183,10 +183,10 @@ class Steps:
 
 
 def _message(error: BaseException) -> str:
-    told = primary_error(error)
-    if not isinstance(told, Exception):
+    primary = primary_error(error)
+    if not isinstance(primary, Exception):
         return ""  # cancelled or interrupted; the result says so
-    return told.message if isinstance(told, KnavError) else (str(told) or type(told).__name__)
+    return primary.message if isinstance(primary, KnavError) else (str(primary) or type(primary).__name__)
 
 
 def ignore(_: Event) -> None:

@@ -16,16 +16,16 @@ from knavtool.errors import ExitCode, KnavError, exit_code, primary_error
 
 _EXIT_CODES = """\b
 Exit codes:
-  0    all is well
+  0    success
   1    a check failed
-  2    the command line or a file is wrong; nothing was changed
+  2    wrong command line or file; nothing was changed
   3    a chart or template could not be rendered
   4    the local cluster or a program it needs failed
   5    the API server refused or cannot be reached
-  70   an internal error; a run is cleaned up first, and a file has the traceback
+  70   internal error; a run is cleaned up first, and a file has the traceback
   74   a report or the output could not be written
   130  interrupted; a run is cleaned up first
-  141  nobody reads the output any more, as in `knavtool components list | head -n 1`
+  141  the reader of stdout went away, as in `knavtool components list | head -n 1`
 """
 
 cli = group(
@@ -65,7 +65,7 @@ def root(
     ] = 0,
     log_format: Annotated[
         options.LogFormat,
-        typer.Option(envvar="KNAVTOOL_LOG_FORMAT", help="How progress is written to stderr."),
+        typer.Option(envvar="KNAVTOOL_LOG_FORMAT", help="Format of progress on stderr."),
     ] = options.LogFormat.TEXT,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         Optional[bool],  # noqa: UP045 - typer reads this at run time
@@ -110,9 +110,9 @@ def _call() -> int:
 
 def _tell(error: BaseException) -> ExitCode:
     """Write what went wrong and what to try; returns the exit code for it."""
-    told = primary_error(error)
-    if not isinstance(told, KnavError):
+    primary = primary_error(error)
+    if not isinstance(primary, KnavError):
         streams.say(f"error: {crash.described(error)}")
-    elif not isinstance(told, streams.ReaderGone):
-        streams.say(f"error: {told.message}" + (f"\ntry: {told.hint}" if told.hint else ""))
-    return exit_code(told)
+    elif not isinstance(primary, streams.ReaderGone):
+        streams.say(f"error: {primary.message}" + (f"\ntry: {primary.hint}" if primary.hint else ""))
+    return exit_code(primary)

@@ -56,9 +56,9 @@ def _imported(name: str, module: str) -> Any:
     """The command or group of a module, as Typer calls it."""
     found = import_module(module)
     if isinstance(inner := getattr(found, "app", None), typer.Typer):
-        made = typer.main.get_group(inner)
-        made.name = name
-        return made
+        group_command = typer.main.get_group(inner)
+        group_command.name = name
+        return group_command
     # `list` is called `list_` where it would hide Python's own.
     function = getattr(found, name, None) or getattr(found, f"{name}_")
     app = typer.Typer(rich_markup_mode=None, add_completion=False)

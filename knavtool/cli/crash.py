@@ -17,9 +17,9 @@ _KEYS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVAT
 
 def described(error: BaseException, environment: Mapping[str, str] = os.environ) -> str:
     """What happened, and where its traceback is, in one line; the file is written here, of a group with all in it."""
-    told = primary_error(error)
-    said = " ".join(f"{type(told).__name__}: {told}".split())[:500]
-    return f"internal error: {_without_secrets(said)}; please report it with {_kept(error, environment)}"
+    primary = primary_error(error)
+    text = " ".join(f"{type(primary).__name__}: {primary}".split())[:500]
+    return f"internal error: {_without_secrets(text)}; please report it with {_kept(error, environment)}"
 
 
 def _kept(error: BaseException, environment: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ Qps: TypeAlias = Annotated[
         "--qps",
         min=0,
         envvar="KNAVTOOL_QPS",
-        help="At most this many requests per second, 0: no limit. Default: 0 on local clusters, 500 elsewhere.",
+        help="Maximum requests per second; 0 means no limit. Defaults to 0 for local clusters, 500 for others.",
     ),
 ]
 Burst: TypeAlias = Annotated[
@@ -28,7 +28,7 @@ Burst: TypeAlias = Annotated[
         "--burst",
         min=1,
         envvar="KNAVTOOL_BURST",
-        help="How many requests may go out at once; by default those of 1 s.",
+        help="Maximum burst of requests. Defaults to --qps.",
     ),
 ]
 

@@ -59,9 +59,9 @@ def token(url: str, file: Path | None, environment: Mapping[str, str]) -> str:
         return tokens.read(file)
     if given := environment.get("KNAVTOOL_TOKEN"):
         return tokens.checked(given, "$KNAVTOOL_TOKEN")
-    made = generated_token(parts.port or 80, environment)
-    if _is_here(parts.hostname) and made.is_file():
-        return tokens.read(made)
+    token_file = generated_token(parts.port or 80, environment)
+    if _is_here(parts.hostname) and token_file.is_file():
+        return tokens.read(token_file)
     raise UsageError(f"no token for {url}", hint="give the server's by --token-file or $KNAVTOOL_TOKEN")
 
 

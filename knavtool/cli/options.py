@@ -13,7 +13,7 @@ import typer
 
 
 class LogFormat(StrEnum):
-    """How progress is written to stderr."""
+    """Format of progress on stderr."""
 
     TEXT = "text"
     JSON = "json"
@@ -32,17 +32,19 @@ Kubeconfig: TypeAlias = Annotated[
     typer.Option(
         "--kubeconfig",
         envvar="KNAVTOOL_KUBECONFIG",
-        help="The kubeconfig file; otherwise $KUBECONFIG, then ~/.kube/config.",
+        help="Path to the kubeconfig file. Defaults to $KUBECONFIG, then ~/.kube/config.",
     ),
 ]
 KubeContext: TypeAlias = Annotated[
     Optional[str],  # noqa: UP045 - typer reads this at run time
-    typer.Option("--context", envvar="KNAVTOOL_CONTEXT", help="The kubeconfig context; otherwise the current one."),
+    typer.Option(
+        "--context", envvar="KNAVTOOL_CONTEXT", help="Name of the kubeconfig context. Defaults to the current one."
+    ),
 ]
 Settings: TypeAlias = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads this at run time
     typer.Option(
-        "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Give a variable of the workflows a value."
+        "--set", metavar="NAME=VALUE", envvar="KNAVTOOL_SET", help="Set a variable of the workflows; repeatable."
     ),
 ]
 Compat: TypeAlias = Annotated[
@@ -50,8 +52,7 @@ Compat: TypeAlias = Annotated[
     typer.Option(
         "--compat",
         envvar="KNAVTOOL_COMPAT",
-        help="Take what Knavigator would run: what it accepts without a word, such as unknown fields and missing "
-        "template parameters, is a warning.",
+        help="Accept what Knavigator accepts: unknown fields, missing template parameters and such are warnings.",
     ),
 ]
 NoPlugins: TypeAlias = Annotated[
@@ -59,7 +60,7 @@ NoPlugins: TypeAlias = Annotated[
     typer.Option(
         "--no-plugins",
         envvar="KNAVTOOL_NO_PLUGINS",
-        help="Leave out the task types that other installed packages bring.",
+        help="Ignore task types of other installed packages.",
     ),
 ]
 Prometheus: TypeAlias = Annotated[
@@ -68,11 +69,11 @@ Prometheus: TypeAlias = Annotated[
         "--prometheus",
         metavar="URL",
         envvar="KNAVTOOL_PROMETHEUS_URL",
-        help="The Prometheus that CheckMetric asks; otherwise that of the cluster.",
+        help="URL of the Prometheus for CheckMetric. Defaults to that of the cluster.",
     ),
 ]
 OutputFormat: TypeAlias = Annotated[
-    Output, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="How to write the list to stdout.")
+    Output, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="Output format.")
 ]
 
 
@@ -94,7 +95,7 @@ def settings(context: typer.Context) -> Globals:
 
 ValuesFile: TypeAlias = Annotated[
     Path,
-    typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="The values file that lists the nodes."),
+    typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="Path to the values file."),
 ]
 
 TokenFile: TypeAlias = Annotated[
@@ -102,7 +103,7 @@ TokenFile: TypeAlias = Annotated[
     typer.Option(
         "--token-file",
         envvar="KNAVTOOL_TOKEN_FILE",
-        help="The file with the server's token; otherwise $KNAVTOOL_TOKEN, then the one that `serve` made here.",
+        help="File with the server's token. Defaults to $KNAVTOOL_TOKEN, then the token that `serve` generated here.",
     ),
 ]
 

@@ -19,12 +19,12 @@ from knavtool.report.recorder import Recorder
 
 @contextmanager
 def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
-    """Steps whose events are told to every listener, and then shown on stderr.
+    """Steps whose events are sent to every listener, and then shown on stderr.
 
     A live tree on a terminal, lines elsewhere, one JSON object per event with `--log-format json`. The end of a run is
     its table and totals. Failures that have more to say than one line, and are not the error that ends the command,
-    are told in full. A view that fails, because its reader has gone or the disk is full, changes nothing of the
-    command: it is told nothing more, and a warning says so if there is still a way to say it.
+    are shown in full. A view that fails, because its reader has gone or the disk is full, changes nothing of the
+    command: it is sent nothing more, and a warning says so if there is still a way to say it.
     """
     stream = sys.stderr
     as_json = settings.log_format is LogFormat.JSON
@@ -34,7 +34,7 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
     recorder = Recorder(epoch=epoch)
     listeners = Listeners(recorder, *listen)
     failures: list[Exception] = []
-    told = ""
+    error_message = ""
     closing = ExitStack()
     try:
         view = console.view(
@@ -44,14 +44,14 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
         yield Steps(listeners)
     except BaseException as error:
         cause = primary_error(error)
-        told = cause.message if isinstance(cause, KnavError) else ""
+        error_message = cause.message if isinstance(cause, KnavError) else ""
         raise
     finally:
         failures = [error for _, error in listeners.failures]
         try:
             closing.close()
             if not as_json:
-                console.end(stream, recorder, live=live, verbose=verbose, told=told)
+                console.end(stream, recorder, live=live, verbose=verbose, error_message=error_message)
         except Exception as error:  # noqa: BLE001 - what the command did is done, whether its end can be shown or not
             failures.append(error)
         if failures:

@@ -33,19 +33,21 @@ def run(
     context: typer.Context,
     workflows: Annotated[
         list[str],
-        typer.Argument(metavar="WORKFLOW...", help="Files, directories, comma lists, {a,b} alternatives."),
+        typer.Argument(
+            metavar="WORKFLOW...", help="Workflow files, directories, comma-separated lists or {a,b} patterns."
+        ),
     ],
     cleanup: Annotated[
         bool,
         typer.Option(
             "--cleanup",
             envvar="KNAVTOOL_CLEANUP",
-            help="Undo all the run made or changed when it ends, also after a failure, SIGINT, SIGTERM or SIGHUP.",
+            help="Undo everything the run made or changed when it ends, even after a failure or a signal.",
         ),
     ] = False,
     cleanup_timeout: Annotated[
         str,
-        typer.Option("--cleanup-timeout", envvar="KNAVTOOL_CLEANUP_TIMEOUT", help="How long the cleanup may take."),
+        typer.Option("--cleanup-timeout", envvar="KNAVTOOL_CLEANUP_TIMEOUT", help="Time limit of the cleanup."),
     ] = "5m",
     report: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads this at run time
@@ -66,8 +68,7 @@ def run(
         typer.Option(
             "--markdown",
             envvar="KNAVTOOL_MARKDOWN",
-            help="Write a summary in Markdown to this file; without it the summary is added to the file that "
-            "$GITHUB_STEP_SUMMARY names, if it is set.",
+            help="Write a Markdown summary to this file. Defaults to $GITHUB_STEP_SUMMARY, if set.",
         ),
     ] = None,
     qps: Qps = None,
@@ -78,19 +79,19 @@ def run(
     prometheus: options.Prometheus = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan and every object, send nothing."),
+        typer.Option(
+            "--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan and all objects without sending anything."
+        ),
     ] = False,
     server: Annotated[
         Optional[str],  # noqa: UP045 - see above
-        typer.Option(
-            "--server", envvar="KNAVTOOL_SERVER", help="Run on the cluster of the `knavtool serve` at this URL."
-        ),
+        typer.Option("--server", envvar="KNAVTOOL_SERVER", help="Run on a server started by `knavtool serve`."),
     ] = None,
     token_file: options.TokenFile = None,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """Execute workflows: prepare the cluster, submit objects, check what becomes of them."""
+    """Run workflows: prepare the cluster, submit objects, check the results."""
     from knavtool.documents.duration import parse_duration
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings

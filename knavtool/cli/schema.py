@@ -21,7 +21,9 @@ class Name(StrEnum):
     REPORT = "report"
 
 
-def schema(name: Annotated[Name, typer.Argument(help="Which schema.")], no_plugins: options.NoPlugins = False) -> None:
+def schema(
+    name: Annotated[Name, typer.Argument(help="Name of the schema.")], no_plugins: options.NoPlugins = False
+) -> None:
     """Print a JSON schema, for editors and other programs."""
     if name is Name.WORKFLOW:
         from knavtool.workflow.registry import schema_text

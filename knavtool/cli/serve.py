@@ -33,48 +33,50 @@ def serve(
     context: typer.Context,
     listen: Annotated[
         str,
-        typer.Option("--listen", envvar="KNAVTOOL_LISTEN", help="HOST:PORT; port 0 takes a free one."),
+        typer.Option(
+            "--listen", envvar="KNAVTOOL_LISTEN", help="Address to listen on, as HOST:PORT. Port 0 picks a free one."
+        ),
     ] = "127.0.0.1:8080",
     token_file: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads this at run time
         typer.Option(
             "--token-file",
             envvar="KNAVTOOL_TOKEN_FILE",
-            help="The file with the token that clients must show; otherwise $KNAVTOOL_TOKEN, otherwise one is made.",
+            help="File with the token that clients must send. Defaults to $KNAVTOOL_TOKEN; otherwise one is generated.",
         ),
     ] = None,
     root: Annotated[
         Path,
-        typer.Option(
-            "--root", envvar="KNAVTOOL_ROOT", help="Templates of POST /workflow are read below this directory."
-        ),
+        typer.Option("--root", envvar="KNAVTOOL_ROOT", help="Directory of the templates that POST /workflow may name."),
     ] = Path(),
     queue: Annotated[
         int,
-        typer.Option("--queue", min=0, envvar="KNAVTOOL_QUEUE", help="At most this many runs wait."),
+        typer.Option("--queue", min=0, envvar="KNAVTOOL_QUEUE", help="Maximum number of queued runs."),
     ] = 100,
     keep: Annotated[
         int,
-        typer.Option("--keep", min=1, envvar="KNAVTOOL_KEEP", help="Remember this many runs that have ended."),
+        typer.Option("--keep", min=1, envvar="KNAVTOOL_KEEP", help="Number of finished runs to remember."),
     ] = 100,
     drain: Annotated[
         str,
         typer.Option(
-            "--drain", envvar="KNAVTOOL_DRAIN", help="When interrupted, how long the run may go on before its cleanup."
+            "--drain",
+            envvar="KNAVTOOL_DRAIN",
+            help="Time that a run gets to finish when the server is stopped; then it is cancelled and cleaned up.",
         ),
     ] = "30s",
     max_body: Annotated[
-        str, typer.Option("--max-body", envvar="KNAVTOOL_MAX_BODY", help="How large a request may be.")
+        str, typer.Option("--max-body", envvar="KNAVTOOL_MAX_BODY", help="Maximum size of a request.")
     ] = "10Mi",
     body_timeout: Annotated[
-        str, typer.Option("--body-timeout", envvar="KNAVTOOL_BODY_TIMEOUT", help="How long a request may take to come.")
+        str, typer.Option("--body-timeout", envvar="KNAVTOOL_BODY_TIMEOUT", help="Time limit for receiving a request.")
     ] = "30s",
     prometheus: options.Prometheus = None,
     no_plugins: options.NoPlugins = False,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """Take runs over HTTP and execute them on the cluster, one at a time."""
+    """Serve an HTTP API that queues runs and executes them on the cluster, one at a time."""
     from knavtool.documents.duration import parse_duration
     from knavtool.server import tokens
     from knavtool.server.bodies import Limits
@@ -106,10 +108,10 @@ def serve(
         with Path(os.devnull).open() as nothing:
             os.dup2(nothing.fileno(), 0)
         settings = Settings(token=token, limits=limits, root=root.resolve(), types=types)
-        said = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
+        address = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
         run_async(
             _serve(
-                target, listening, settings, said, limit=queue, keep=keep, drain=drain_seconds, prometheus=prometheus
+                target, listening, settings, address, limit=queue, keep=keep, drain=drain_seconds, prometheus=prometheus
             )
         )
 
@@ -118,7 +120,7 @@ async def _serve(
     target: options.Target,
     listening: socket.socket,
     settings: Settings,
-    said: str,
+    address: str,
     *,
     limit: int,
     keep: int,
@@ -154,7 +156,7 @@ async def _serve(
             advise=partial(advice, target.environment),
         )
 
-    logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", said, server)
+    logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", address, server)
     await serving.serve(listening, carry_out, settings, limit=limit, keep=keep, drain=drain)
 
 
@@ -176,10 +178,10 @@ class _JsonFormatter(logging.Formatter):
         from datetime import UTC, datetime
 
         at = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        said = {"time": at, "level": record.levelname.lower(), "message": record.getMessage()}
+        entry = {"time": at, "level": record.levelname.lower(), "message": record.getMessage()}
         if record.exc_info:
-            said["error"] = self.formatException(record.exc_info)
-        return json.dumps(said)
+            entry["error"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
 
 
 def _bytes(text: str) -> int:

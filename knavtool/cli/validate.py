@@ -34,7 +34,7 @@ def validate(
     compat: options.Compat = False,
     no_plugins: options.NoPlugins = False,
 ) -> None:
-    """Check files; every fault of all of them is one line on stderr: file:line:column: path: message."""
+    """Validate files without a cluster; each violation is one line on stderr, as file:line:column: path: message."""
     from knavtool.documents.paths import find_paths
     from knavtool.documents.variables import parse_settings
 

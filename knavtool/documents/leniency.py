@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 _AT_ONCE = "1ns"
 
 
-def forgive(task: dict[str, Any], place: Location, types: TaskTypes) -> Iterator[Complaint]:
+def apply_compat(task: dict[str, Any], place: Location, types: TaskTypes) -> Iterator[Complaint]:
     """Change a task that Knavigator would run; yields what was changed."""
     params, type_ = task.get("params"), task.get("type")
     if not isinstance(params, dict):
         return
-    if isinstance(type_, str) and type_ in types.forgive:
-        yield from types.forgive[type_](params, (*place, "params"))
+    if isinstance(type_, str) and type_ in types.apply_compat:
+        yield from types.apply_compat[type_](params, (*place, "params"))
     given = params.get("timeout")
     if isinstance(given, str) and given.startswith("-") and is_duration(given):
         yield (*place, "params", "timeout"), f"{given} is negative; read as a time that is over at once"
         params["timeout"] = _AT_ONCE
 
 
-def forgive_timeout(params: dict[str, Any], place: Location) -> Iterator[Complaint]:
+def ignore_bad_timeout(params: dict[str, Any], place: Location) -> Iterator[Complaint]:
     """For task types whose timeout Knavigator does not know or does not use."""
     given = params.get("timeout")
     if given is not None and not (isinstance(given, str) and is_duration(given) and not given.startswith("-")):
@@ -38,7 +38,7 @@ def forgive_timeout(params: dict[str, Any], place: Location) -> Iterator[Complai
         del params["timeout"]
 
 
-def forgive_nodes(entries: object, place: Location) -> Iterator[Complaint]:
+def apply_compat_to_nodes(entries: object, place: Location) -> Iterator[Complaint]:
     """For node entries: Knavigator makes nodes of types that it does not know."""
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         type_ = entry.get("type") if isinstance(entry, dict) else None

@@ -17,14 +17,14 @@ Schema: TypeAlias = dict[str, Any]
 
 
 def normal(
-    value: Any, schema: Schema, root: Schema, *, at: Location = (), forgiven: list[Complaint] | None = None
+    value: Any, schema: Schema, root: Schema, *, at: Location = (), tolerated: list[Complaint] | None = None
 ) -> Any:
     """`value` in normal form; what does not fit the schema stays as it is, for the validator to complain about.
 
-    With `forgiven`, null where there must be text is empty text, and a fraction where there must be a whole number is
-    cut off, as Go does it; what was forgiven is added to the list. `at` is the place of the value.
+    With `tolerated`, null where there must be text is empty text, and a fraction where there must be a whole number is
+    cut off, as Go does it; what was tolerated is added to the list. `at` is the place of the value.
     """
-    return _Reading(root, forgiven).value(value, _resolved(schema, root), at)
+    return _Reading(root, tolerated).value(value, _resolved(schema, root), at)
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
@@ -37,9 +37,9 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 class _Reading:
     """One value below one root; see `normal`."""
 
-    def __init__(self, root: Schema, forgiven: list[Complaint] | None) -> None:
+    def __init__(self, root: Schema, tolerated: list[Complaint] | None) -> None:
         self._root = root
-        self._forgiven = forgiven
+        self._tolerated = tolerated
 
     def value(self, value: Any, schema: Schema, at: Location) -> Any:
         schema = _resolved(schema, self._root)
@@ -49,19 +49,19 @@ class _Reading:
             return self._list(value, schema, at)
         types = schema.get("type", ())
         if schema.get("x-text"):
-            if value is None and "null" not in types and not self._forgives(at, "has no value; read as empty text"):
+            if value is None and "null" not in types and not self._tolerates(at, "has no value; read as empty text"):
                 return value
             return text(value)
         if "integer" in types and isinstance(value, float):
             whole = int(value)
-            if value == whole or self._forgives(at, f"{value} is no whole number; read as {whole}"):
+            if value == whole or self._tolerates(at, f"{value} is no whole number; read as {whole}"):
                 return whole
         return value
 
-    def _forgives(self, at: Location, message: str) -> bool:
-        if self._forgiven is None:
+    def _tolerates(self, at: Location, message: str) -> bool:
+        if self._tolerated is None:
             return False
-        self._forgiven.append((at, message))
+        self._tolerated.append((at, message))
         return True
 
     def _map(self, value: dict[str, Any], schema: Schema, at: Location) -> dict[str, Any]:

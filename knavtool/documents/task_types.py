@@ -19,10 +19,10 @@ _NODES = {"$ref": "#/$defs/nodeEntry"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTypes:
-    """The schema, which has a definition for each type; and what of the parameters of each is forgiven."""
+    """The schema, which has a definition for each type; and what `--compat` tolerates in the parameters of each."""
 
     schema: DocumentSchema
-    forgive: Mapping[str, Callable[[dict[str, Any], Location], Iterator[Complaint]]]
+    apply_compat: Mapping[str, Callable[[dict[str, Any], Location], Iterator[Complaint]]]
 
     def hold_tasks(self, type_: object) -> bool:
         """Whether it is the name of a type that holds tasks."""

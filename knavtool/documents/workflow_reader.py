@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.documents.complaints import nearest
 from knavtool.documents.duration import is_duration, parse_duration
-from knavtool.documents.leniency import forgive
+from knavtool.documents.leniency import apply_compat
 from knavtool.documents.normal import normal
 from knavtool.documents.values import parse_entries
 from knavtool.documents.variables import Substitution
@@ -164,11 +164,11 @@ class _Reader:
         inner = self._inner(item)
         own = item if inner is None else {**item, "params": {**item["params"], "tasks": []}}
         substitution = Substitution(values)
-        forgiven: list[Complaint] | None = [] if self._lenient else None
-        data = normal(substitution.put(own, place), root["$defs"]["task"], root, at=place, forgiven=forgiven)
-        if forgiven is not None:
-            forgiven += forgive(data, place, self._types)
-            self.warnings += [self._document.violation(where, message) for where, message in forgiven]
+        tolerated: list[Complaint] | None = [] if self._lenient else None
+        data = normal(substitution.put(own, place), root["$defs"]["task"], root, at=place, tolerated=tolerated)
+        if tolerated is not None:
+            tolerated += apply_compat(data, place, self._types)
+            self.warnings += [self._document.violation(where, message) for where, message in tolerated]
         self._told(substitution)
         if inner is not None:
             data["params"]["tasks"] = inner

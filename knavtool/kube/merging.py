@@ -44,13 +44,13 @@ async def watch_all(watcher: Watcher, places: Iterable[tuple[Resource, str | Non
         if not places:
             yield SYNCED
         while True:
-            told = await events.get()
-            if isinstance(told, BaseException):
-                raise told
-            if told.synced:
+            received = await events.get()
+            if isinstance(received, BaseException):
+                raise received
+            if received.synced:
                 unknown -= 1
-            if not told.synced or not unknown:
-                yield told
+            if not received.synced or not unknown:
+                yield received
     finally:
         for task in tasks:
             task.cancel()

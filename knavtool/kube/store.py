@@ -84,11 +84,11 @@ class Stores:
         """Like `Gateway.watch`, with what is known already; it may tell of more objects than the selectors choose."""
         store = self._store(resource, namespace)
         events: asyncio.Queue[WatchEvent | None] = asyncio.Queue()
-        told = list(store.objects.values())
+        objects = list(store.objects.values())
         synced = store.synced
         store.readers.append(events)
         try:
-            for number, item in enumerate(told, 1):
+            for number, item in enumerate(objects, 1):
                 yield WatchEvent(Change.ADDED, item)
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)

@@ -95,7 +95,7 @@ async def until_established(
         for name in sorted(definitions):
             if why := _not_established(state.get(("", name))):
                 missing[name] = why
-        heard(_told(missing))
+        heard(_describe(missing))
         return None if missing else [state["", name] for name in definitions]
 
     try:
@@ -103,17 +103,19 @@ async def until_established(
             found = await until(gateway, CUSTOM_RESOURCE_DEFINITIONS, established, timeout=None)
             missing.update((item["metadata"]["name"], "established, but not in discovery") for item in found)
             for item in found:
-                heard(_told(missing))
+                heard(_describe(missing))
                 spec = item["spec"]
                 for version in (one["name"] for one in spec["versions"] if one["served"]):
                     await _until_discovered(gateway, f"{spec['group']}/{version}", spec["names"]["kind"])
                 del missing[item["metadata"]["name"]]
     except TimeoutError:
-        told = _told(missing) or ", ".join(sorted(definitions))
-        raise DeadlineExceeded(f"not reached within {timeout:g} s: the API server does not serve {told}") from None
+        missing_text = _describe(missing) or ", ".join(sorted(definitions))
+        raise DeadlineExceeded(
+            f"not reached within {timeout:g} s: the API server does not serve {missing_text}"
+        ) from None
 
 
-def _told(missing: Mapping[str, str]) -> str:
+def _describe(missing: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({why})" for name, why in missing.items())
 
 
@@ -124,8 +126,8 @@ def _not_established(definition: Manifest | None) -> str:
     conditions = definition.get("status", {}).get("conditions") or ()
     if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
         return ""
-    said = [f"{one['type']}={one['status']}: {one.get('message') or one.get('reason') or ''}" for one in conditions]
-    return "; ".join(text.rstrip(": ") for text in said) or "it has no conditions"
+    reasons = [f"{one['type']}={one['status']}: {one.get('message') or one.get('reason') or ''}" for one in conditions]
+    return "; ".join(text.rstrip(": ") for text in reasons) or "it has no conditions"
 
 
 async def _until_discovered(gateway: Gateway, api_version: str, kind: str) -> None:

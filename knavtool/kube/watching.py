@@ -157,7 +157,7 @@ class _Following:
                     yield WatchEvent(change, item)
 
     async def _list(self) -> AsyncIterator[WatchEvent]:
-        """The difference between what is there and what was told, in pages, so that no list lies in memory whole."""
+        """The difference between what is there and what was known, in pages, so that no list lies in memory whole."""
         seen: set[Key] = set()
         version = ""
         async for page in self._lister.raw_pages(
@@ -167,9 +167,9 @@ class _Following:
             for item in page["items"] or ():
                 key = key_of(item)
                 seen.add(key)
-                told = self._told.get(key)
+                known = self._told.get(key)
                 self._told[key] = _identity(item)
-                for event in _news(key, told, item):
+                for event in _news(key, known, item):
                     yield event
         for key in self._told.keys() - seen:
             yield _gone(key, self._told.pop(key))
@@ -201,21 +201,21 @@ def key_of(manifest: Manifest) -> Key:
     return metadata.get("namespace", ""), metadata["name"]
 
 
-def _news(key: Key, told: Identity | None, item: Manifest) -> Iterator[WatchEvent]:
+def _news(key: Key, known: Identity | None, item: Manifest) -> Iterator[WatchEvent]:
     """What to tell about a listed object; one that was deleted and made again meanwhile is both."""
     now = _identity(item)
-    if told is not None and told[0] != now[0]:
-        yield _gone(key, told)
-        told = None
-    if told is None:
+    if known is not None and known[0] != now[0]:
+        yield _gone(key, known)
+        known = None
+    if known is None:
         yield WatchEvent(Change.ADDED, item)
-    elif told != now:
+    elif known != now:
         yield WatchEvent(Change.MODIFIED, item)
 
 
-def _gone(key: Key, told: Identity) -> WatchEvent:
+def _gone(key: Key, known: Identity) -> WatchEvent:
     namespace, name = key
-    return WatchEvent(Change.DELETED, {"metadata": {"namespace": namespace, "name": name, "uid": told[0]}})
+    return WatchEvent(Change.DELETED, {"metadata": {"namespace": namespace, "name": name, "uid": known[0]}})
 
 
 def _identity(item: Manifest) -> Identity:

@@ -12,8 +12,8 @@ from knavtool.nodes.desired import by_name, prepare
 from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.diff import Change, change
 from knavtool.nodes.helm_records import require_only_nodes
+from knavtool.nodes.name_ranges import format_name_ranges
 from knavtool.nodes.ownership import Owner, is_applied, owner_of
-from knavtool.nodes.runs import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,18 +35,18 @@ class Difference:
 
     def lines(self) -> Iterator[str]:
         """The difference for people; nodes with the same change share a line."""
-        for run in runs(self.created):
-            yield f"+ {run}"
+        for name_range in format_name_ranges(self.created):
+            yield f"+ {name_range}"
         grouped: dict[tuple[str, ...], list[str]] = {}
         for item in self.changed:
             grouped.setdefault(item.lines, []).append(item.name)
         for lines, names in grouped.items():
-            for run in runs(names):
-                yield f"~ {run}"
+            for name_range in format_name_ranges(names):
+                yield f"~ {name_range}"
             for line in lines:
                 yield f"    {line}"
-        for run in runs(self.removed):
-            yield f"- {run}"
+        for name_range in format_name_ranges(self.removed):
+            yield f"- {name_range}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

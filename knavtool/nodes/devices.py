@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from knavtool.documents.entries import VIRTUAL
 from knavtool.errors import Conflict, Forbidden, NotFound
 from knavtool.kube.resource import DEVICE_CLASSES, RESOURCE_SLICES
+from knavtool.nodes.name_ranges import format_name_ranges
 from knavtool.nodes.ownership import owner_of
 from knavtool.nodes.pools import pool_of, read_slice
-from knavtool.nodes.runs import runs
 from knavtool.render.nodes import STAMP
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class DeviceDifference:
             for pool in pools:
                 grouped.setdefault((pool.driver, pool.lines), []).append(pool.node)
             for (driver, lines), names in grouped.items():
-                yield from (f"{sign} devices of {driver} on {run}" for run in runs(names))
+                yield from (f"{sign} devices of {driver} on {name_range}" for name_range in format_name_ranges(names))
                 yield from (f"    {line}" for line in lines)
         for driver, losing in self.removed.items():
-            yield from (f"- devices of {driver} on {run}" for run in runs(losing))
+            yield from (f"- devices of {driver} on {name_range}" for name_range in format_name_ranges(losing))
         yield from (f"- device class {name}" for name in self.removed_classes)
 
     def __str__(self) -> str:

@@ -142,8 +142,8 @@ def _rest_of_capacity(capacity: Manifest) -> Manifest:
 def _lines(batch: NodeBatch, names: Sequence[str], found: Mapping[str, LiveSlice]) -> Iterator[str]:
     before = sum(live.count for live in found.values())
     after = sum(len(prototype["spec"]["devices"]) for prototype in batch.slices)
-    told = before != after
-    if told:
+    listed = before != after
+    if listed:
         yield f"devices: {before} -> {after}"
     first = found.get(names[0])
     if first is not None and first.devices:
@@ -153,9 +153,9 @@ def _lines(batch: NodeBatch, names: Sequence[str], found: Mapping[str, LiveSlice
             for key in sorted(old.keys() | new.keys()):
                 before_text, after_text = _shown(old.get(key)), _shown(new.get(key))
                 if not equal(before_text, after_text):
-                    told = True
+                    listed = True
                     yield f"{part}.{key}: {before_text} -> {after_text}"
-    if not told:
+    if not listed:
         differs = any(live.devices is not None for live in found.values()) or found.keys() != set(names)
         yield "devices: as the file gives them" if differs else "owner: the node"
 

@@ -115,24 +115,24 @@ class Writer:
             self._announce(name)
         desired = self._desired[name]
         try:
-            made = await self._gateway.create(NODES, desired.batch.body(name))
+            node = await self._gateway.create(NODES, desired.batch.body(name))
         except AlreadyExists as error:
             # Made since the comparison, perhaps by an interrupted call whose requests were still under way.
-            made = await self._gateway.get(NODES, name)
-            if not owner_of(made).ours:
+            node = await self._gateway.get(NODES, name)
+            if not owner_of(node).ours:
                 raise Conflict(
                     f"node {name} exists and is not one of ours",
                     status=error.status,
                     hint="give the entry another type or namePrefix, or remove that node",
                 ) from error
-            made = await change_node(self._gateway, desired, change(desired, made)) or made
-        self.uids[name] = made["metadata"]["uid"]
+            node = await change_node(self._gateway, desired, change(desired, node)) or node
+        self.uids[name] = node["metadata"]["uid"]
         self.created += 1
 
     async def _change(self, item: Change) -> None:
-        made = await change_node(self._gateway, self._desired[item.name], item)
-        if made is not None:
-            self.uids[item.name] = made["metadata"]["uid"]
+        node = await change_node(self._gateway, self._desired[item.name], item)
+        if node is not None:
+            self.uids[item.name] = node["metadata"]["uid"]
         owner = self._taken.get(item.name)
         if owner is not None and owner.release:
             self._releases.add(owner)
@@ -149,10 +149,10 @@ class Writer:
             ("changed", self.changed, len(difference.changed)),
             ("removed", self.removed, len(difference.removed)),
         )
-        said = ", ".join(f"{done} of {total} {verb}" for verb, done, total in counts if total)
+        message = ", ".join(f"{done} of {total} {verb}" for verb, done, total in counts if total)
         if unanswered:
-            said += f"; the server did not answer for {unanswered} more"
-        self._step.note(f"interrupted: nodes: {said}; the same command again does the rest", warning=True)
+            message += f"; the server did not answer for {unanswered} more"
+        self._step.note(f"interrupted: nodes: {message}; the same command again does the rest", warning=True)
 
 
 async def change_node(gateway: Gateway, desired: Desired, needed: Change | None) -> Manifest | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import RenderError
-from knavtool.render.faults import CHART, told
+from knavtool.render.faults import CHART, located
 from knavtool.render.goliteral import literal
 from knavtool.render.gotemplate import ENUM, NAME
 from knavtool.render.objects import NO_VALUE
@@ -66,7 +66,7 @@ async def run(
     try:
         output = await call(template.text)
     except RenderError as error:
-        raise await told(error, template, call) from error
+        raise await located(error, template, call) from error
     # Before the JSON, Helm prints a line that names the manifest's file.
     answer = json.loads(output[output.index("{") :])
     records = answer["records"]

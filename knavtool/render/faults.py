@@ -26,7 +26,7 @@ _MOST = 10
 """Unknown functions that are told; each costs a call of Helm."""
 
 
-async def told(error: RenderError, template: ObjectTemplate, call: Callable[[str], Awaitable[str]]) -> RenderError:
+async def located(error: RenderError, template: ObjectTemplate, call: Callable[[str], Awaitable[str]]) -> RenderError:
     """Helm's error in the words of the user's file, and with all functions that are not known.
 
     Helm stops at the first one. `call` renders another text in the place of the file's.

@@ -38,14 +38,14 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 def with_word(text: str, word: str, other: str) -> str:
     """The template with another word in the place of a function's name."""
-    made, end = "", 0
+    replaced, end = "", 0
     for match in ACTION.finditer(text):
         start = match.start("code")
         for token in TOKEN.finditer(match["code"]):
             if token.lastgroup == "word" and token[0] == word:
-                made += text[end : start + token.start()] + other
+                replaced += text[end : start + token.start()] + other
                 end = start + token.end()
-    return made + text[end:]
+    return replaced + text[end:]
 
 
 def says_something(text: str, *, raw: bool = False) -> bool:

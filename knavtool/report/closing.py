@@ -17,12 +17,12 @@ _MOST_TOLD = 20  # failures
 
 
 def closing(
-    roots: Sequence[Record], *, told: str = "", width: int | None = None, notes: Sequence[Note] = ()
+    roots: Sequence[Record], *, error_message: str = "", width: int | None = None, notes: Sequence[Note] = ()
 ) -> Iterator[str]:
     """The lines to print. The table is cut to `width`; the warnings among `notes` are told once more.
 
-    `told` is the message of the error that will be printed anyway. Outside of a run what failed is told here only if it
-    has more to say than the line it had.
+    `error_message` is that of the error that will be printed anyway. Outside of a run what failed is told here only if
+    it has more to say than the line it had.
     """
     for run in (root for root in roots if root.kind == "run"):
         yield ""
@@ -32,7 +32,7 @@ def closing(
         worth_telling = [
             (title, message)
             for title, message in failed(root)
-            if message and message != told and (root.kind == "run" or "\n" in message)
+            if message and message != error_message and (root.kind == "run" or "\n" in message)
         ]
         for title, message in worth_telling[:_MOST_TOLD]:
             yield ""

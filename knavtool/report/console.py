@@ -33,13 +33,13 @@ def view(
             yield lines
 
 
-def end(stream: TextIO, recorder: Recorder, *, live: bool, verbose: bool, told: str) -> None:
-    """Write the last lines of a command; `told` is the message of the error that will be printed after them."""
+def end(stream: TextIO, recorder: Recorder, *, live: bool, verbose: bool, error_message: str) -> None:
+    """Write the last lines of a command; `error_message` is that of the error that will be printed after them."""
     if live:
         from knavtool.report.live import print_closing
 
-        print_closing(stream, recorder, verbose=verbose, told=told)
+        print_closing(stream, recorder, verbose=verbose, error_message=error_message)
     else:
         from knavtool.report.closing import closing
 
-        stream.writelines(f"{line}\n" for line in closing(recorder.roots, told=told))
+        stream.writelines(f"{line}\n" for line in closing(recorder.roots, error_message=error_message))

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 def write(path: Path, content: str) -> None:
     """Write a report, making the directories above it. Raises OutputError."""
-    with told(f"cannot write the report {path}"):
+    with as_output_error(f"cannot write the report {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, content.encode(errors="backslashreplace"), mode=FOR_PEOPLE)
 
 
 @contextmanager
-def told(what: str, kind: type[KnavError] = OutputError) -> Iterator[None]:
-    """Tell an OSError as an error of that kind, which says `what` failed."""
+def as_output_error(what: str, error_type: type[KnavError] = OutputError) -> Iterator[None]:
+    """Tell an OSError as an error of that type, which says `what` failed."""
     try:
         yield
     except OSError as error:
         hint = why_not(error, denied="name a place that you may write to")
-        raise kind(f"{what}: {error.strerror or error}", hint=hint) from error
+        raise error_type(f"{what}: {error.strerror or error}", hint=hint) from error

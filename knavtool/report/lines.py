@@ -105,7 +105,7 @@ class Lines:
         word = "warning: " if event.warning else ""
         self._write("  " * depth + word + event.message.replace("\n", "\n" + "  " * (depth + 1)))
 
-    def _line(self, step: StepId, word: str, record: Record, seconds: float, said: str) -> None:
+    def _line(self, step: StepId, word: str, record: Record, seconds: float, message: str) -> None:
         parent = self._parents.get(step)
         if parent is None:
             self._headlines.clear()
@@ -113,8 +113,8 @@ class Lines:
             self._headline(parent)
         indent = "  " * len(self._headlines)
         name = _name(record)
-        told = f"{indent}{word:<9} {name:<{max(NAME_WIDTH - len(indent), 12)}} {text.duration(seconds):>7}"
-        self._write(f"{told}  {said}" if said else told)
+        line = f"{indent}{word:<9} {name:<{max(NAME_WIDTH - len(indent), 12)}} {text.duration(seconds):>7}"
+        self._write(f"{line}  {message}" if message else line)
 
     def _headline(self, step: StepId) -> None:
         """Make sure the last headline is that of `step`; if a concurrent step came between, it is written again."""

@@ -37,23 +37,23 @@ NAME_WIDTH = 48
 NO_SYMBOL = Text(" ")
 
 
-class Row(NamedTuple):
+class TreeRow(NamedTuple):
     """One line of the tree: a step, a note about one, or what the user wrote about it."""
 
     depth: int
     about: Record | Note | str
 
 
-def rows(records: Iterable[Record], *, verbose: bool, depth: int = 0) -> Iterator[Row]:
+def rows(records: Iterable[Record], *, verbose: bool, depth: int = 0) -> Iterator[TreeRow]:
     """The lines of a tree; tasks and rounds that went well are folded unless `verbose`."""
     for record in tuple(records):
-        yield Row(depth, record)
+        yield TreeRow(depth, record)
         if record.description:
-            yield Row(depth + 1, record.description)
+            yield TreeRow(depth + 1, record.description)
         folded = record.kind == "task" and record.result is Result.OK and not verbose
         for note in tuple(record.notes):
             if note.warning or not folded:
-                yield Row(depth + 1, note)
+                yield TreeRow(depth + 1, note)
         if not folded:
             yield from rows(
                 (child for child in record.children if verbose or not _done_round(child)),
@@ -91,7 +91,7 @@ class Tree:
         """Draw as many lines as fit; the newest and the open ones matter most."""
         # The terminal itself writes ^C after the last line; there must be room, or the tree moves down by a line.
         width = options.max_width - 3
-        lines = [Row(0, note) for note in tuple(self._recorder.notes)]
+        lines = [TreeRow(0, note) for note in tuple(self._recorder.notes)]
         lines += rows(self._recorder.roots, verbose=self._verbose)
         room = max(console.height - 2, 3)
         if not self.whole and len(lines) > room:
@@ -105,7 +105,7 @@ class Tree:
         for row in lines:
             yield self._line(row, width)
 
-    def _line(self, row: Row, width: int) -> Text:
+    def _line(self, row: TreeRow, width: int) -> Text:
         if isinstance(row.about, Note):
             return self._note_line(row.about, row.depth, width)
         if isinstance(row.about, str):
@@ -163,7 +163,7 @@ class Tree:
         return bar
 
 
-def _name(row: Row, symbol: Text = NO_SYMBOL) -> Text:
+def _name(row: TreeRow, symbol: Text = NO_SYMBOL) -> Text:
     """The first column: symbol, name, and what the step is about."""
     record = row.about
     name = Text("  " * row.depth) + symbol
@@ -174,7 +174,7 @@ def _name(row: Row, symbol: Text = NO_SYMBOL) -> Text:
     return name
 
 
-def _fit(lines: list[Row], room: int) -> tuple[list[Row], int]:
+def _fit(lines: list[TreeRow], room: int) -> tuple[list[TreeRow], int]:
     """Keep open steps and the newest others, in order, and count the rest."""
     keep = {index for index, row in enumerate(lines) if isinstance(row.about, Record) and row.about.result is None}
     for index in range(len(lines) - 1, -1, -1):
@@ -253,18 +253,20 @@ def _stays(recorder: Recorder, *, verbose: bool) -> bool:
     return verbose or all(root.kind != "run" for root in recorder.roots)
 
 
-def print_closing(stream: TextIO, recorder: Recorder, *, verbose: bool, told: str) -> None:
+def print_closing(stream: TextIO, recorder: Recorder, *, verbose: bool, error_message: str) -> None:
     """Print the closing lines on a terminal, with the warnings of a tree that was taken back."""
     notes: list[Note] = []
     if not _stays(recorder, verbose=verbose):
         notes = [*recorder.notes, *(note for root in recorder.roots for each in root.walk() for note in each.notes)]
     console = _Console(file=stream, highlight=False, emoji=False, markup=False)
-    show_closing(console, recorder.roots, told=told, notes=notes)
+    show_closing(console, recorder.roots, error_message=error_message, notes=notes)
 
 
-def show_closing(console: Console, roots: Sequence[Record], *, told: str = "", notes: Sequence[Note] = ()) -> None:
+def show_closing(
+    console: Console, roots: Sequence[Record], *, error_message: str = "", notes: Sequence[Note] = ()
+) -> None:
     """Print the closing lines, each result in its colour."""
-    for line in closing(roots, told=told, width=console.width, notes=notes):
+    for line in closing(roots, error_message=error_message, width=console.width, notes=notes):
         words = Text(line)
         for result, (_, style) in SYMBOLS.items():
             if line.startswith(text.WORDS[result]):

@@ -31,15 +31,15 @@ def document(record: Record, *, facts: Facts | None = None) -> str:
     ended = record.result or Result.CANCELLED
     parts = [f"## {_SYMBOLS[ended]} {_inline(record.name)}: {text.WORDS[ended]}"]
     described = [(suite.record.name, suite.record.description) for suite in counted.workflows]
-    parts += [f"**{_inline(name)}**: {_inline(said)}" for name, said in described if said]
+    parts += [f"**{_inline(name)}**: {_inline(message)}" for name, message in described if message]
     parts += [counted.totals(), "\n".join(_table(counted))]
     size = sum(len(part.encode()) for part in parts)
     failed = [(title, message) for title, message in closing.failed(record) if message]
-    for told, (title, message) in enumerate(failed):
+    for number, (title, message) in enumerate(failed):
         part = _details(title, message)
         size += len(part.encode())
         if size > _LARGEST:
-            parts.append(f"and {len(failed) - told} more failures, which the other reports hold")
+            parts.append(f"and {len(failed) - number} more failures, which the other reports hold")
             break
         parts.append(part)
     return "\n\n".join([*parts, _about(record, facts or Facts())]) + "\n"
@@ -53,7 +53,7 @@ def write(path: Path, record: Record, *, facts: Facts | None = None) -> None:
 def append(path: Path, record: Record, *, facts: Facts | None = None) -> None:
     """Add the summary to a file that others write to as well. Raises OutputError."""
     with (
-        files.told(f"cannot add the summary to {path}"),
+        files.as_output_error(f"cannot add the summary to {path}"),
         path.open("a", encoding="utf-8", errors="backslashreplace") as file,
     ):
         file.write("\n" + document(record, facts=facts))

@@ -24,7 +24,7 @@ _WIDEST_OUTCOME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class StepRow:
     """One line of the table; `depth` is how far it is indented."""
 
     depth: int
@@ -40,7 +40,7 @@ class Row:
         return text.WORDS[self.result], "  " * self.depth + self.name, self.type, self.duration, self.outcome
 
 
-def rows(counted: Summary) -> Iterator[Row]:
+def rows(counted: Summary) -> Iterator[StepRow]:
     """The rows of a run; with more than one workflow each has a row of its own above its tasks."""
     several = len(counted.workflows) > 1
     for suite in counted.suites:
@@ -89,7 +89,7 @@ def lines(counted: Summary, *, width: int | None = None) -> Iterator[str]:
         yield line if width is None else text.cut(line, width)
 
 
-def _below(record: Record, depth: int) -> Iterator[Row]:
+def _below(record: Record, depth: int) -> Iterator[StepRow]:
     skipped: list[Record] = []
     for child in folded(record):
         if child.kind == "task" and child.result is Result.SKIPPED:
@@ -105,18 +105,18 @@ def _below(record: Record, depth: int) -> Iterator[Row]:
     yield from _skipped(skipped, depth)
 
 
-def _skipped(records: list[Record], depth: int) -> Iterator[Row]:
+def _skipped(records: list[Record], depth: int) -> Iterator[StepRow]:
     """Tasks in a row that were skipped: after a failure they may be most of a workflow."""
     shown = records if len(records) <= MOST_SHOWN else records[:1]
     yield from (_row(record, depth, record.detail) for record in shown)
     if len(records) > len(shown):
         rest = f"and {len(records) - len(shown)} more"
-        yield Row(depth=depth, result=Result.SKIPPED, name=rest, type="", duration="-", outcome="")
+        yield StepRow(depth=depth, result=Result.SKIPPED, name=rest, type="", duration="-", outcome="")
 
 
-def _row(record: Record, depth: int, type_: str, outcome: str = "") -> Row:
+def _row(record: Record, depth: int, type_: str, outcome: str = "") -> StepRow:
     ran = record.seconds is not None and record.result is not Result.SKIPPED
-    return Row(
+    return StepRow(
         depth=depth,
         result=record.result or Result.CANCELLED,
         name=record.name,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.errors import DocumentError, OutputError
 from knavtool.report import json_file, junit_file, markdown_file
-from knavtool.report.files import told
+from knavtool.report.files import as_output_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class ReportFiles:
 def check_file(path: Path) -> None:
     """Find out before a run whether a report can be written there after it; a device or a pipe is left alone."""
     if path.exists() and not path.is_file():
-        with told(f"cannot write the report {path}", DocumentError):
+        with as_output_error(f"cannot write the report {path}", DocumentError):
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             if not os.access(path, os.W_OK):
@@ -82,7 +82,7 @@ def check_file(path: Path) -> None:
 
 def check_directory(directory: Path) -> None:
     """Find out before a run whether reports can be written to a directory after it, which is not made yet."""
-    with told(f"cannot write reports to {directory}", DocumentError):
+    with as_output_error(f"cannot write reports to {directory}", DocumentError):
         there = next(path for path in (directory, *directory.absolute().parents) if path.exists())
         # A name that nobody has: whatever lies there may be the user's.
         with tempfile.TemporaryFile(dir=there):

@@ -120,13 +120,13 @@ class Run:
         self.log.append(name, data, progress_of=event.step if isinstance(event, StepProgressed) else None)
 
     def _fail(self, error: BaseException) -> None:
-        told = primary_error(error)
-        if isinstance(told, KnavError):
-            self._error = Fault(message=told.message, hint=told.hint)
+        primary = primary_error(error)
+        if isinstance(primary, KnavError):
+            self._error = Fault(message=primary.message, hint=primary.hint)
         else:
             logger.error("run %s: internal error", self.id, exc_info=error)
             self._error = Fault(
-                message=f"internal error on the server: {type(told).__name__}: {told}",
+                message=f"internal error on the server: {type(primary).__name__}: {primary}",
                 hint="please report it with the traceback in the server's log",
             )
         self._end(State.ERROR, exit_code(error))

@@ -61,6 +61,6 @@ async def messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[Message]:
     async for chunk in chunks:
         *blocks, rest = (rest + chunk).split(b"\n\n")
         for block in blocks:
-            said = dict(line.split(": ", 1) for line in block.decode("ascii").split("\n"))
-            if "data" in said:
-                yield Message(int(said["id"]), said["event"], json.loads(said["data"]))
+            fields = dict(line.split(": ", 1) for line in block.decode("ascii").split("\n"))
+            if "data" in fields:
+                yield Message(int(fields["id"]), fields["event"], json.loads(fields["data"]))

@@ -40,7 +40,8 @@ class Registry:
             tasks={name: type_ for name, type_ in types.items() if issubclass(type_, Task)},
             blocks={name: type_ for name, type_ in types.items() if issubclass(type_, Block)},
             documents=TaskTypes(
-                schema=DocumentSchema(merged(types)), forgive={name: type_.forgive for name, type_ in types.items()}
+                schema=DocumentSchema(merged(types)),
+                apply_compat={name: type_.apply_compat for name, type_ in types.items()},
             ),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 from knavtool.documents.duration import parse_duration
-from knavtool.documents.leniency import forgive_timeout
+from knavtool.documents.leniency import ignore_bad_timeout
 
 if TYPE_CHECKING:
     import re
@@ -139,9 +139,9 @@ class TaskType(ABC):
         return cls(document=document)
 
     @classmethod
-    def forgive(cls, params: dict[str, Any], place: Location) -> Iterator[Complaint]:
+    def apply_compat(cls, params: dict[str, Any], place: Location) -> Iterator[Complaint]:
         """For `--compat`: change what Knavigator takes without a word; yields what was changed, with its place."""
-        return forgive_timeout(params, place) if cls.any_timeout else iter(())
+        return ignore_bad_timeout(params, place) if cls.any_timeout else iter(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ def down(
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """End every process of a cluster and remove it; the context that was current before becomes current again.
+    """Stop and remove a local cluster; the previous context becomes current again.
 
     With `--engine existing`, remove what `cluster up` installed in the cluster of a context, and nothing else. At a
     terminal, the name of the context is asked for if the cluster has real nodes.

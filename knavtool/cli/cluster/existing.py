@@ -29,7 +29,7 @@ Charts: TypeAlias = Annotated[
         "--chart",
         envvar="KNAVTOOL_CHART",
         metavar="NAME=PATH",
-        help="With --engine existing: use this chart, a directory or an archive, for a component; repeat it for more.",
+        help="With --engine existing: use this chart, a directory or an archive, for a component; repeatable.",
     ),
 ]
 Grafana: TypeAlias = Annotated[
@@ -41,7 +41,7 @@ TakeOwnership: TypeAlias = Annotated[
     typer.Option(
         "--take-ownership",
         envvar="KNAVTOOL_TAKE_OWNERSHIP",
-        help="With --engine existing: take over what somebody else installed; `cluster down` removes it then.",
+        help="With --engine existing: take over components that others installed; `cluster down` then removes them.",
     ),
 ]
 Repair: TypeAlias = Annotated[
@@ -56,18 +56,18 @@ Yes: TypeAlias = Annotated[
         "--yes",
         "-y",
         envvar="KNAVTOOL_YES",
-        help="With --engine existing: do not ask about a cluster that has real nodes.",
+        help="With --engine existing: do not ask for confirmation on a cluster with real nodes.",
     ),
 ]
 DownYes: TypeAlias = Annotated[
-    bool, typer.Option("--yes", "-y", envvar="KNAVTOOL_YES", help="Do not ask before the removal.")
+    bool, typer.Option("--yes", "-y", envvar="KNAVTOOL_YES", help="Do not ask for confirmation.")
 ]
 DownTimeout: TypeAlias = Annotated[
     str,
     typer.Option(
         "--timeout",
         envvar="KNAVTOOL_TIMEOUT",
-        help="With --engine existing: how long the removal may take.",
+        help="With --engine existing: time limit of the removal.",
     ),
 ]
 
@@ -200,10 +200,10 @@ def wanted_charts(pairs: Sequence[str], components: Sequence[Component]) -> dict
 
 def require_consent(place: Place, what: str, purpose: str) -> None:
     """Ask somebody at the terminal for the context's name; raises UsageError if there is nobody or it is another."""
-    said = f"the cluster of context {place.context} ({place.server}) {what}"
+    question = f"the cluster of context {place.context} ({place.server}) {what}"
     if not _somebody_is_there():
-        raise UsageError(f"{said}; nothing was changed", hint="if it is the right cluster, say so with --yes")
-    sys.stderr.write(f"{said}.\nTo {purpose} there, type the name of the context: ")
+        raise UsageError(f"{question}; nothing was changed", hint="if it is the right cluster, say so with --yes")
+    sys.stderr.write(f"{question}.\nTo {purpose} there, type the name of the context: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != place.context:
         raise UsageError("that is not the name of the context; nothing was changed")

@@ -15,15 +15,15 @@ from knavtool.errors import UsageError
 
 def logs(
     context: typer.Context,
-    component: Annotated[str, typer.Argument(help="A process, as `cluster status` names it.")],
+    component: Annotated[str, typer.Argument(help="Name of the process, as in `cluster status`.")],
     name: Name = DEFAULT_NAME,
     engine: EngineChoice = Engine.LOCAL,
     tail: Annotated[
         Optional[int],  # noqa: UP045 - typer reads this at run time
-        typer.Option("--tail", envvar="KNAVTOOL_TAIL", min=0, help="Only the last lines."),
+        typer.Option("--tail", envvar="KNAVTOOL_TAIL", min=0, help="Print only the last N lines."),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", envvar="KNAVTOOL_FOLLOW", help="Go on until interrupted.")
+        bool, typer.Option("--follow", "-f", envvar="KNAVTOOL_FOLLOW", help="Print new lines until interrupted.")
     ] = False,
 ) -> None:
     """Print the log of one process of a local cluster."""

@@ -12,7 +12,7 @@ from knavtool.errors import UsageError
 
 Name: TypeAlias = Annotated[
     str,
-    typer.Option("--name", envvar="KNAVTOOL_NAME", help="The cluster; its context is knavtool-NAME."),
+    typer.Option("--name", envvar="KNAVTOOL_NAME", help="Name of the cluster; its context is knavtool-NAME."),
 ]
 
 
@@ -28,7 +28,7 @@ EngineChoice: TypeAlias = Annotated[
     typer.Option(
         "--engine",
         envvar="KNAVTOOL_ENGINE",
-        help="Where the control plane comes from: processes of this machine, or a cluster that exists.",
+        help="Use a control plane of local processes, or an existing cluster.",
     ),
 ]
 With: TypeAlias = Annotated[
@@ -37,7 +37,7 @@ With: TypeAlias = Annotated[
         "--with",
         envvar="KNAVTOOL_WITH",
         metavar="NAME[=VERSION],...",
-        help="Components of the catalogue to add: `knavtool components list` shows them.",
+        help="Components to add, as NAME or NAME=VERSION; see `knavtool components list`.",
     ),
 ]
 FilesFrom: TypeAlias = Annotated[
@@ -46,7 +46,7 @@ FilesFrom: TypeAlias = Annotated[
         "--files-from",
         envvar="KNAVTOOL_FILES_FROM",
         metavar="NAME=DIR",
-        help="Read the manifests of a component in this checkout of its project; repeat it for more.",
+        help="Read the manifests of a component from a checkout of its project; repeatable.",
     ),
 ]
 

@@ -17,7 +17,7 @@ from knavtool.cli.running import run_async
 def render(
     context: typer.Context,
     output_dir: Annotated[
-        Path, typer.Option("--output-dir", envvar="KNAVTOOL_OUTPUT_DIR", help="Where to write the tree.")
+        Path, typer.Option("--output-dir", envvar="KNAVTOOL_OUTPUT_DIR", help="Directory to write to.")
     ],
     with_: With = None,
     without: Annotated[
@@ -26,7 +26,9 @@ def render(
     ] = None,
     prometheus: Annotated[
         bool,
-        typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="With kube-prometheus-stack."),
+        typer.Option(
+            "--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Include kube-prometheus-stack."
+        ),
     ] = True,
     chart: existing.Charts = None,
     files_from: FilesFrom = None,
@@ -37,11 +39,11 @@ def render(
             "--kube-version",
             envvar="KNAVTOOL_KUBE_VERSION",
             metavar="VERSION",
-            help="The Kubernetes that charts are rendered for; that of a local cluster if not given.",
+            help="Kubernetes version to render charts for. Defaults to that of local clusters.",
         ),
     ] = "",
 ) -> None:
-    """Write what `cluster up --engine existing` would install, for GitOps; no cluster is contacted.
+    """Write what `cluster up --engine existing` would install as files for GitOps, without a cluster.
 
     Each component is a directory for Kustomize; for a chart, with its values file and where the chart is. The files of
     an earlier call are replaced, and no other ones.

@@ -29,9 +29,9 @@ def status(
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """List the processes of a cluster and whether they work; exit code 4 if one does not or `up` has not ended.
+    """List the processes of a cluster and their health; exit code 4 if one is unhealthy or `up` did not finish.
 
-    With `--engine existing`, the components that `cluster up` installed in the cluster of a context.
+    With `--engine existing`, list the components that `cluster up` installed in the cluster of a context.
     """
     from knavtool.engines.local.state.layout import cluster_files
 

@@ -38,12 +38,12 @@ def up(
             "--without",
             envvar="KNAVTOOL_WITHOUT",
             metavar="NAME,...",
-            help="Components of the cluster to remove, with their kinds and all objects of these.",
+            help="Components to remove, with their kinds and all objects of these kinds.",
         ),
     ] = None,
     prometheus: Annotated[
         bool,
-        typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus beside it."),
+        typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus too."),
     ] = True,
     files_from: FilesFrom = None,
     feature_gates: Annotated[
@@ -51,7 +51,7 @@ def up(
         typer.Option(
             "--feature-gates",
             envvar="KNAVTOOL_FEATURE_GATES",
-            help="Kubernetes feature gates of all processes: GenericWorkload=true,...",
+            help="Feature gates of all control plane processes, such as GenericWorkload=true,...",
         ),
     ] = None,
     runtime_config: Annotated[
@@ -59,13 +59,13 @@ def up(
         typer.Option(
             "--runtime-config",
             envvar="KNAVTOOL_RUNTIME_CONFIG",
-            help="APIs that the API server serves or not: scheduling.k8s.io/v1beta1=true,...",
+            help="APIs to enable or disable, such as scheduling.k8s.io/v1beta1=true,...",
         ),
     ] = None,
     port: Annotated[
         Optional[int],  # noqa: UP045 - typer reads this at run time
         typer.Option(
-            "--port", envvar="KNAVTOOL_PORT", min=1, max=65535, help="Port of the API server; a free one if not given."
+            "--port", envvar="KNAVTOOL_PORT", min=1, max=65535, help="Port of the API server. Defaults to a free one."
         ),
     ] = None,
     tuning: Annotated[
@@ -73,7 +73,7 @@ def up(
         typer.Option(
             "--tuning",
             envvar="KNAVTOOL_TUNING",
-            help="Settings that make a throw-away control plane fast: all (the default), none, or groups.",
+            help="Groups of settings that make a throw-away control plane fast: all, none or a list. Defaults to all.",
         ),
     ] = None,
     binary: Annotated[
@@ -82,7 +82,7 @@ def up(
             "--binary",
             envvar="KNAVTOOL_BINARY",
             metavar="NAME=PATH",
-            help="Use this program instead of the pinned one; repeat it for more.",
+            help="Use this program instead of the pinned one; repeatable.",
         ),
     ] = None,
     timeout: Annotated[
@@ -90,7 +90,7 @@ def up(
         typer.Option(
             "--timeout",
             envvar="KNAVTOOL_TIMEOUT",
-            help="How long it may take once all programs are there: 2m; for a cluster that exists, 10m.",
+            help="Time limit once all programs are there. Defaults to 2m; with --engine existing, to 10m.",
         ),
     ] = None,
     chart: existing.Charts = None,
@@ -99,12 +99,12 @@ def up(
     repair: existing.Repair = False,
     yes: existing.Yes = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print what would be done and change nothing.")
+        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan without changing anything.")
     ] = False,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """Start a control plane with KWOK, Prometheus and chosen components on 127.0.0.1; run again, repair and add.
+    """Start a control plane with KWOK, Prometheus and components on 127.0.0.1, or repair and extend a running one.
 
     That needs Linux. The context knavtool-NAME is added to the kubeconfig and made current. With `--engine existing`,
     KWOK, Prometheus and the components are installed in the cluster of a context instead.

@@ -11,7 +11,7 @@ from knavtool.errors import DocumentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ComponentRow:
     """One line of `components list`; `engines` are those that can have the component, `faces` how they have it."""
 
     name: str
@@ -24,12 +24,12 @@ class Row:
 
 
 def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
-    """List the components that `cluster up --with` knows, those of your own records too."""
+    """List the components of the catalogue, including your own records."""
     from knavtool.catalogue.catalogue import Catalogue
 
     components, wrong = Catalogue.load(os.environ).sound()
     rows = [
-        Row(
+        ComponentRow(
             name=one.name,
             version=one.version,
             engines=one.engines,

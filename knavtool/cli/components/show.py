@@ -17,12 +17,12 @@ class Format(StrEnum):
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A component of the catalogue.")],
+    name: Annotated[str, typer.Argument(help="Name of the component.")],
     output: Annotated[
-        Format, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="How to write the record to stdout.")
+        Format, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="Output format.")
     ] = Format.YAML,
 ) -> None:
-    """Print the record of a component, the file that holds it, and the engines that can have the component."""
+    """Print the record of a component, its file and the engines that support it."""
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.catalogue.reading import read
 

@@ -17,12 +17,13 @@ def apply(
     context: typer.Context,
     file: options.ValuesFile,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the difference and change nothing.")
+        bool,
+        typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the difference without changing anything."),
     ] = False,
     prune: Annotated[
         bool,
         typer.Option(
-            "--prune/--no-prune", envvar="KNAVTOOL_PRUNE", help="Remove our nodes that the file does not list."
+            "--prune/--no-prune", envvar="KNAVTOOL_PRUNE", help="Delete virtual nodes that the file does not list."
         ),
     ] = True,
     helm: Annotated[
@@ -33,11 +34,11 @@ def apply(
         typer.Option(
             "--take-ownership",
             envvar="KNAVTOOL_TAKE_OWNERSHIP",
-            help="Take over wanted nodes that exist and belong to a Helm release or somebody else.",
+            help="Take over listed nodes that belong to a Helm release or to others.",
         ),
     ] = False,
     timeout: Annotated[
-        str, typer.Option("--timeout", envvar="KNAVTOOL_TIMEOUT", help="How long to wait until the nodes are Ready.")
+        str, typer.Option("--timeout", envvar="KNAVTOOL_TIMEOUT", help="Time limit for the nodes to become Ready.")
     ] = "5m",
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,

@@ -16,15 +16,15 @@ def delete(
     context: typer.Context,
     file: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads this at run time
-        typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="Delete the nodes this values file lists."),
+        typer.Option("--file", "-f", envvar="KNAVTOOL_FILE", help="Delete the nodes that this values file lists."),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", envvar="KNAVTOOL_ALL", help="Delete all nodes this tool made.")
+        bool, typer.Option("--all", envvar="KNAVTOOL_ALL", help="Delete all virtual nodes that knavtool made.")
     ] = False,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """Delete nodes this tool made; never any other."""
+    """Delete virtual nodes that knavtool made, never any other."""
     if (file is None) is not everything:
         raise UsageError("give either --file or --all")
     run_async(_delete(options.target(context, kubeconfig, kube_context), file))

@@ -15,7 +15,7 @@ def list_(
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
-    """List the nodes this tool made."""
+    """List the virtual nodes that knavtool made."""
     run_async(_list(options.target(context, kubeconfig, kube_context), output))
 
 

@@ -31,11 +31,13 @@ def render(
     output_dir: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads this at run time
         typer.Option(
-            "--output-dir", envvar="KNAVTOOL_OUTPUT_DIR", help="Where to write; manifests go to stdout without it."
+            "--output-dir",
+            envvar="KNAVTOOL_OUTPUT_DIR",
+            help="Directory to write to. Manifests go to stdout by default.",
         ),
     ] = None,
 ) -> None:
-    """Generate the nodes of a values file; no cluster is contacted."""
+    """Generate the nodes of a values file, without a cluster."""
     if output_dir is None and format_ is not Format.MANIFESTS:
         raise UsageError(f"--format {format_} writes several files", hint="give --output-dir")
     run_async(_render(options.target(context, None, None), file, format_, output_dir))

@@ -16,7 +16,7 @@ def install(
     context: typer.Context,
     names: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Argument(metavar="NAME", help="Programs; those of a cluster if none is named."),
+        typer.Argument(metavar="NAME", help="Names of programs. Defaults to those of a local cluster."),
     ] = None,
     with_: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
@@ -24,7 +24,7 @@ def install(
             "--with",
             envvar="KNAVTOOL_WITH",
             metavar="NAME[=VERSION],...",
-            help="The programs of these components too.",
+            help="Install the programs of these components too.",
         ),
     ] = None,
     source: Annotated[
@@ -32,7 +32,7 @@ def install(
         typer.Option(
             "--source",
             envvar="KNAVTOOL_SOURCE",
-            help="Allow only this source (path, cache, download, build); repeat it to allow more.",
+            help="Allow only this source: path, cache, download or build; repeatable.",
         ),
     ] = None,
     mirror: Annotated[
@@ -40,18 +40,16 @@ def install(
         typer.Option(
             "--mirror",
             envvar="KNAVTOOL_MIRROR",
-            help="A URL or directory that holds the release files as HOST/PATH, as `wget -x` saves them.",
+            help="URL or directory with the release files as HOST/PATH, as `wget -x` saves them.",
         ),
     ] = None,
     offline: Annotated[
         bool,
-        typer.Option(
-            "--offline", envvar="KNAVTOOL_OFFLINE", help="Download nothing; build only from modules that are here."
-        ),
+        typer.Option("--offline", envvar="KNAVTOOL_OFFLINE", help="Download nothing; build only from cached modules."),
     ] = False,
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:
-    """Make sure the programs are on this machine: found on PATH or in the cache, downloaded, or built from source."""
+    """Find the programs on PATH or in the cache, download them, or build them from source."""
     run_async(_install(options.settings(context), names, with_, source, mirror, offline, output))
 
 

@@ -10,7 +10,7 @@ from knavtool.cli.running import run_async
 
 
 def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
-    """List the programs: version, and where each is or would come from."""
+    """List the programs with their versions and sources."""
     run_async(_list(output))
 
 

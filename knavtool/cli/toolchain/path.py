@@ -10,8 +10,8 @@ import typer
 from knavtool.cli.running import run_async
 
 
-def path(name: Annotated[str, typer.Argument(help="A program of the toolchain.")]) -> None:
-    """Print the path of a program that is on this machine."""
+def path(name: Annotated[str, typer.Argument(help="Name of the program.")]) -> None:
+    """Print the path of an installed program."""
     print(run_async(_path(name)))
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ProgramRow:
     """One line of `toolchain list`; without a path, `source` is where the program would come from first."""
 
     name: str
@@ -21,15 +21,15 @@ class Row:
     note: str
 
 
-async def rows(toolchain: Toolchain, names: list[str]) -> list[Row]:
+async def rows(toolchain: Toolchain, names: list[str]) -> list[ProgramRow]:
     """Look at each program; nothing is changed."""
     import asyncio
 
     return [_row(location) for location in await asyncio.gather(*(toolchain.locate(name) for name in names))]
 
 
-def _row(location: Location) -> Row:
-    return Row(
+def _row(location: Location) -> ProgramRow:
+    return ProgramRow(
         name=location.name,
         version=location.version,
         installed=location.path is not None,

@@ -104,8 +104,8 @@ def _state(pod: Manifest) -> str:
         for state in (container.get("state") or {}, container.get("lastState") or {}):
             for kind in ("waiting", "terminated"):
                 if (why := state.get(kind)) and why.get("reason") != "Completed":
-                    told = ": ".join(filter(None, (why.get("reason"), why.get("message"))))
-                    return f"container {container['name']}: {told or kind}"
+                    reason = ": ".join(filter(None, (why.get("reason"), why.get("message"))))
+                    return f"container {container['name']}: {reason or kind}"
     conditions = (pod.get("status") or {}).get("conditions") or ()
     why = next((one for one in conditions if one["status"] == "False" and one.get("message")), None)
     return f"{(pod.get('status') or {}).get('phase', 'unknown')}" + (f": {why['message']}" if why else "")

@@ -103,8 +103,8 @@ async def _check_local(component: Component, face: ChartFace, preparation: Prepa
         return
     name, version = await helm.about(path)
     if (name, version.removeprefix("v")) != (face.name, face.version.removeprefix("v")):
-        said = f"{path} is {name} {version}, but {component.name}/{CHART} names {face.name} {face.version}"
-        preparation.steps.note(f"{said} of {face.repository}", warning=True)
+        mismatch = f"{path} is {name} {version}, but {component.name}/{CHART} names {face.name} {face.version}"
+        preparation.steps.note(f"{mismatch} of {face.repository}", warning=True)
 
 
 def _note_repetitions(parts: Sequence[_Part], preparation: Preparation) -> None:
@@ -114,8 +114,8 @@ def _note_repetitions(parts: Sequence[_Part], preparation: Preparation) -> None:
         for manifest in one.installation.objects:
             what, name = key(manifest), one.component.name
             if (first := seen.setdefault(what, name)) != name:
-                said = f"{first} and {name} both have {' '.join(filter(None, what))}"
-                preparation.steps.note(f"{said}: apply their directories one by one", warning=True)
+                note = f"{first} and {name} both have {' '.join(filter(None, what))}"
+                preparation.steps.note(f"{note}: apply their directories one by one", warning=True)
 
 
 def _section(one: _Part) -> Iterator[str]:

@@ -192,7 +192,7 @@ async def _foreign_release(gateway: Gateway, installation: Installation, record:
 
 async def _conflicts(gateway: Gateway, installation: Installation, existing: set[Ref]) -> list[str]:
     """Definitions that are there at a version that cannot become the wanted one."""
-    said = []
+    conflicts = []
     names = {ref.name for ref in existing if ref.kind == DEFINITION}
     for manifest in installation.everything:
         name = manifest["metadata"]["name"]
@@ -204,11 +204,11 @@ async def _conflicts(gateway: Gateway, installation: Installation, existing: set
         if stored - wanted:
             has = ", ".join(one["name"] for one in there["spec"]["versions"])
             unknown, known = ", ".join(sorted(stored - wanted)), ", ".join(sorted(wanted))
-            said.append(
+            conflicts.append(
                 f"{DEFINITION} {name} of another version is there: it has {has}, and objects stored as {unknown}, "
                 f"which {installation.title} does not know (it has {known})"
             )
-    return said
+    return conflicts
 
 
 async def _serves(client: Client, group_version: str) -> bool:

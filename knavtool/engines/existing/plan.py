@@ -114,8 +114,8 @@ def describe(plan: Plan) -> Iterator[str]:
 def left_alone(one: Found) -> str:
     """Why a component is not touched."""
     some = ", ".join(one.foreign[:3]) + (f" and {len(one.foreign) - 3} more" if len(one.foreign) > 3 else "")
-    said = f"{one.installation.name} is left alone: somebody else installed it ({some}); --take-ownership makes it ours"
-    return "; ".join([said, *one.conflicts])
+    note = f"{one.installation.name} is left alone: somebody else installed it ({some}); --take-ownership makes it ours"
+    return "; ".join([note, *one.conflicts])
 
 
 async def real_nodes(gateway: Gateway) -> int:

@@ -58,8 +58,8 @@ class Preparation:
                 definitions += load_rendered(await self._program().crds(await self._archive(one, one.chart)))
             else:
                 definitions += (await self.component(one)).definitions
-        told = replace(self, api_versions={*self.api_versions, *_defined(definitions)})
-        return [await told.component(one) for one in wanted]
+        extended = replace(self, api_versions={*self.api_versions, *_defined(definitions)})
+        return [await extended.component(one) for one in wanted]
 
     async def component(self, component: Component) -> Installation:
         """One component as it is to be in the cluster. Raises UsageError if it has no face for that."""

@@ -110,10 +110,10 @@ async def until_ready(gateway: Gateway, refs: Iterable[Ref], *, progress: Progre
             left = 0
             for name in places[place]:
                 item = seen.get((namespace, name))
-                said = lacking({**item, "kind": kind}) if item is not None else "not there"
-                lacks[f"{kind} {namespace}/{name}"] = said
-                left += bool(said)
-            waiting = [f"{what}: {said}" for what, said in lacks.items() if said]
+                reason = lacking({**item, "kind": kind}) if item is not None else "not there"
+                lacks[f"{kind} {namespace}/{name}"] = reason
+                left += bool(reason)
+            waiting = [f"{what}: {reason}" for what, reason in lacks.items() if reason]
             progress.tell(total - len(waiting), total, waiting[0] if waiting else "")
             return None if left else True
 

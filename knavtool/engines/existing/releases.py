@@ -120,8 +120,8 @@ async def _last_change(gateway: Gateway, release: tuple[str, str], revision: int
             for item in page:
                 metadata = item["metadata"]
                 written = [one.get("time") for one in metadata.get("managedFields") or ()]
-                told = [metadata["creationTimestamp"], *written]
-                times += [datetime.fromisoformat(one).astimezone(UTC).timestamp() for one in told if one]
+                timestamps = [metadata["creationTimestamp"], *written]
+                times += [datetime.fromisoformat(one).astimezone(UTC).timestamp() for one in timestamps if one]
     return max(times)
 
 

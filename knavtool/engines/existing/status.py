@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class WorkloadRow:
     """One workload of a component, or the component if it has none.
 
     `state` is `healthy`, `unhealthy` or `missing`, and `incomplete` for a component whose installation did not come to
@@ -29,18 +29,22 @@ class Row:
     detail: str
 
 
-async def status(client: Client) -> list[Row]:
+async def status(client: Client) -> list[WorkloadRow]:
     """All components that knavtool installed in the cluster, in the order of their installation."""
     rows = []
     for record in (await installed.load(client)).values():
         for ref in record.workloads:
             state, detail = await _workload(client, ref)
             what = f"{ref.kind} {ref.namespace}/{ref.name}"
-            rows.append(Row(component=record.name, version=record.version, state=state, workload=what, detail=detail))
+            rows.append(
+                WorkloadRow(component=record.name, version=record.version, state=state, workload=what, detail=detail)
+            )
         if not record.workloads or not record.complete:
             state = "healthy" if record.complete else "incomplete"
             detail = "" if record.complete else "its installation did not come to its end; `cluster up` goes on"
-            rows.append(Row(component=record.name, version=record.version, state=state, workload="", detail=detail))
+            rows.append(
+                WorkloadRow(component=record.name, version=record.version, state=state, workload="", detail=detail)
+            )
     return rows
 
 
@@ -48,9 +52,9 @@ async def _workload(client: Client, ref: Ref) -> tuple[str, str]:
     resource = await client.discover(ref.api_version, ref.kind)
     try:
         item = await client.get(resource, ref.name, namespace=ref.namespace)
-        said = lacking({**item, "kind": ref.kind})
+        reason = lacking({**item, "kind": ref.kind})
     except NotFound:
         return "missing", "somebody removed it; `cluster up` brings it back"
     except JobFailed as error:
         return "unhealthy", error.message
-    return ("unhealthy", said) if said else ("healthy", "")
+    return ("unhealthy", reason) if reason else ("healthy", "")

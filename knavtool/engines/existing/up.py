@@ -112,11 +112,11 @@ class _Work:
                     await self._install(one, progress)
             except KnavError as error:
                 step.result = Result.FAILED
-                said = await explain(
+                explanation = await explain(
                     self.client, misplaced_pods.own_namespaces(one), self.records[installation.name].workloads
                 )
                 step.message = error.message
-                self.failed[installation.name] = _with(error, said)
+                self.failed[installation.name] = _with(error, explanation)
             finally:
                 self.defined[installation.name].set()
 

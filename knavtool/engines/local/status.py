@@ -24,7 +24,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ProcessRow:
     """One process; `state` is `healthy`, `unhealthy` (it runs, but does not answer) or `dead`.
 
     `memory` is resident, in MiB; `restarts` counts those of its keeper, and `last_exit` says how it ended before.
@@ -43,7 +43,7 @@ class Row:
     reason: str = field(default="", metadata={"table": False})
 
 
-async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
+async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
     """All processes of a cluster; raises EngineError if there is no such cluster."""
     known = record.load(files)
     if known is None:
@@ -68,7 +68,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[Row]:
         number, state = alive.get(name), states.get(name)
         used = supervisor.usage(number) if number is not None else None
         rows.append(
-            Row(
+            ProcessRow(
                 component=name,
                 version=versions[name],
                 state="dead" if number is None else "unhealthy" if complaint else "healthy",

@@ -89,9 +89,9 @@ async def up(
         except OSError as error:
             if not limit.expired():
                 raise meaning(error, files) from error
-            told = awaited.told()
+            missing = awaited.missing()
             message = f"cluster {files.name} was not ready within {timeout:g} s" + (
-                f"; it lacks\n{told}" if told else ""
+                f"; it lacks\n{missing}" if missing else ""
             )
             raise EngineError(message, hint="if that only needs more time, give it more with --timeout") from None
 

@@ -68,5 +68,5 @@ def _status_of(body: bytes) -> tuple[str, str, list[str]]:
     causes = details.get("causes") if isinstance(details, dict) else None
     reasons = [str(cause.get("reason", "")) for cause in causes or () if isinstance(cause, dict)]
     # `error` is what Prometheus calls it, which may answer through the API server.
-    said = status.get("message") or status.get("error") or ""
-    return str(said), str(status.get("reason", "")), reasons
+    message = status.get("message") or status.get("error") or ""
+    return str(message), str(status.get("reason", "")), reasons

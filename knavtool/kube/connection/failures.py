@@ -36,9 +36,9 @@ def no_answer(error: BaseException, purpose: str, access: Access) -> ClusterErro
         return (ClusterError if final else Unreachable)(message, hint=_PROXY_HINT)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = error.certificate_error
-        said = getattr(reason, "verify_message", "") or _text(reason)
+        reason_text = getattr(reason, "verify_message", "") or _text(reason)
         hint = _CERTIFICATE_HINTS.get(getattr(reason, "verify_code", 0), _UNKNOWN_AUTHORITY)
-        return ClusterError(f"{purpose}: the certificate of {access.server} is not trusted: {said}", hint=hint)
+        return ClusterError(f"{purpose}: the certificate of {access.server} is not trusted: {reason_text}", hint=hint)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return ClusterError(
             f"{purpose}: TLS with {access.server} failed: {_text(error.os_error)}",

@@ -131,11 +131,11 @@ def _text(name: Any) -> str:
 def _with_paths(file: Path, section: str, entry: dict[str, Any]) -> dict[str, Any]:
     """The entry without what is null, its paths absolute; also that of a credential plugin, unless PATH has it."""
     base = file.absolute().parent
-    made = {key: value for key, value in entry.items() if value is not None}
+    absolute = {key: value for key, value in entry.items() if value is not None}
     for key in _PATHS.get(section, ()):
-        if made.get(key):
-            made[key] = str(base / str(made[key]))
-    plugin = made.get("exec")
+        if absolute.get(key):
+            absolute[key] = str(base / str(absolute[key]))
+    plugin = absolute.get("exec")
     if section == "users" and isinstance(plugin, dict) and os.sep in str(plugin.get("command") or ""):
-        made["exec"] = {**plugin, "command": os.path.normpath(base / str(plugin["command"]))}
-    return made
+        absolute["exec"] = {**plugin, "command": os.path.normpath(base / str(plugin["command"]))}
+    return absolute

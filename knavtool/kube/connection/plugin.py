@@ -60,25 +60,25 @@ class Plugin:
         except OSError as error:
             raise self._failed(f"it cannot be started: {error.strerror}") from error
         try:
-            output, said = await process.communicate()
+            output, stderr = await process.communicate()
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
         if process.returncode:
-            raise self._failed(f"it ended with code {process.returncode}{_words(said)}")
-        return self._status(output, said)
+            raise self._failed(f"it ended with code {process.returncode}{_words(stderr)}")
+        return self._status(output, stderr)
 
-    def _status(self, output: bytes, said: bytes | None) -> dict[str, Any]:
+    def _status(self, output: bytes, stderr: bytes | None) -> dict[str, Any]:
         # What it wrote is never shown: it may hold what must stay secret.
         try:
             answer = orjson.loads(output)
         except orjson.JSONDecodeError:
-            raise self._failed(f"its answer is not JSON{_words(said)}") from None
+            raise self._failed(f"its answer is not JSON{_words(stderr)}") from None
         status = answer.get("status") if isinstance(answer, dict) else None
         if not isinstance(status, dict) or answer.get("kind") != "ExecCredential":
-            raise self._failed(f"its answer is no ExecCredential with a status{_words(said)}")
+            raise self._failed(f"its answer is no ExecCredential with a status{_words(stderr)}")
         wanted = self._settings.get("apiVersion")
         if wanted != answer.get("apiVersion"):
             raise self._failed(f"it answers with apiVersion {answer.get('apiVersion')}, the kubeconfig wants {wanted}")
@@ -113,9 +113,9 @@ class Plugin:
         return str(self._settings.get("installHint") or "").strip() or otherwise
 
 
-def _words(said: bytes | None) -> str:
+def _words(stderr: bytes | None) -> str:
     """What the plugin said last, without what would play tricks on a terminal."""
-    lines = (said or b"").decode("utf-8", "replace").splitlines()
+    lines = (stderr or b"").decode("utf-8", "replace").splitlines()
     plain = ["".join(letter for letter in line if letter.isprintable()).strip() for line in lines]
-    told = [line for line in plain if line][-_SHOWN:]
-    return f": {'; '.join(told)}" if told else ""
+    shown = [line for line in plain if line][-_SHOWN:]
+    return f": {'; '.join(shown)}" if shown else ""

@@ -61,5 +61,5 @@ def _why(run: Run) -> str:
     status = run.status
     if status.error is not None:
         return status.error.message
-    told = [f"{record.name}: {record.message}" for record in failures(run.recorder.record) if record.message]
-    return "\n".join(told) or f"the run was {status.state}"
+    messages = [f"{record.name}: {record.message}" for record in failures(run.recorder.record) if record.message]
+    return "\n".join(messages) or f"the run was {status.state}"

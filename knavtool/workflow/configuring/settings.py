@@ -12,7 +12,7 @@ from knavtool.kube.concurrency import for_each
 from knavtool.kube.resource import CONFIG_MAPS, NAMESPACES, PRIORITY_CLASSES
 from knavtool.kube.waiting import until
 from knavtool.nodes.apply import apply_nodes
-from knavtool.nodes.runs import runs
+from knavtool.nodes.name_ranges import format_name_ranges
 from knavtool.workflow.undoing.ledger import Before, Changed, Made, Nodes
 from knavtool.workflow.undoing.node_snapshot import snapshot_nodes
 from knavtool.workflow.undoing.patching import Patch
@@ -207,16 +207,16 @@ async def settings(context: Context, group: Group, items: Sequence[Setting], dea
     chains: dict[tuple[str, str], list[Setting]] = {}
     for item in items:
         chains.setdefault(item.key, []).append(item)
-    said: dict[tuple[str, str], list[str]] = {key: [] for key in chains}
+    messages: dict[tuple[str, str], list[str]] = {key: [] for key in chains}
 
     async def chain(key: tuple[str, str]) -> None:
         for item in chains[key]:
-            said[key].append(await item.apply(context.gateway, context.ledger, group, deadline))
+            messages[key].append(await item.apply(context.gateway, context.ledger, group, deadline))
 
     refused = await for_each(chains, chain)
     if refused:
         raise joined([error for _, error in refused])
-    return [line for lines in said.values() for line in lines]
+    return [line for lines in messages.values() for line in lines]
 
 
 async def nodes(context: Context, group: Group, wanted: NodeSet, deadline: float) -> str:
@@ -228,7 +228,7 @@ async def nodes(context: Context, group: Group, wanted: NodeSet, deadline: float
     def removing(names: Sequence[str]) -> None:
         if context.ledger.restores:
             return
-        which = list(runs(names))
+        which = list(format_name_ranges(names))
         shown = ", ".join(which[:_MOST_RUNS]) + (", ..." if len(which) > _MOST_RUNS else "")
         context.step.note(
             f"removes nodes of `knavtool nodes apply` that are not listed here ({len(names)}): "

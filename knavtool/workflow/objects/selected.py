@@ -94,7 +94,7 @@ async def check_selected(
 
 async def _follow(context: Context, sight: _MatchState, timeout: float) -> None:
     synced = False
-    told = -BETWEEN_SIGNS
+    reported = -BETWEEN_SIGNS
     async with (
         Limit(timeout, plural(sight.choice.resource.kind), context) as limit,
         aclosing(sight.choice.watch()) as events,
@@ -105,8 +105,8 @@ async def _follow(context: Context, sight: _MatchState, timeout: float) -> None:
                 sight.drop(event.object["metadata"]["uid"])
             elif not event.synced:
                 await sight.put(event.object)
-            if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
-                told = now
+            if synced and (now := context.clock()) - reported >= BETWEEN_SIGNS:
+                reported = now
                 context.step.progress(sight.matching, sight.expected())
             if synced and sight.satisfied:
                 return

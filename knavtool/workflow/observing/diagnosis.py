@@ -48,8 +48,8 @@ class EventGroup:
     def __str__(self) -> str:
         times = f"{self.count} times, " if self.count > 1 else ""
         ago = f"{times}{self.age:.0f} s ago" if self.age is not None else times.rstrip(", ")
-        said = ", ".join(filter(None, (ago, self.reporter)))
-        return f"{self.type} {self.reason}: {self.message} ({self.kind} {some(self.objects)}; {said})".replace(
+        source = ", ".join(filter(None, (ago, self.reporter)))
+        return f"{self.type} {self.reason}: {self.message} ({self.kind} {some(self.objects)}; {source})".replace(
             "; )", ")"
         )
 

@@ -133,7 +133,7 @@ class CheckObj(Task):
         # An object that a store does not show yet is no object that is not there.
         watcher: Watcher = context.stores if self.count is None else context.gateway
         synced = False
-        told = -BETWEEN_SIGNS
+        reported = -BETWEEN_SIGNS
         async with (
             Limit(self.timeout, "objects", context) as limit,
             aclosing(watch_all(watcher, submission.places)) as events,
@@ -144,8 +144,8 @@ class CheckObj(Task):
                     sight.drop(event.object)
                 elif not event.synced:
                     sight.put(event.object)
-                if synced and (now := context.clock()) - told >= BETWEEN_SIGNS:
-                    told = now
+                if synced and (now := context.clock()) - reported >= BETWEEN_SIGNS:
+                    reported = now
                     context.step.progress(sight.matching, len(sight.objects))
                 if synced and sight.decided:
                     return True

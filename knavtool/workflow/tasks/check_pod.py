@@ -155,7 +155,7 @@ class _PodWatch:
     async def watch(self, timeout: float) -> None:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
         synced = False
-        told = -BETWEEN_SIGNS
+        reported = -BETWEEN_SIGNS
         async with Limit(timeout, "pods", self._context) as limit:
             await self._read_nodes()
             places = [(PODS, namespace) for namespace in self._namespaces]
@@ -166,8 +166,8 @@ class _PodWatch:
                         self._tally.drop(event.object["metadata"]["uid"])
                     elif not event.synced:
                         self._tally.put(event.object)
-                    if synced and (now := self._context.clock()) - told >= BETWEEN_SIGNS:
-                        told = now
+                    if synced and (now := self._context.clock()) - reported >= BETWEEN_SIGNS:
+                        reported = now
                         self._step.progress(self._tally.matching, self._expected.count.least, self._tally.phase_text())
                     if synced:
                         if await self._decided():

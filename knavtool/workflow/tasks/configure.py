@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from knavtool.documents.leniency import forgive_nodes
+from knavtool.documents.leniency import apply_compat_to_nodes
 from knavtool.documents.values import parse_entries
 from knavtool.errors import ClusterError, DeadlineExceeded, primary_error
 from knavtool.kube.resource import (
@@ -197,8 +197,8 @@ class Configure(Task):
     )
 
     @classmethod
-    def forgive(cls, params: dict[str, Any], place: Location) -> Iterator[Complaint]:
-        return forgive_nodes(params.get("nodes"), (*place, "nodes"))
+    def apply_compat(cls, params: dict[str, Any], place: Location) -> Iterator[Complaint]:
+        return apply_compat_to_nodes(params.get("nodes"), (*place, "nodes"))
 
     @property
     def makes_nodes(self) -> bool:
@@ -238,7 +238,7 @@ class Configure(Task):
     async def run(self, context: Context, scope: Scope) -> Outcome:
         deadline = asyncio.get_running_loop().time() + self.timeout
         title = self.document.id
-        said: list[str] = []
+        messages: list[str] = []
 
         async def nodes() -> list[str]:
             rendered = context.rendering.nodes
@@ -248,15 +248,15 @@ class Configure(Task):
             return [await configuring.nodes(context, group, rendered, deadline)]
 
         async def restarts() -> list[str]:
-            said = []
+            messages = []
             for item in self.restarts:
                 try:
-                    said.append(await restart(context.gateway, item, deadline))
+                    messages.append(await restart(context.gateway, item, deadline))
                 except NothingToRestart as error:
                     if not scope.shared.lenient:
                         raise
                     context.step.note(error.message, warning=True)
-            return said
+            return messages
 
         def each(items: Sequence[configuring.Setting], name: str) -> Callable[[], Awaitable[list[str]]]:
             async def apply() -> list[str]:
@@ -274,12 +274,12 @@ class Configure(Task):
         try:
             async with asyncio.timeout(self.timeout + _SLACK_SECONDS):
                 for stage in stages:
-                    said += await _together(stage)
+                    messages += await _together(stage)
         except TimeoutError:
-            done = f"; done: {'; '.join(said)}" if said else ""
+            done = f"; done: {'; '.join(messages)}" if messages else ""
             raise DeadlineExceeded(f"not done after {self.timeout:g} s{done}{context.heard()}") from None
-        data: dict[str, Any] = {"changes": said}
-        return Outcome(message="; ".join(said) or "nothing to do", data=data)
+        data: dict[str, Any] = {"changes": messages}
+        return Outcome(message="; ".join(messages) or "nothing to do", data=data)
 
 
 async def _together(works: Sequence[Callable[[], Awaitable[list[str]]]]) -> list[str]:

@@ -58,7 +58,7 @@ async def delete_claims(gateway: Gateway, wanted: Iterable[Claims], failures: Fa
             await failures.for_each(await _found(gateway, one), delete, named=str)
     if leaving:
         left = Leaving(leaving)
-        with failures.of_what_stays(left.told):
+        with failures.of_what_stays(left.summary):
             await left.until_gone(gateway, timeout=None)
 
 

@@ -136,7 +136,7 @@ async def _delete_made(
     await failures.for_each(list(group.made.values()), delete, named=str)
     if waiting:
         leaving = Leaving(waiting)
-        with failures.kept(), failures.of_what_stays(leaving.told):
+        with failures.kept(), failures.of_what_stays(leaving.summary):
             await leaving.until_gone(gateway, timeout=None, pods=True, gone=gone)
 
 

@@ -43,12 +43,12 @@ class Failures:
             self._own += [(about, one) for one in leaves(error)]
 
     @contextmanager
-    def of_what_stays(self, told: Callable[[], str]) -> Iterator[None]:
+    def of_what_stays(self, summary: Callable[[], str]) -> Iterator[None]:
         """Run a block that waits until things are gone; if it is cut off, keep what `told` says of those that stay."""
         try:
             yield
         except CancelledError:
-            if still := told():
+            if still := summary():
                 self._own.append(("", DeadlineExceeded(still)))
             raise
 

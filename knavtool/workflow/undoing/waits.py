@@ -71,7 +71,7 @@ class Leaving:
                 for namespace, owners in self._jobs().items() if pods else ():
                     await _until_pods_gone(watcher, namespace, owners, self._pods)
         except TimeoutError:
-            raise DeadlineExceeded(f"not gone after {timeout:.3g} s: {self.told()}") from None
+            raise DeadlineExceeded(f"not gone after {timeout:.3g} s: {self.summary()}") from None
 
     def _jobs(self) -> Mapping[str | None, set[str]]:
         """The uids of the Jobs among the objects by namespace; they own their pods directly."""
@@ -81,7 +81,7 @@ class Leaving:
                 owners.setdefault(item.namespace, set()).add(item.uid)
         return owners
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What is still there, and what holds the first of it; "" if nothing is."""
         left = [(item, place.seen.get(key)) for place in self._places.values() for key, item in place.left.items()]
         still = [(str(item), seen) for item, seen in left]

@@ -15,7 +15,7 @@ from knavtool import __version__, resources
 from knavtool.errors import DocumentError, OutputError
 from knavtool.events import Result, StepId, StepStarted
 from knavtool.report import json_file, junit_file
-from knavtool.report.files import told
+from knavtool.report.files import as_output_error
 from knavtool.report.recorder import Recorder
 from knavtool.report.write import ReportFiles, check_directory
 from support.runs import EPOCH, MISMATCH, Clock, record_run, stepping
@@ -191,7 +191,7 @@ def test_a_report_may_go_to_a_device_or_a_pipe(tmp_path: Path) -> None:
     ],
 )
 def test_the_hint_is_about_the_real_cause(number: int, hint: str) -> None:
-    with pytest.raises(OutputError) as raised, told("cannot write the report x"):
+    with pytest.raises(OutputError) as raised, as_output_error("cannot write the report x"):
         raise OSError(number, os.strerror(number))
     assert raised.value.message == f"cannot write the report x: {os.strerror(number)}"
     assert raised.value.hint == hint

@@ -294,7 +294,7 @@ def test_the_tree_of_a_run_makes_room_for_the_summary(monkeypatch: pytest.Monkey
 def test_results_have_colours_in_the_closing_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    print_closing(stream, record_run(), verbose=False, told="")
+    print_closing(stream, record_run(), verbose=False, error_message="")
     assert "\x1b[1;31mfailed\x1b[0m     check" in stream.getvalue()
 
 
@@ -393,7 +393,7 @@ def test_warnings_are_told_again_if_they_vanish_with_the_tree(
     with stepping(recorder, Clock()).step(kind, "it") as step:
         step.note("left behind: 2 Jobs", warning=True)
         step.note("only told while it went on")
-    print_closing(stream, recorder, verbose=verbose, told="")
+    print_closing(stream, recorder, verbose=verbose, error_message="")
     assert stream.getvalue().count("warning: ") == repeated
     assert "only told" not in stream.getvalue()
 
@@ -402,7 +402,7 @@ def test_closing_lines_do_not_repeat_the_error_that_ends_the_command() -> None:
     recorder = Recorder()
     with stepping(recorder, Clock()).step("up", "up") as step:
         step.result, step.message = Result.FAILED, "etcd ended\n| panic"
-    assert list(closing(recorder.roots, told="etcd ended\n| panic")) == []
+    assert list(closing(recorder.roots, error_message="etcd ended\n| panic")) == []
     assert list(closing(recorder.roots)) == ["", "failed: up", "  etcd ended", "  | panic"]
 
 

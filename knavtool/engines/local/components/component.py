@@ -64,12 +64,12 @@ class LocalComponent:
             return f"the API server does not serve {unserved[-1]}" if unserved[-1] else "its objects are not created"
 
         with self.awaited.waiting(self.host.component.name, last):
-            made = await install(
-                self.gateway, rendered.objects, after=after, heard=lambda said: unserved.__setitem__(-1, said)
+            created = await install(
+                self.gateway, rendered.objects, after=after, heard=lambda reason: unserved.__setitem__(-1, reason)
             )
-        self.made_definitions = any(manifest["kind"] == DEFINITION for manifest in made)
+        self.made_definitions = any(manifest["kind"] == DEFINITION for manifest in created)
         self.installed.set()
-        return f"{len(made)} objects created" if len(rendered.objects) else ""
+        return f"{len(created)} objects created" if len(rendered.objects) else ""
 
     async def start(self) -> str:
         """Start the processes that do not run, one after the other, with the webhooks; returns where they are.

@@ -42,9 +42,9 @@ class Awaited:
             return f"{url} {heard[-1]}" + (f"; its log ends with\n{_indented(log)}" if log else "; its log is empty")
 
         with self.waiting(process, last):
-            await until_healthy(url, heard=lambda said: heard.__setitem__(-1, said))
+            await until_healthy(url, heard=lambda reason: heard.__setitem__(-1, reason))
 
-    def told(self) -> str:
+    def missing(self) -> str:
         """The waits that were given up, one or more lines each, indented; "" if there are none."""
         return "\n".join(f"  {what}: {last}" for what, last in self._given_up.items())
 

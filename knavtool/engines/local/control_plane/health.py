@@ -63,8 +63,8 @@ async def _complaint(reader: asyncio.StreamReader) -> str:
     with contextlib.suppress(OSError, ValueError):
         while (await reader.readline()).strip():
             pass
-        said = (await reader.readline()).decode(errors="replace").strip()[:_LONGEST_TEXT]
-        return f"answers {status}: {said}" if said and said.isprintable() else f"answers {status}"
+        line = (await reader.readline()).decode(errors="replace").strip()[:_LONGEST_TEXT]
+        return f"answers {status}: {line}" if line and line.isprintable() else f"answers {status}"
     return f"answers {status}"
 
 

@@ -49,10 +49,10 @@ def serving_pair(
     pair.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     wanted = authority.Names(server=frozenset({"localhost", *dns_names}), authority=frozenset(authority_names))
     if authority.names(pair, key) != wanted:
-        made = authority.sign(key, f"{files.context} webhooks", wanted)
-        atomic_write(pair.authority, made.authority)
-        atomic_write(pair.certificate, made.certificate)
-        atomic_write(pair.key, made.key)
+        certificate = authority.sign(key, f"{files.context} webhooks", wanted)
+        atomic_write(pair.authority, certificate.authority)
+        atomic_write(pair.certificate, certificate.certificate)
+        atomic_write(pair.key, certificate.key)
     if authority_key:
         atomic_write(pair.authority_key, authority.pkcs1(key))
     else:

@@ -246,5 +246,5 @@ def tail(log: Path, lines: int = 12) -> str:
     except OSError:
         return ""
     crash = next((number for number, line in enumerate(last) if _CRASH.search(line)), len(last) - lines)
-    told = itertools.takewhile(lambda line: not line.startswith("goroutine "), last[max(crash, 0) :][:lines])
-    return "\n".join(told).rstrip()
+    shown = itertools.takewhile(lambda line: not line.startswith("goroutine "), last[max(crash, 0) :][:lines])
+    return "\n".join(shown).rstrip()

@@ -113,13 +113,13 @@ async def start(
 
 async def _start_keeper(files: ClusterFiles, name: str, environment: Mapping[str, str]) -> int:
     """Start the keeper of a spec; returns the number of its process, which it tells on a pipe."""
-    told, tell = os.pipe()
+    reading, writing = os.pipe()
     try:
-        _launch(files, name, environment, stdout=tell)
-        await processes.readable(told)
-        number = os.read(told, 64)
+        _launch(files, name, environment, stdout=writing)
+        await processes.readable(reading)
+        number = os.read(reading, 64)
     finally:
-        os.close(told)
+        os.close(reading)
     if not number:
         raise processes.died(files, name)
     return int(number)
@@ -165,12 +165,12 @@ async def stop(files: ClusterFiles, names: Collection[str], *, within: float = 1
 
 def states(files: ClusterFiles) -> dict[str, State]:
     """How the kept processes of a cluster are, by name; also those whose keeper has died."""
-    told = {}
+    states = {}
     for directory in sorted(files.directory.glob("keepers/*")):
         with contextlib.suppress(OSError, ValueError):
-            told[directory.name] = json.loads(_state_file(files, directory.name).read_text(encoding="utf-8"))
+            states[directory.name] = json.loads(_state_file(files, directory.name).read_text(encoding="utf-8"))
     alive = processes.belonging(
-        {state[which] for state in told.values() for which in ("keeper", "child")} - {None}, files
+        {state[which] for state in states.values() for which in ("keeper", "child")} - {None}, files
     )
     return {
         name: State(
@@ -180,7 +180,7 @@ def states(files: ClusterFiles) -> dict[str, State]:
             restarts=state["restarts"],
             last_exit=Exit(**state["last_exit"]) if state["last_exit"] else None,
         )
-        for name, state in told.items()
+        for name, state in states.items()
     }
 
 

@@ -36,7 +36,7 @@ async def test_a_process_that_never_becomes_ready_is_named_with_its_url_its_answ
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    assert awaited.told().splitlines() == [
+    assert awaited.missing().splitlines() == [
         f"  binder: {url} answers 404 Not Found: 404 page not found; its log ends with",
         "    | two",
         "    | three",
@@ -48,7 +48,7 @@ def test_only_what_was_given_up_is_told() -> None:
     awaited = Awaited()
     with awaited.waiting("first", lambda: "never asked"):
         pass
-    assert awaited.told() == ""
+    assert awaited.missing() == ""
     seen = ["early"]
 
     def give_up() -> None:
@@ -59,4 +59,4 @@ def test_only_what_was_given_up_is_told() -> None:
     with pytest.raises(TimeoutError):
         give_up()
     seen.append("afterwards")
-    assert awaited.told().splitlines() == ["  third: no", "  second: late"]
+    assert awaited.missing().splitlines() == ["  third: no", "  second: late"]

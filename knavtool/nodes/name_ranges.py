@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def runs(names: Iterable[str]) -> Iterator[str]:
+def format_name_ranges(names: Iterable[str]) -> Iterator[str]:
     """`a-0 … a-9 (10 nodes)` for names that share a prefix."""
     groups: dict[str, list[str]] = {}
     for name in names:
