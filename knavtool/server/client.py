@@ -96,7 +96,7 @@ class Client:
             now = time.monotonic()
             lost_at = now if lost_at is None else lost_at
             if now - lost_at > _RETRY_TIMEOUT:
-                raise self._lost(lost, f"; the run {id_} goes on there") from lost
+                raise self._lost(lost, f"; the run {id_} continues there") from lost
             await asyncio.sleep(min(0.2 + (now - lost_at) / 4, 5))
 
     @asynccontextmanager

@@ -246,5 +246,5 @@ class _Download:
             f"{self.address} has the wrong checksum and was removed\n"
             f"  expected sha256 {self.sha256}\n"
             f"  received sha256 {self.digest.hexdigest()}",
-            hint="somebody may have changed the file on its way: check the mirror or proxy, then run the command again",
+            hint="the file may have been changed in transit: check the mirror or proxy, then run the command again",
         )

@@ -222,6 +222,6 @@ def _wrapper_of(module: GoModule) -> Path | None:
 def _mismatch(module: GoModule | str, found: str) -> ChecksumMismatch:
     return ChecksumMismatch(
         f"the sources of {module} have the wrong checksum\n{textwrap.indent(found.strip(), '  ')}",
-        hint="somebody may have changed them on their way: check the module proxy and where the sum comes from; "
+        hint="they may have been changed in transit: check the module proxy and where the sum comes from; "
         "`go clean -modcache` removes what is here",
     )

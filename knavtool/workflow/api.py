@@ -12,6 +12,7 @@ from knavtool.errors import AlreadyExists, ClusterError, Forbidden, InvalidDocum
 from knavtool.helm import Helm
 from knavtool.kube.gateway import Gateway
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, Resource
+from knavtool.workflow.references.observed import ObservedPods
 from knavtool.workflow.references.scope import Scope
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.task import NOTHING, Context, Item, Name, Outcome, Rendering, Task, timeout_of
@@ -39,6 +40,7 @@ __all__ = [
     "Item",
     "Name",
     "NotFound",
+    "ObservedPods",
     "Outcome",
     "Rendering",
     "Resource",

@@ -62,7 +62,7 @@ def test_a_chart_is_installed_once_and_removed_whole(existing: Existing) -> None
     left = existing.names(NAMESPACES)
     assert not {"gadget", "knavtool"} & set(left)
     assert f"gadgets.{GROUP}" not in existing.names(CUSTOM_RESOURCE_DEFINITIONS)
-    assert existing.down().stdout == "there is nothing of knavtool in this cluster\n"
+    assert existing.down().stdout == "nothing of knavtool is installed in this cluster\n"
 
 
 def test_objects_are_applied_off_virtual_nodes_and_removed(existing: Existing) -> None:
@@ -202,7 +202,7 @@ def test_what_somebody_else_installed_is_left_alone_unless_it_is_taken(existing:
     existing.create(DEPLOYMENTS, deployment("widget"), "widget")
     existing.manifest("widget", *widget())
     done = existing.up("--with", "widget")
-    assert "widget is left alone: somebody else installed it (Deployment widget/widget)" in done.stderr
+    assert "widget is not touched: others installed it (Deployment widget/widget)" in done.stderr
     assert "affinity" not in existing.get(DEPLOYMENTS, "widget", "widget")["spec"]["template"]["spec"]
     existing.down()
     assert existing.names(DEPLOYMENTS, "widget") == ["widget"]
@@ -340,6 +340,6 @@ def test_a_component_of_the_catalogue_is_installed_and_removed(existing: Existin
 def test_what_plays_the_nodes_here_already_is_left_alone(existing: Existing) -> None:
     (existing.records / "kwok.yaml").unlink()
     done = existing.up()
-    assert "kwok is left alone: somebody else installed it (CustomResourceDefinition" in done.stderr
+    assert "kwok is not touched: others installed it (CustomResourceDefinition" in done.stderr
     assert "stages is left alone" in done.stderr
-    assert existing.down().stdout == "there is nothing of knavtool in this cluster\n"
+    assert existing.down().stdout == "nothing of knavtool is installed in this cluster\n"

@@ -184,7 +184,7 @@ def wanted_components(
     for one in components:
         if one.name in left_out:
             needing = ", ".join(other.name for other in components if one.name in other.needs)
-            raise UsageError(f"--without {one.name}: {needing} needs it", hint="leave that out as well")
+            raise UsageError(f"--without {one.name}: {needing} needs it", hint="exclude that too")
     return components
 
 
@@ -245,7 +245,7 @@ async def _down(place: Place, only: list[str] | None, timeout: float) -> None:
             count, kept = await remove(
                 client, lambda: find_helm(target, steps), only=only, timeout=timeout, steps=steps
             )
-    print(f"{count} components removed" if count else "there is nothing of knavtool in this cluster")
+    print(f"{count} components removed" if count else "nothing of knavtool is installed in this cluster")
     for one in kept:
         print(f"kept {one}")
 

@@ -114,7 +114,7 @@ def describe(plan: Plan) -> Iterator[str]:
 def left_alone(one: Found) -> str:
     """Why a component is not touched."""
     some = ", ".join(one.foreign[:3]) + (f" and {len(one.foreign) - 3} more" if len(one.foreign) > 3 else "")
-    note = f"{one.installation.name} is left alone: somebody else installed it ({some}); --take-ownership makes it ours"
+    note = f"{one.installation.name} is not touched: others installed it ({some}); --take-ownership takes it over"
     return "; ".join([note, *one.conflicts])
 
 
@@ -136,7 +136,7 @@ def _require_unneeded(
             continue
         if needing := [other for other in records if other not in without and name in needs(other)]:
             message = f"--without {name}: {', '.join(needing)}, which is installed, needs it; nothing was changed"
-            raise UsageError(message, hint="leave that out as well")
+            raise UsageError(message, hint="exclude that too")
 
 
 def _require_possible(plan: Plan) -> None:

@@ -41,7 +41,7 @@ async def status(client: Client) -> list[WorkloadRow]:
             )
         if not record.workloads or not record.complete:
             state = "healthy" if record.complete else "incomplete"
-            detail = "" if record.complete else "its installation did not come to its end; `cluster up` goes on"
+            detail = "" if record.complete else "the installation did not finish; `cluster up` completes it"
             rows.append(
                 WorkloadRow(component=record.name, version=record.version, state=state, workload="", detail=detail)
             )
@@ -54,7 +54,7 @@ async def _workload(client: Client, ref: Ref) -> tuple[str, str]:
         item = await client.get(resource, ref.name, namespace=ref.namespace)
         reason = lacking({**item, "kind": ref.kind})
     except NotFound:
-        return "missing", "somebody removed it; `cluster up` brings it back"
+        return "missing", "it was deleted; `cluster up` restores it"
     except JobFailed as error:
         return "unhealthy", error.message
     return ("unhealthy", reason) if reason else ("healthy", "")

@@ -156,7 +156,7 @@ def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) 
             raise UsageError(message, hint="`--engine existing` installs it in a cluster that runs containers")
         if one.name in wanted.without:
             needing = ", ".join(other.name for other in components if one.name in other.needs)
-            raise UsageError(f"--without {one.name}: {needing} needs it", hint="leave that out as well")
+            raise UsageError(f"--without {one.name}: {needing} needs it", hint="exclude that too")
     return components
 
 

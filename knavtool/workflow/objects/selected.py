@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from knavtool.kube.gateway import Change
+from knavtool.workflow.objects.following import follow
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.objects.selection import known, whole
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.matching import mismatches
-from knavtool.workflow.task import BETWEEN_SIGNS, Outcome
+from knavtool.workflow.task import Outcome
 from knavtool.workflow.wording import plural
 
 if TYPE_CHECKING:
@@ -74,6 +73,14 @@ class _MatchState:
             self.matching -= not compared[1]
         self.unclear.pop(uid, None)
 
+    def progress(self) -> tuple[int, int, str]:
+        """How many of the objects match, of how many."""
+        return self.matching, self.expected(), ""
+
+    async def decided(self) -> bool:
+        """Whether the expectation is met at this moment."""
+        return self.satisfied
+
     def expected(self) -> int:
         """How many there should be, as far as that is a number."""
         return self.amount.least if self.amount is not None else max(len(self.found), 1)
@@ -88,30 +95,9 @@ async def check_selected(
         for live in await choice.candidates():
             await sight.put(live)
     else:
-        await _follow(context, sight, timeout)
+        async with Limit(timeout, plural(choice.resource.kind), context) as limit:
+            await follow(choice.watch(), sight, limit, context)
     return await _outcome(sight, context, f" after {timeout:g} s" if timeout is not None else "")
-
-
-async def _follow(context: Context, sight: _MatchState, timeout: float) -> None:
-    synced = False
-    reported = -BETWEEN_SIGNS
-    async with (
-        Limit(timeout, plural(sight.choice.resource.kind), context) as limit,
-        aclosing(sight.choice.watch()) as events,
-    ):
-        async for event in events:
-            synced = synced or event.synced
-            if event.change is Change.DELETED:
-                sight.drop(event.object["metadata"]["uid"])
-            elif not event.synced:
-                await sight.put(event.object)
-            if synced and (now := context.clock()) - reported >= BETWEEN_SIGNS:
-                reported = now
-                context.step.progress(sight.matching, sight.expected())
-            if synced and sight.satisfied:
-                return
-            if synced:
-                limit.looked()
 
 
 async def _outcome(sight: _MatchState, context: Context, after: str) -> Outcome:

@@ -44,7 +44,7 @@ def pods_violations(
         registration = planned.registration.document
         message = (
             f"the RegisterObj task {registration.id!r} ({registration.where()}) has no podNameFormat and podCount, "
-            f"so nobody knows which pods to check"
+            f"so the pods of its objects are unknown"
         )
         yield document.violation(message, "refTaskId")
 

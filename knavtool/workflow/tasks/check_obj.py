@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import EVENTS
+from knavtool.workflow.objects.following import follow
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.objects.selected import check_selected, object_lines
 from knavtool.workflow.objects.selection import Selection, kind_conditions, selection_conditions, selection_parameters
@@ -18,7 +17,7 @@ from knavtool.workflow.references.amounts import Amount, AmountDocument
 from knavtool.workflow.references.checks import index_violations
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
-from knavtool.workflow.task import BETWEEN_SIGNS, Outcome, Task, timeout_of
+from knavtool.workflow.task import Outcome, Task, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -132,25 +131,8 @@ class CheckObj(Task):
         """Wait until the verdict is clear; whether it came to that in time. What was refused will not come."""
         # An object that a store does not show yet is no object that is not there.
         watcher: Watcher = context.stores if self.count is None else context.gateway
-        synced = False
-        reported = -BETWEEN_SIGNS
-        async with (
-            Limit(self.timeout, "objects", context) as limit,
-            aclosing(watch_all(watcher, submission.places)) as events,
-        ):
-            async for event in events:
-                synced = synced or event.synced
-                if event.change is Change.DELETED:
-                    sight.drop(event.object)
-                elif not event.synced:
-                    sight.put(event.object)
-                if synced and (now := context.clock()) - reported >= BETWEEN_SIGNS:
-                    reported = now
-                    context.step.progress(sight.matching, len(sight.objects))
-                if synced and sight.decided:
-                    return True
-                if synced:
-                    limit.looked()
+        async with Limit(self.timeout, "objects", context) as limit:
+            return await follow(watch_all(watcher, submission.places), sight, limit, context)
         return False
 
     async def _outcome(
@@ -178,7 +160,7 @@ async def _look(sight: _MatchState, submission: Submission, context: Context) ->
     only = f"metadata.name={next(iter(sight.objects.values())).name}" if len(sight.objects) == 1 else ""
     for resource, namespace in submission.places:
         for live in await context.gateway.list(resource, namespace=namespace, field_selector=only):
-            sight.put(live)
+            await sight.put(live)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -196,12 +178,15 @@ class _MatchState:
         """Whether as many match as there should be."""
         return self.matching in self.amount
 
-    @property
-    def decided(self) -> bool:
+    async def decided(self) -> bool:
         """Whether the expectation is met, or all match and that are too few because the others were refused."""
         return self.satisfied or self.matching == len(self.objects) < self.amount.least
 
-    def put(self, live: Manifest) -> None:
+    def progress(self) -> tuple[int, int, str]:
+        """How many objects match, of how many."""
+        return self.matching, len(self.objects), ""
+
+    async def put(self, live: Manifest) -> None:
         """An object is new or has changed."""
         item = self.objects.get(live["metadata"]["uid"])
         if item is None:
@@ -209,15 +194,12 @@ class _MatchState:
         if item.version and int(live["metadata"]["resourceVersion"]) < item.version:
             # As it was before our own last write.
             return
-        self._forget(item.uid)
+        self.drop(item.uid)
         self._compared[item.uid] = mismatches(self.state, live)
         self.matching += not self._compared[item.uid]
 
-    def drop(self, live: Manifest) -> None:
+    def drop(self, uid: str) -> None:
         """An object is gone."""
-        self._forget(live["metadata"]["uid"])
-
-    def _forget(self, uid: str) -> None:
         if uid in self._compared:
             self.matching -= not self._compared.pop(uid)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from knavtool.kube.gateway import Change
 from knavtool.kube.merging import watch_all
 from knavtool.kube.resource import EVENTS, NODES, PODS
+from knavtool.workflow.objects.following import follow
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.observing.diagnosis import diagnose
 from knavtool.workflow.observing.family import Family
@@ -19,7 +18,7 @@ from knavtool.workflow.references.checks import pods_violations
 from knavtool.workflow.references.observed import ObservedPods
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
 from knavtool.workflow.submission import refusals
-from knavtool.workflow.task import BETWEEN_SIGNS, NOTHING, Outcome, Rendering, Task, timeout_of
+from knavtool.workflow.task import NOTHING, Outcome, Rendering, Task, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.helm import Helm
+    from knavtool.kube.resource import Manifest
     from knavtool.workflow.observing.pods import Census
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.submission import Submission
@@ -132,7 +132,6 @@ class _PodWatch:
     def __init__(self, context: Context, submission: Submission, expected: Expectation) -> None:
         self._gateway = context.gateway
         self._stores = context.stores
-        self._step = context.step
         self._context = context
         self._expected = expected
         self._family = Family(submission)
@@ -150,31 +149,28 @@ class _PodWatch:
         for namespace in self._namespaces:
             for pod in await self._gateway.list(PODS, namespace=namespace):
                 self._tally.put(essential(pod))
-        await self._decided()
+        await self.decided()
 
     async def watch(self, timeout: float) -> None:
         """Follow the pods until they are as expected or time is up; `seen` tells which."""
-        synced = False
-        reported = -BETWEEN_SIGNS
         async with Limit(timeout, "pods", self._context) as limit:
             await self._read_nodes()
             places = [(PODS, namespace) for namespace in self._namespaces]
-            async with aclosing(watch_all(self._stores, places)) as events:
-                async for event in events:
-                    synced = synced or event.synced
-                    if event.change is Change.DELETED:
-                        self._tally.drop(event.object["metadata"]["uid"])
-                    elif not event.synced:
-                        self._tally.put(event.object)
-                    if synced and (now := self._context.clock()) - reported >= BETWEEN_SIGNS:
-                        reported = now
-                        self._step.progress(self._tally.matching, self._expected.count.least, self._tally.phase_text())
-                    if synced:
-                        if await self._decided():
-                            return
-                        limit.looked()
+            await follow(watch_all(self._stores, places), self, limit, self._context)
 
-    async def _decided(self) -> bool:
+    async def put(self, live: Manifest) -> None:
+        """A pod is new or has changed."""
+        self._tally.put(live)
+
+    def drop(self, uid: str) -> None:
+        """A pod is gone."""
+        self._tally.drop(uid)
+
+    def progress(self) -> tuple[int, int, str]:
+        """How many pods are as expected, of how many, and in which phases they are."""
+        return self._tally.matching, self._expected.count.least, self._tally.phase_text()
+
+    async def decided(self) -> bool:
         """Whether the pods are as expected, now that nothing about them is unknown."""
         if self._tally.unknown_nodes:
             # A pod is on a node that was made after the nodes were read.

@@ -52,11 +52,11 @@ class Pause(Task):
             if self.timeout is None:
                 raise UsageError(f"{self.document.where()}: {_NO_TERMINAL}")
             await asyncio.sleep(self.timeout)
-            return Outcome(message=f"went on after {self.timeout:g} s without a terminal")
+            return Outcome(message=f"continued after {self.timeout:g} s (no terminal)")
         wait = f", or wait {self.timeout:g} s" if self.timeout is not None else ""
         try:
             async with asyncio.timeout(self.timeout):
                 await terminal.enter(lambda: context.step.note(f"press Enter to go on{wait}"))
         except TimeoutError:
-            return Outcome(message=f"went on after {self.timeout:g} s")
+            return Outcome(message=f"continued after {self.timeout:g} s")
         return Outcome(message="Enter was pressed")

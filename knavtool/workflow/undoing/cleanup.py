@@ -207,7 +207,7 @@ async def _revert_changes(group: Group, gateway: Gateway, step: Step, failures: 
         except ClusterError:
             if not await _is_gone(gateway, first):
                 raise
-            step.note(f"{first} is gone, so nothing of it is taken back", warning=True)
+            step.note(f"{first} is gone, so its changes are not reverted", warning=True)
         else:
             restored.append((first.resource.kind, first))
 

@@ -171,7 +171,7 @@ async def test_a_server_that_does_not_come_back_is_given_up(monkeypatch: pytest.
         return web.Response()
 
     async with answering(close) as url, open_client(url, TOKEN) as client:
-        with pytest.raises(Unreachable, match="the run x goes on there"):
+        with pytest.raises(Unreachable, match="the run x continues there"):
             [message async for message in client.follow("x")]
 
 

@@ -45,13 +45,13 @@ async def test_enter(tmp_path: Path) -> None:
 async def test_nobody_presses_it(tmp_path: Path) -> None:
     told: list[Any] = []
     outcome = await pause(tmp_path, _Keyboard(), told, timeout="10ms")
-    assert (outcome.passed, outcome.message) == (True, "went on after 0.01 s")
+    assert (outcome.passed, outcome.message) == (True, "continued after 0.01 s")
     assert "press Enter to go on, or wait 0.01 s" in [getattr(event, "message", "") for event in told]
 
 
 async def test_without_a_terminal_time_passes(tmp_path: Path) -> None:
     outcome = await pause(tmp_path, None, timeout="10ms")
-    assert outcome.message == "went on after 0.01 s without a terminal"
+    assert outcome.message == "continued after 0.01 s (no terminal)"
 
 
 async def test_an_interruption_ends_it(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ async def test_a_node_that_is_gone_needs_nothing_taken_back(nodes: _Nodes) -> No
     await nodes.delete(NODES, "n0")
     await nodes.clean()
     assert await nodes.cordoned() == []
-    assert "Node n0 is gone, so nothing of it is taken back" in nodes.said
+    assert "Node n0 is gone, so its changes are not reverted" in nodes.said
 
 
 async def test_parameters_of_old_files_are_told(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Ports:
                 found.append(port)
         if len(found) < count:
             message = f"no {count} ports between {candidates[0]} and {candidates[-1]} are free on {LOOPBACK}"
-            raise EngineError(message, hint="end what listens there, for example clusters that nobody uses any more")
+            raise EngineError(message, hint="stop what listens there, such as unused clusters")
         self._not.update(found)
         return found
 
