@@ -63,9 +63,8 @@ format: $(DEVELOPED) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-generate: $(DEVELOPED) ## Write what is made from the task types: the schema of workflows, the rights in the chart
-	$(BIN)/python -m knavtool.workflow.registry > schemas/workflow.schema.json
-	$(BIN)/python -m knavtool.workflow.preflight.role > charts/knavtool/files/rights.yaml
+generate: $(DEVELOPED) ## Write what is made from the task types: the schema of workflows, rights and types of the chart, a table
+	$(BIN)/python docs/generate.py
 
 bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works
 	$(BIN)/knavtool toolchain install

@@ -11,7 +11,8 @@ from bench import server
 from knavtool.documents.values import load_values
 from knavtool.helm import Helm
 from knavtool.nodes.desired import by_name, prepare
-from knavtool.nodes.rendering import render_owned
+from knavtool.nodes.ownership import owned
+from knavtool.render.nodes import render_nodes
 
 if TYPE_CHECKING:
     from bench.bare import Bare
@@ -70,6 +71,6 @@ async def gone(bare: Bare) -> None:
 def nodes(setting: Setting, count: int) -> Nodes:
     """`count` nodes with eight GPUs."""
     values = setting.file(f"nodes-{count}.yaml", _VALUES.format(count=count))
-    rendered = asyncio.run(render_owned(Helm(Path(setting.programs["helm"])), load_values(values).entries))
+    rendered = owned(asyncio.run(render_nodes(Helm(Path(setting.programs["helm"])), load_values(values).entries)))
     bodies = {name: desired.batch.body(name) for name, desired in by_name(prepare(rendered))}
     return Nodes(values=values, bodies=bodies)

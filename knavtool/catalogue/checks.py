@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from knavtool import resources
+from knavtool.documents.schema import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -11,7 +15,11 @@ if TYPE_CHECKING:
     from knavtool.documents.yaml import Document
     from knavtool.errors import Violation
 
-_PORT = re.compile(r"\$\{port_([^}]*)\}")
+VARIABLES = ("directory", "certificates", "pki", "targets", "metrics_token", "kubeconfig")
+"""What a process of a component may refer to as `${name}`, besides its ports."""
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_PORT = "port_"
 
 
 def contradictions(document: Document, name: str) -> Iterator[Violation]:
@@ -27,8 +35,17 @@ def contradictions(document: Document, name: str) -> Iterator[Violation]:
             for part in ("kustomization", "files"):
                 if data["faces"].get(face, {}).get("objects", {}).get(part):
                     yield document.violation(("faces", face, "objects", part), "there is no source to take it from")
+    for face in ("manifest", "process"):
+        for index, template in enumerate(data["faces"].get(face, {}).get("overrides", ())):
+            yield from _template(document, ("faces", face, "overrides", index), template)
     if "process" in data["faces"]:
         yield from _process(document, data["faces"]["process"])
+
+
+def _template(document: Document, place: tuple[str | int, ...], template: str) -> Iterator[Violation]:
+    if not (file := resources.override(template)).is_file():
+        hint = "" if Path(template).is_absolute() else "; give the absolute path of a file of your own"
+        yield document.violation(place, f"there is no file {file}{hint}")
 
 
 def _process(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]:
@@ -48,6 +65,15 @@ def _process(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]
         texts = [((*place, "args", index), text) for index, text in enumerate(process["args"])]
         texts += [((*place, key), process[key]) for key in ("ready", "metrics") if key in process]
         texts += [((*place, "environment", key), text) for key, text in process.get("environment", {}).items()]
+        known = {*VARIABLES, *(f"{_PORT}{port}" for port in process.get("ports", ()))}
         for path, text in texts:
-            for port in set(_PORT.findall(text)) - set(process.get("ports", ())):
-                yield document.violation(path, f"{process['name']} has no port {port!r}")
+            for name in sorted(set(_VARIABLE.findall(text)) - known):
+                if name.startswith(_PORT):
+                    message = f"{process['name']} has no port {name.removeprefix(_PORT)!r}"
+                else:
+                    message = (
+                        f"unknown variable {name!r}{nearest(name, known) or '; known: ' + ', '.join(sorted(known))}"
+                    )
+                yield document.violation(path, message)
+        for index, file in enumerate(process.get("files", ())):
+            yield from _template(document, (*place, "files", index, "template"), file["template"])

@@ -116,6 +116,8 @@ def _alternatives(error: Any, path: Location, written: Container[Location]) -> I
 
 
 def _unfit(error: Any) -> str:
+    if error.validator == "minLength" and not error.instance and not _expected(error):
+        return "must not be empty"
     message = f"{quoted(error.instance)} is not valid; expected {_expected(error) or error.message}"
     if "quantity" in _expected(error) and (better := suggestion(error.instance)):
         message += f"; did you mean {better}?"

@@ -13,7 +13,7 @@ from knavtool.nodes.devices import compare_devices
 from knavtool.nodes.diff import Change, change
 from knavtool.nodes.helm_records import require_only_nodes
 from knavtool.nodes.name_ranges import format_name_ranges
-from knavtool.nodes.ownership import Owner, is_applied, owner_of
+from knavtool.nodes.ownership import Owner, is_applied, owned, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,6 +76,7 @@ async def compare(gateway: Gateway, nodes: NodeSet, *, prune: bool = True, take_
     Raises Conflict if a wanted node or slice belongs to somebody else and `take_ownership` is not given, or to a Helm
     release that holds other objects too.
     """
+    nodes = owned(nodes)
     desired = dict(by_name(prepare(nodes)))
     missing = dict.fromkeys(desired)
     changed: list[Change] = []

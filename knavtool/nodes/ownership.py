@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from knavtool.kube.resource import Manifest
+    from knavtool.render.nodes import NodeSet
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "knavtool"
@@ -32,6 +33,11 @@ class Owner:
         if self.ours:
             return "knavtool"
         return f"Helm release {self.namespace}/{self.release}" if self.release else "somebody else"
+
+
+def owned(nodes: NodeSet) -> NodeSet:
+    """Nodes, their slices and device classes with the label that says whose they are."""
+    return nodes.labeled(MANAGED_BY, OURS)
 
 
 def is_applied(node: Manifest) -> bool:

@@ -10,11 +10,17 @@ from knavtool.documents.duration import parse_duration
 from knavtool.documents.workflow import TaskDocument
 from knavtool.errors import AlreadyExists, ClusterError, Forbidden, InvalidDocument, NotFound, Violation
 from knavtool.helm import Helm
-from knavtool.kube.gateway import Gateway
-from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS, Resource
+from knavtool.kube.gateway import Change, Gateway
+from knavtool.kube.merging import watch_all
+from knavtool.kube.resource import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, NODES, PODS, Resource
+from knavtool.workflow.objects.following import follow
+from knavtool.workflow.objects.limits import Limit
+from knavtool.workflow.references.checks import index_violations
 from knavtool.workflow.references.observed import ObservedPods
+from knavtool.workflow.references.regexps import compile_pattern
 from knavtool.workflow.references.scope import Scope
 from knavtool.workflow.rights import FOLLOW, SUBMITTED, Rule, Use
+from knavtool.workflow.submission import refusals
 from knavtool.workflow.task import NOTHING, Context, Item, Name, Outcome, Rendering, Task, timeout_of
 
 TASKS_API = 1
@@ -22,6 +28,7 @@ TASKS_API = 1
 
 __all__ = [
     "CONFIG_MAPS",
+    "EVENTS",
     "FOLLOW",
     "JOBS",
     "NAMESPACES",
@@ -31,6 +38,7 @@ __all__ = [
     "SUBMITTED",
     "TASKS_API",
     "AlreadyExists",
+    "Change",
     "ClusterError",
     "Context",
     "Forbidden",
@@ -38,6 +46,7 @@ __all__ = [
     "Helm",
     "InvalidDocument",
     "Item",
+    "Limit",
     "Name",
     "NotFound",
     "ObservedPods",
@@ -50,6 +59,11 @@ __all__ = [
     "TaskDocument",
     "Use",
     "Violation",
+    "compile_pattern",
+    "follow",
+    "index_violations",
     "parse_duration",
+    "refusals",
     "timeout_of",
+    "watch_all",
 ]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -103,7 +102,3 @@ def _is_any_text(field: Mapping[str, Any], shared: Mapping[str, Any]) -> bool:
     while "$ref" in field:
         field = shared[field["$ref"].rpartition("/")[2]]
     return bool(field.get("x-text")) and "pattern" not in field
-
-
-if __name__ == "__main__":
-    sys.stdout.write(schema_text(built_in()))

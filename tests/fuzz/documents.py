@@ -33,7 +33,7 @@ TEMPLATES = {
     "nameless.yml": "apiVersion: v1\nkind: Pod\nmetadata: {}\n",
     "odd.yml": "{{.parallelism}}",
 }
-_TYPES = {
+TYPES = {
     "Configure": 4,
     "RegisterObj": 2,
     "SubmitObj": 6,
@@ -194,7 +194,7 @@ _PARAMS: dict[str, SearchStrategy[Any]] = {
 
 @st.composite
 def _task(draw: DrawFn, depth: int) -> Any:
-    types = [name for name, weight in _TYPES.items() for _ in range(weight)]
+    types = [name for name, weight in TYPES.items() for _ in range(weight)]
     type_ = draw(st.sampled_from(types))
     task: dict[str, Any] = {"id": draw(mostly(_IDS)), "type": draw(mostly(st.just(type_)))}
     if type_ in ("Parallel", "Repeat"):

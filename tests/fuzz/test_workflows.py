@@ -20,6 +20,7 @@ from knavtool.documents import workflow_reader
 from knavtool.errors import InvalidDocument, RenderError
 from knavtool.helm import Helm
 from knavtool.workflow import rendering
+from knavtool.workflow.tasks import TYPES
 from support.programs import program
 
 SHIPPED = [
@@ -37,6 +38,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("fuzz")
     documents.write_templates(directory)
     return directory / "wf.yml"
+
+
+def test_every_task_type_is_drawn() -> None:
+    assert set(documents.TYPES) == set(TYPES) - {"Pause"}, "give each type a weight in TYPES of documents.py"
 
 
 def written(document: Any) -> str:

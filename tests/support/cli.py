@@ -42,7 +42,8 @@ def run_cli(
     """
     command = [str(script or SCRIPT), *(str(arg) for arg in args)]
     environment = os.environ | dict(env or {})
-    run = _run_script if script is not None else _run_fork
+    # What a path adds to Python's own is only found by an interpreter that starts with it.
+    run = _run_script if script is not None or "PYTHONPATH" in environment else _run_fork
     done = run(command, environment, cwd or Path.cwd(), stdin, timeout)
     said = f"$ {' '.join(command)}\nexit code {done.returncode}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
     assert check is None or done.returncode == check, f"expected exit code {int(check or 0)}\n{said}"

@@ -21,6 +21,8 @@ from knavtool.workflow.registry import Registry, built_in
 from knavtool.workflow.rendered import RenderedPlan
 from knavtool.workflow.submission import Submissions
 from knavtool.workflow.task import NOTHING, Context, Item, Rendering
+from knavtool.workflow.tasks.configure import Configure
+from knavtool.workflow.tasks.submit_obj import SubmitObj
 from knavtool.workflow.undoing.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ class Bench:
     async def run(self, given: Plan, id_: str, rendering: Rendering = NOTHING) -> Outcome:
         """Run the task of that id."""
         found = next(planned for planned in given.tasks() if planned.document.id == id_)
-        if found.document.type in ("CheckPod", "CheckPlacement"):
+        if rendering is NOTHING and not isinstance(found.task, SubmitObj | Configure):
             rendering = await found.task.render(found.scope, NO_HELM)
         async with Stores(self.gateway, keep={PODS: essential}) as stores:
             outcome = await self._run(found, stores, rendering, given.observed)

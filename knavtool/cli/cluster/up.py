@@ -180,6 +180,11 @@ async def _up(
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.with_records_in(files.component_records).programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)
+    if plan.changed:
+        with progress(target.settings) as steps:
+            for component in plan.changed:
+                apply = f"`--without {component}`, then `--with {component}`, applies it"
+                steps.note(f"the record of {component} changed since it was installed; {apply}", warning=True)
     if dry_run or plan.nothing:
         versions = {name: program.version for name, program in toolchain.programs.items()}
         print("\n".join(describe(files, wanted, plan, versions)))

@@ -64,12 +64,12 @@ async def _apply(
     from knavtool.nodes.apply import apply_nodes
     from knavtool.nodes.compare import compare
     from knavtool.nodes.ownership import MADE_BY, NODES_APPLY
-    from knavtool.nodes.rendering import render_owned
+    from knavtool.render.nodes import render_nodes
 
     place = choose(target)
     with progress(target.settings) as steps:
         steps.note(f"using {place}")
-        rendered = await render_owned(await helm_program(target, steps), values.entries)
+        rendered = await render_nodes(await helm_program(target, steps), values.entries)
         nodes = rendered.annotated(MADE_BY, NODES_APPLY)
         async with place.connect() as gateway:
             if dry_run:
@@ -92,7 +92,7 @@ async def _release(
     from knavtool.cli.progress import steps as progress
     from knavtool.errors import UsageError
     from knavtool.nodes.release import install_release
-    from knavtool.nodes.rendering import render_owned
+    from knavtool.render.nodes import render_nodes
 
     if not prune:
         raise UsageError("--no-prune does not go with --helm: a Helm release always holds exactly the file's nodes")
@@ -101,7 +101,7 @@ async def _release(
     with chosen_for_helm(target) as place, progress(target.settings) as steps:
         steps.note(f"using {place}")
         helm = await helm_program(place.target, steps)
-        nodes = await render_owned(helm, values.entries)
+        nodes = await render_nodes(helm, values.entries)
         async with place.connect() as gateway:
             summary = await install_release(
                 gateway, helm, values.entries, nodes, steps=steps, timeout=seconds, take_ownership=take_ownership

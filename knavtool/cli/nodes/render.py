@@ -50,7 +50,8 @@ async def _render(target: options.Target, file: Path, format_: Format, output_di
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.documents.values import load_values
-    from knavtool.nodes.rendering import render_owned
+    from knavtool.nodes.ownership import owned
+    from knavtool.render.nodes import render_nodes
     from knavtool.render.output import write_chart, write_kustomize, write_manifests
 
     values = load_values(file)
@@ -58,7 +59,7 @@ async def _render(target: options.Target, file: Path, format_: Format, output_di
         if format_ is Format.CHART and output_dir is not None:
             write_chart(values.entries, output_dir)
             return
-        nodes = await render_owned(await helm_program(target, steps), values.entries)
+        nodes = owned(await render_nodes(await helm_program(target, steps), values.entries))
     if output_dir is None:
         sys.stdout.writelines(nodes.yaml())
     elif format_ is Format.KUSTOMIZE:

@@ -15,7 +15,7 @@ from knavtool.engines.local.state.ports import LOOPBACK, holder, require_free
 from knavtool.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from knavtool.catalogue.catalogue import Catalogue
@@ -50,6 +50,7 @@ class Plan:
     not wanted any more, whether their processes run or not. `again` are those of `starting` whose processes run, but
     look for kinds only when they start, and now there are new ones. `moved` are ports, by use, that somebody else has
     taken and that may be others; those of the control plane and of webhooks are written down in too many places.
+    `changed` are components whose records are no more those that they were installed with.
     """
 
     record: Record | None
@@ -59,6 +60,7 @@ class Plan:
     leaving: tuple[Component, ...] = ()
     again: frozenset[str] = frozenset()
     moved: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
     add_context: bool = True
 
     @property
@@ -114,6 +116,7 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         leaving=leaving,
         again=again,
         moved=moved,
+        changed=tuple(_changed(components, known, catalogue.with_records_in(files.component_records, first=True))),
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
 
@@ -126,6 +129,13 @@ def _starting(
     new = {name for name in names if name not in known.components}
     again = {one.name for one in components if one.name not in names and one.processes and new.intersection(one.after)}
     return tuple(one for one in components if one.name in names | again), frozenset(again)
+
+
+def _changed(components: Iterable[Component], known: Record, installed: Catalogue) -> Iterator[str]:
+    """The components of the cluster whose records have changed since they were installed."""
+    for one in components:
+        if one.name in known.components and one.written != installed.record(one.name):
+            yield one.name
 
 
 def _incomplete(one: Component, known: Record, alive: Collection[str]) -> bool:

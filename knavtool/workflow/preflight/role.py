@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from knavtool.workflow.rights import SUBMITTED
@@ -46,7 +45,3 @@ def _merged(rules: Iterable[Rule]) -> Iterator[dict[str, Any]]:
         if names:
             entry["names"] = names
         yield entry | {"verbs": sorted(given)}
-
-
-if __name__ == "__main__":
-    sys.stdout.write(chart_data())

@@ -19,7 +19,8 @@ from knavtool.kube.resource import (
     PRIORITY_CLASSES,
     RESOURCE_SLICES,
 )
-from knavtool.nodes.rendering import render_owned
+from knavtool.nodes.ownership import owned
+from knavtool.render.nodes import render_nodes
 from knavtool.workflow.configuring import settings as configuring
 from knavtool.workflow.configuring.restarts import NothingToRestart, Restart, restart
 from knavtool.workflow.rights import FOLLOW, Rule, Use
@@ -233,7 +234,7 @@ class Configure(Task):
                 yield self.document.violation("labels must not be empty", "deploymentRestarts", index)
 
     async def render(self, scope: Scope, helm: Helm) -> Rendering:  # noqa: ARG002 - nothing is referred to
-        return Rendering(nodes=await render_owned(helm, self.entries)) if self.entries else NOTHING
+        return Rendering(nodes=owned(await render_nodes(helm, self.entries))) if self.entries else NOTHING
 
     async def run(self, context: Context, scope: Scope) -> Outcome:
         deadline = asyncio.get_running_loop().time() + self.timeout

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from knavtool import resources
 from knavtool.catalogue.catalogue import SHIPPED, Catalogue, parse_wanted
 from knavtool.errors import InvalidDocument, UsageError
 from knavtool.toolchain.pins import GoModule
@@ -146,23 +147,29 @@ def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: 
         "program": "p",
         "ports": ["http"],
         "args": ["--port=${port_http}", "--other=${port_https}"],
-        "environment": {"A": "${port_grpc}"},
+        "environment": {"A": "${port_grpc}", "B": "${kubecfg}"},
+        "files": [{"name": "own.yaml", "template": "nowhere/own.yaml"}],
         "ready": "http://127.0.0.1:${port_health}/",
     }
-    manifest = {"objects": {"files": [{"path": "a.yaml"}]}}
+    manifest = {"objects": {"files": [{"path": "a.yaml"}]}, "overrides": ["/nowhere/a.yaml"]}
     face = {"webhooks": {"port": "p/https"}, "processes": [process]}
     write(directory, "bad", programs={"p": {"build": {"package": "."}}}, faces={"manifest": manifest, "process": face})
     with pytest.raises(InvalidDocument) as raised:
         Catalogue.load(environment).component("bad")
     told = {str(one).partition(": ")[2] for one in raised.value.violations}
+    template = "faces.process.processes[0].files[0].template"
+    missing = resources.override("nowhere/own.yaml")
     assert told == {
         "programs.p.build: there is no source to build it from",
         "faces.manifest.objects.files: there is no source to take it from",
+        "faces.manifest.overrides[0]: there is no file /nowhere/a.yaml",
         "faces.process.webhooks.port: no process has the port 'p/https'; there are p/http",
         "faces.process.webhooks: webhooks are served with certificates, which are missing here",
         "faces.process.processes[0].args[1]: p has no port 'https'",
         "faces.process.processes[0].ready: p has no port 'health'",
         "faces.process.processes[0].environment.A: p has no port 'grpc'",
+        "faces.process.processes[0].environment.B: unknown variable 'kubecfg'; did you mean 'kubeconfig'?",
+        f"{template}: there is no file {missing}; give the absolute path of a file of your own",
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from knavtool import resources
 from knavtool.catalogue.catalogue import SHIPPED, Catalogue
-from knavtool.catalogue.checks import contradictions
+from knavtool.catalogue.checks import VARIABLES, contradictions
 from knavtool.catalogue.reading import read
 from knavtool.catalogue.records import Component, SourceFile
 from knavtool.documents.schema import violations
@@ -133,6 +133,9 @@ def test_every_place_of_a_process_can_be_filled_in(
         assert re.fullmatch(r"https://127\.0\.0\.1:\d+", server.origin)
         assert one.process.webhooks.port in port_uses([one])
         assert one.process.certificates is not None
+    for process in one.processes:
+        ports = {f"port_{port}" for port in process.ports}
+        assert set(host._values(process)) == {*VARIABLES, *ports}
     started: dict[str, list[str]] = {}
     monkeypatch.setattr(supervisor, "start", _remember(started))
     for process in one.processes:

@@ -70,8 +70,9 @@ async def test_a_node_that_appeared_as_ours_is_brought_up_to_date(busy: Busy) ->
 async def apply_alone(busy: Busy, nodes: Any) -> None:
     """What another call of knavtool makes."""
     from knavtool.nodes.desired import by_name, prepare
+    from knavtool.nodes.ownership import owned
 
-    for name, desired in by_name(prepare(nodes)):
+    for name, desired in by_name(prepare(owned(nodes))):
         await Cluster.create(busy, NODES, desired.batch.body(name))
 
 

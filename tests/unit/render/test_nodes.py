@@ -15,8 +15,7 @@ from knavtool.documents.values import load_values, node_names, presets
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import RenderError
 from knavtool.helm import Helm
-from knavtool.nodes.ownership import MANAGED_BY
-from knavtool.nodes.rendering import render_owned
+from knavtool.nodes.ownership import MANAGED_BY, owned
 from knavtool.render.nodes import render_nodes
 
 CHART = resources.chart("virtual-nodes")
@@ -64,7 +63,7 @@ async def test_stamped_nodes_are_those_of_the_chart(helm: Helm, entries: Sequenc
     wanted = await whole(helm, entries)
     for node in wanted:
         node["metadata"]["labels"][MANAGED_BY] = "knavtool"
-    nodes = await render_owned(helm, entries)
+    nodes = owned(await render_nodes(helm, entries))
     assert list(nodes.manifests()) == wanted
     assert nodes.names() == [name for names in node_names(entries) for name in names]
     assert len(nodes) == len(wanted)
@@ -250,7 +249,7 @@ async def test_stamped_devices_are_those_of_the_chart(helm: Helm) -> None:
     wanted = await whole(helm, entries)
     for item in wanted:
         item["metadata"].setdefault("labels", {})[MANAGED_BY] = "knavtool"
-    nodes = await render_owned(helm, entries)
+    nodes = owned(await render_nodes(helm, entries))
 
     def names(manifests: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
         return {(item["kind"], item["metadata"]["name"]): item for item in manifests}

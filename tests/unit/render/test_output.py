@@ -15,10 +15,9 @@ from knavtool.errors import UsageError
 from knavtool.helm import Helm
 from knavtool.nodes.desired import APPLIED, prepare
 from knavtool.nodes.desired import by_name as desired_nodes
-from knavtool.nodes.ownership import MANAGED_BY
-from knavtool.nodes.rendering import render_owned
+from knavtool.nodes.ownership import MANAGED_BY, owned
 from knavtool.render.kustomize import MARK
-from knavtool.render.nodes import NodeSet
+from knavtool.render.nodes import NodeSet, render_nodes
 from knavtool.render.output import write_chart, write_kustomize, write_manifests, write_tree
 from support import golden
 from support.programs import program
@@ -48,7 +47,7 @@ def by_name(manifests: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[s
 
 @pytest.fixture
 async def nodes(helm: Helm) -> NodeSet:
-    return await render_owned(helm, ENTRIES)
+    return owned(await render_nodes(helm, ENTRIES))
 
 
 def test_manifests_are_as_before(nodes: NodeSet, tmp_path: Path) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from knavtool import resources
-from knavtool.errors import ExitCode, PluginError
-from knavtool.kube.resource import NAMESPACES
+from knavtool.errors import ExitCode, InvalidDocument, PluginError
+from knavtool.kube.resource import JOBS, NAMESPACES
 from knavtool.workflow import plugins
+from knavtool.workflow.registry import Registry
+from knavtool.workflow.tasks import TYPES
 from support.cli import run_cli
+from support.memory import Memory
 from support.nodes import Cluster
-from support.workflows import Bench, planned, task
+from support.workflows import Bench, jobs, planned, register, submit, task
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "tests" / "plugins" / "sample"
@@ -158,7 +165,7 @@ def test_two_packages_with_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_document_adds_a_type_to_knavtool(tmp_path: Path) -> None:
     """Its blocks, followed to the letter in a copy of the package."""
-    for name in ("knavtool", "schemas", "charts"):
+    for name in ("knavtool", "schemas", "charts", "docs"):
         subprocess.run(["cp", "-r", ROOT / name, tmp_path / name], check=True)
     module = "knavtool/workflow/tasks/check_namespace.py"
     (tmp_path / module).write_text(FILES[module])
@@ -171,11 +178,62 @@ def test_the_document_adds_a_type_to_knavtool(tmp_path: Path) -> None:
     (tmp_path / "check.yml").write_text(WORKFLOW)
 
     def python(*arguments: str) -> str:
-        command = [sys.executable, "-m", *arguments]
+        command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    assert python("knavtool", "validate", "check.yml") == "check.yml: ok\n"
-    assert '"title": "CheckNamespace"' in python("knavtool.workflow.registry")
-    assert "CheckNamespace:\n" in python("knavtool.workflow.preflight.role")
+    assert python("-m", "knavtool", "validate", "check.yml") == "check.yml: ok\n"
+    python("docs/generate.py")
+    assert '"title": "CheckNamespace"' in (tmp_path / "schemas/workflow.schema.json").read_text()
+    assert "CheckNamespace:\n" in (tmp_path / "charts/knavtool/files/rights.yaml").read_text()
+    assert '"CheckNamespace"' in (tmp_path / "charts/knavtool/values.schema.json").read_text()
+    assert (
+        "| `CheckNamespace` | checks that a namespace exists | **name** |"
+        in (tmp_path / "docs/workflows.md").read_text()
+    )
+
+
+def module(monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> Any:
+    """A module of this source."""
+    made = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, made)
+    exec(source, vars(made))  # noqa: S102 - a file of ours
+    return made
+
+
+async def test_the_check_of_the_document_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = re.findall(r"^#### A check that waits\n.*?^```python\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    type_ = module(monkeypatch, "check_annotation", source).CheckAnnotation
+    registry = Registry.of({**TYPES, "CheckAnnotation": type_})
+    checks = [
+        task("CheckAnnotation", "now", refTaskId="job", key="a"),
+        task("CheckAnnotation", "later", refTaskId="job", key="a", timeout="10s"),
+    ]
+    built = planned(tmp_path, register(), submit(), *checks, types=registry)
+    memory = Memory()
+    bench = Bench(memory)
+    await bench.run(built, "job", jobs("one", "two"))
+    assert (await bench.run(built, "now")).message == "0 of 2 objects have a"
+
+    async def annotate() -> None:
+        for name in ("one", "two"):
+            await memory.patch(JOBS, name, {"metadata": {"annotations": {"a": ""}}}, namespace="default")
+
+    waiting = asyncio.create_task(bench.run(built, "later"))
+    await asyncio.sleep(0)
+    await annotate()
+    outcome = await waiting
+    assert (outcome.passed, outcome.message) == (True, "2 of 2 objects have a")
+    with pytest.raises(InvalidDocument, match="no earlier SubmitObj task has the id 'none'"):
+        planned(tmp_path, task("CheckAnnotation", refTaskId="none", key="a"), types=registry)
+
+
+async def test_the_test_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = re.findall(r"^```python\n(async def test_.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    type_ = module(monkeypatch, "check_namespace", FILES["knavtool/workflow/tasks/check_namespace.py"]).CheckNamespace
+    registry = Registry.of({**TYPES, "CheckNamespace": type_})
+    names = {"Path": Path, "Memory": Memory, "NAMESPACES": NAMESPACES, "Bench": Bench, "task": task}
+    names |= {"planned": partial(planned, types=registry)}
+    exec("from __future__ import annotations\n" + source, names)  # noqa: S102
+    await names["test_a_namespace_is_there"](tmp_path)

@@ -405,3 +405,17 @@ def test_a_component_whose_record_was_removed_from_the_catalogue_can_be_repaired
     assert [(one.name, one.version) for one in plan.starting] == [("jobset", "v0.10.0")]
     plan = make_plan(files, replace(wanted, without=("jobset",)), without)
     assert [(one.name, one.version) for one in plan.leaving] == [("jobset", "v0.10.0")]
+
+
+def test_a_record_that_changed_since_its_component_was_installed_is_told(
+    files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
+) -> None:
+    files.component_records.mkdir(parents=True)
+    for one in OF_EVERY_CLUSTER:
+        files.component_record(one.name).write_text(json.dumps(one.written))
+    assert planned(files, wanted).changed == ()
+    kwok = CATALOGUE.component("kwok").written
+    files.component_record("kwok").write_text(json.dumps({**kwok, "description": "As it was."}))
+    plan = make_plan(files, wanted, Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"}))
+    assert plan.changed == ("kwok",)
+    assert plan.nothing

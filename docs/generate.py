@@ -1,0 +1,68 @@
+"""Write what is made from the task types: the schema of workflows, the rights and types of the chart, a table.
+
+Usage: python docs/generate.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool.workflow.preflight import role
+from knavtool.workflow.registry import built_in, schema_text
+
+if TYPE_CHECKING:
+    from knavtool.workflow.task import TaskType
+
+ROOT = Path(__file__).resolve().parents[1]
+_BY_KIND = ("apiVersion", "kind", "name", "namespace", "labels", "ownedBy")
+_HEAD = "| type | does | params (**bold**: required) |\n|---|---|---|\n"
+
+
+def outputs() -> dict[Path, str]:
+    """The text of each file."""
+    chart = ROOT / "charts" / "knavtool"
+    return {
+        ROOT / "schemas" / "workflow.schema.json": schema_text(built_in()),
+        chart / "files" / "rights.yaml": role.chart_data(),
+        chart / "values.schema.json": _with_types((chart / "values.schema.json").read_text()),
+        ROOT / "docs" / "workflows.md": _with_table((ROOT / "docs" / "workflows.md").read_text()),
+    }
+
+
+def _with_types(text: str) -> str:
+    """The schema of the chart's values, with the names of all task types."""
+    schema = json.loads(text)
+    schema["properties"]["tasks"]["items"]["enum"] = [*built_in().tasks, *built_in().blocks]
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _with_table(text: str) -> str:
+    """The document, with a line of its table for each type."""
+    types = {**built_in().tasks, **built_in().blocks}
+    rows = "".join(f"| `{name}` | {_does(type_)} | {_params(type_)} |\n" for name, type_ in types.items())
+    return re.sub(rf"{re.escape(_HEAD)}(\|.*\n)+", lambda _: _HEAD + rows, text)
+
+
+def _does(type_: type[TaskType]) -> str:
+    return type_.summary[0].lower() + type_.summary[1:].removesuffix(".")
+
+
+def _params(type_: type[TaskType]) -> str:
+    names = list(type_.schema["properties"])
+    by_kind = "kind" in names
+    required = set(type_.schema.get("required", ()))
+    shown = []
+    for name in names:
+        if name == "refTaskId" and by_kind:
+            shown.append("**refTaskId** or a [kind](#objects-by-kind)")
+        elif not by_kind or name not in _BY_KIND:
+            shown.append(f"**{name}**" if name in required else name)
+    return ", ".join(shown)
+
+
+if __name__ == "__main__":
+    for file, content in outputs().items():
+        file.write_text(content)
