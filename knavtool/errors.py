@@ -24,7 +24,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +149,10 @@ class ClusterError(KnavError):
         self.cause = cause
         self.given_up = False
         self.perhaps_done = False
+
+    def reworded(self, message: str, *, hint: str = "") -> Self:
+        """An error of this kind with another message, for the many of which it is the first."""
+        return type(self)(message, status=self.status, reason=self.reason, hint=hint or self.hint)
 
 
 class Unreachable(ClusterError):

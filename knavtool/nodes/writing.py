@@ -199,7 +199,7 @@ def summed(refused: Sequence[tuple[str, ClusterError]], total: int, what: str = 
     text = f"{len(refused)} of {total} {what} were refused ({some}): {first.message}"
     if len(most) < len(refused):
         text += f" (and {len(refused) - len(most)} with other messages)"
-    return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
+    return first.reworded(text)
 
 
 def _general(message: str, name: str) -> str:

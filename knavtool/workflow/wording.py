@@ -43,4 +43,4 @@ def not_done(what: str, refused: Sequence[tuple[object, ClusterError]], total: i
     """One error for the objects that were not `what` ("changed", "deleted"); it tells the first of them."""
     item, first = refused[0]
     text = f"{len(refused)} of {total} objects were not {what}: {item}: {first.message}"
-    return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
+    return first.reworded(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from knavtool.engines.existing import installed, misplaced_pods
 from knavtool.engines.existing.installation import DEFINITION
 from knavtool.engines.existing.look import Found
-from knavtool.engines.existing.ready import SLICES, WEBHOOKS, WORKLOADS, services_of
+from knavtool.engines.existing.ready import SLICES, WEBHOOKS, services_of
 from knavtool.kube.resource import (
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -21,6 +21,7 @@ from knavtool.kube.resource import (
     Resource,
 )
 from knavtool.kube.rights import Right
+from knavtool.kube.rollout import WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

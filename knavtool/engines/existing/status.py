@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.engines.existing import installed
-from knavtool.engines.existing.ready import JobFailed, lacking
 from knavtool.errors import NotFound
+from knavtool.kube.rollout import JobFailed, lacking
 
 if TYPE_CHECKING:
     from knavtool.engines.existing.installation import Ref

@@ -13,10 +13,11 @@ from knavtool.engines.existing.installation import DEFINITION, NAMESPACE
 from knavtool.engines.existing.installed import Installed
 from knavtool.engines.existing.ownership import ManagedObjects
 from knavtool.engines.existing.plan import left_alone
-from knavtool.engines.existing.ready import WEBHOOKS, WORKLOADS, Progress, until_answering, until_ready, until_trusted
+from knavtool.engines.existing.ready import WEBHOOKS, Progress, until_answering, until_ready, until_trusted
 from knavtool.engines.existing.sending import before_webhooks, send, webhooks_and_api_services
 from knavtool.errors import ClusterError, DeadlineExceeded, KnavError, NotFound
 from knavtool.events import Result
+from knavtool.kube.rollout import WORKLOADS
 from knavtool.kube.waiting import until_established
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from knavtool.documents.values import text
 from knavtool.errors import ClusterError, NotFound
 from knavtool.kube.resource import DEPLOYMENTS
+from knavtool.kube.rollout import lacking, stuck
 from knavtool.kube.waiting import until
 from knavtool.workflow.configuring.settings import remaining
 
@@ -69,7 +70,12 @@ async def _rolled_out(gateway: Gateway, namespace: str, name: str, deadline: flo
         live = state.get((namespace, name))
         if live is None:
             raise NotFound(f"deployment {namespace}/{name} was deleted while it restarted", status=404)
-        waits_for = _waits_for(live, generation)
+        if live["metadata"].get("generation", 0) < generation:
+            return None  # as it was before the restart
+        live = {**live, "kind": DEPLOYMENTS.kind}
+        if why := stuck(live):
+            raise ClusterError(f"rollout of deployment {name} is stuck: {why}")
+        waits_for = lacking(live)
         return True if not waits_for else None
 
     await until(
@@ -81,24 +87,3 @@ async def _rolled_out(gateway: Gateway, namespace: str, name: str, deadline: flo
         field_selector=f"metadata.name={name}",
         describe=lambda _: f"deployment {namespace}/{name}: {waits_for}",
     )
-
-
-def _waits_for(live: Manifest, generation: int) -> str:
-    """What the rollout still needs; empty when it is complete."""
-    wanted = live.get("spec", {}).get("replicas", 1)
-    status = live.get("status", {})
-    if status.get("observedGeneration", 0) < generation:
-        return "the deployment controller has not seen the restart"
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            raise ClusterError(
-                f"rollout of deployment {live['metadata']['name']} is stuck: {condition.get('message', '')}"
-            )
-    updated, total, available = (status.get(key, 0) for key in ("updatedReplicas", "replicas", "availableReplicas"))
-    if updated < wanted:
-        return f"{updated} of {wanted} pods are new"
-    if total > updated:
-        return f"{total - updated} old pods remain"
-    if available < updated:
-        return f"{available} of {updated} new pods are available"
-    return ""

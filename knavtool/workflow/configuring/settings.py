@@ -260,7 +260,7 @@ def joined(errors: Sequence[ClusterError]) -> ClusterError:
     if len(errors) == 1:
         return first
     text = "\n".join(dict.fromkeys(error.message for error in errors))
-    return type(first)(text, status=first.status, reason=first.reason, hint=first.hint)
+    return first.reworded(text)
 
 
 async def _find(gateway: Gateway, resource: Resource, namespace: str | None, name: str) -> Manifest | None:

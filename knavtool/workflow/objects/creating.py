@@ -175,6 +175,6 @@ def _summed(errors: list[ClusterError], *, made: int, total: int) -> ClusterErro
     first = errors[0]
     if total == 1:
         return first
-    hint = first.hint or ("your account may not create this kind here" if isinstance(first, Forbidden) else "")
+    hint = "your account may not create this kind here" if isinstance(first, Forbidden) and not first.hint else ""
     text = f"{made} of {total} objects were created, then: {first.message}"
-    return type(first)(text, status=first.status, reason=first.reason, hint=hint)
+    return first.reworded(text, hint=hint)

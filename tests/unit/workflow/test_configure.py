@@ -253,7 +253,7 @@ async def test_a_restart_waits_for_the_rollout(cluster: _Cluster, which: dict[st
 
 async def test_a_rollout_that_takes_too_long_says_what_it_waits_for(cluster: _Cluster) -> None:
     await _deployment(cluster.memory, **COMPLETE | {"availableReplicas": 1})
-    with pytest.raises(DeadlineExceeded, match="deployment x/d: 1 of 2 new pods are available"):
+    with pytest.raises(DeadlineExceeded, match="deployment x/d: 1 of 2 pods available"):
         await cluster.configure(timeout="50ms", deploymentRestarts=[{"namespace": "x", "name": "d"}])
 
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from knavtool.engines.existing.ready import JobFailed, lacking
 from knavtool.engines.existing.sending import before_webhooks, webhooks_and_api_services
+from knavtool.kube.rollout import JobFailed, lacking
 
 
 def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
     metadata = {"name": "w", "namespace": "n", "generation": 2}
     return {"kind": kind, "metadata": metadata, "spec": spec, "status": {"observedGeneration": 2, **status}}
+
+
+STUCK = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "no quota"}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,9 @@ def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
         (workload("Deployment", {"updatedReplicas": 1, "replicas": 1}), "0 of 1 pods available"),
         (workload("Deployment", {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}), ""),
         (workload("Deployment", {}, replicas=0), ""),
+        (workload("Deployment", {"conditions": [STUCK]}), "0 of 1 pods up to date; its rollout is stuck: no quota"),
+        (workload("Deployment", {"observedGeneration": 1, "conditions": [STUCK]}), "not seen by its controller yet"),
+        (workload("Deployment", {"conditions": [STUCK]}, replicas=0), ""),
         (workload("StatefulSet", {"readyReplicas": 1}, replicas=3), "1 of 3 pods ready"),
         (
             workload("StatefulSet", {"readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"}),
