@@ -9,7 +9,8 @@ BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
-WORKERS ?= 2
+# Tests wait for clusters as often as they compute; more would need more memory.
+WORKERS ?= 3
 # Those whose controllers the tests run.
 COMPONENTS := jobset,kueue,volcano,coscheduling,capacity-scheduling,mpi-operator,kuberay
 
@@ -63,7 +64,7 @@ format: $(DEVELOPED) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-generate: $(DEVELOPED) ## Write what is made from the task types: the schema of workflows, rights and types of the chart, a table
+generate: $(DEVELOPED) ## Write what is made from the code: the schema of workflows, rights and types of the chart, a table, the help
 	$(BIN)/python docs/generate.py
 
 bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works

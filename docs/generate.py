@@ -1,4 +1,4 @@
-"""Write what is made from the task types: the schema of workflows, the rights and types of the chart, a table.
+"""Write what is made from the code: the schema of workflows, rights and types of the chart, a table, the help.
 
 Usage: python docs/generate.py
 """
@@ -10,6 +10,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer.main
+
+from knavtool.cli.app import cli
 from knavtool.workflow.preflight import role
 from knavtool.workflow.registry import built_in, schema_text
 
@@ -28,8 +31,16 @@ def outputs() -> dict[Path, str]:
         ROOT / "schemas" / "workflow.schema.json": schema_text(built_in()),
         chart / "files" / "rights.yaml": role.chart_data(),
         chart / "values.schema.json": _with_types((chart / "values.schema.json").read_text()),
+        ROOT / "knavtool" / "cli" / "help.txt": _help(),
         ROOT / "docs" / "workflows.md": _with_table((ROOT / "docs" / "workflows.md").read_text()),
     }
+
+
+def _help() -> str:
+    """What `knavtool --help` prints in 80 columns."""
+    command = typer.main.get_command(cli)
+    context = command.make_context("knavtool", [], resilient_parsing=True)
+    return context.get_help() + "\n"
 
 
 def _with_types(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 
 import pytest
 
-from support.cli import commands, run_cli
+from support.cli import SCRIPT, commands, run_cli
 
 # Options that act at once and change nothing have no variable; a variable that always prints the help would be a trap.
 IMMEDIATE = {"--help", "--version", "--install-completion", "--show-completion"}
@@ -63,7 +64,7 @@ def test_help_loads_nothing_heavy() -> None:
     probe = (
         "import atexit, sys\n"
         "atexit.register(lambda: print('\\n'.join(sorted(sys.modules)), file=sys.stderr))\n"
-        "sys.argv = ['knavtool', '--help']\n"
+        "sys.argv = ['knavtool', 'cluster', '--help']\n"
         "from knavtool.__main__ import main\n"
         "main()\n"
     )
@@ -77,3 +78,26 @@ def test_a_wrong_option_is_one_message_and_exit_code_2() -> None:
     done = run_cli("nodes", "list", "--no-such-option", check=2)
     assert "--no-such-option" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_the_help_is_what_the_command_line_prints(columns: str) -> None:
+    env = {**os.environ, "COLUMNS": columns}
+    printed = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
+        for code in (
+            "import sys; sys.argv = ['knavtool', '--help']; from knavtool.__main__ import main; main()",
+            "import sys; sys.argv = ['knavtool', '--help']; from knavtool.cli import app; app.main()",
+        )
+    ]
+    assert printed[0] == printed[1]
+    assert max(map(len, printed[0].splitlines()[:-12])) <= int(columns)
+
+
+def test_help_whose_reader_goes_away_is_141() -> None:
+    with subprocess.Popen([SCRIPT, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

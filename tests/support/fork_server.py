@@ -84,6 +84,7 @@ def _run(call: dict[str, object], descriptors: list[int]) -> None:
         from knavtool.__main__ import main
 
         main()
+        code = 0
     except SystemExit as leave:
         code = int(leave.code or 0)
     except BaseException:  # noqa: BLE001 - as the interpreter does

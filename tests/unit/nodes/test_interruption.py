@@ -59,7 +59,9 @@ async def interrupted(slow: Slow, nodes: NodeSet, listener: Listener, **more: An
     slow.asked.clear()
     slow.answer.clear()
     task = asyncio.create_task(apply(slow, nodes, steps=listener.steps, **more))
-    await slow.asked.wait()
+    asked = asyncio.create_task(slow.asked.wait())
+    await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+    assert asked.done(), task
     task.cancel()
     await asyncio.sleep(0)
     yield task
