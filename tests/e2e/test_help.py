@@ -64,9 +64,9 @@ def test_help_loads_nothing_heavy() -> None:
     probe = (
         "import atexit, sys\n"
         "atexit.register(lambda: print('\\n'.join(sorted(sys.modules)), file=sys.stderr))\n"
-        "sys.argv = ['knavtool', 'cluster', '--help']\n"
-        "from knavtool.__main__ import main\n"
-        "main()\n"
+        "sys.argv = ['knavtool', '--help']\n"
+        "from knavtool.cli import app\n"
+        "app.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
