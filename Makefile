@@ -65,7 +65,7 @@ format: $(DEVELOPED) ## Format the code
 	$(BIN)/ruff check --fix .
 
 generate: $(DEVELOPED) ## Write what is made from the code: the schema of workflows, rights and types of the chart, a table, the help
-	$(BIN)/python docs/generate.py
+	COLUMNS=80 $(BIN)/python docs/generate.py
 
 bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works
 	$(BIN)/knavtool toolchain install

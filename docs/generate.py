@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer.main
+from chart_rights import chart_data
 
 from knavtool.cli.app import cli
-from knavtool.workflow.preflight import role
 from knavtool.workflow.registry import built_in, schema_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def outputs() -> dict[Path, str]:
     chart = ROOT / "charts" / "knavtool"
     return {
         ROOT / "schemas" / "workflow.schema.json": schema_text(built_in()),
-        chart / "files" / "rights.yaml": role.chart_data(),
+        chart / "files" / "rights.yaml": chart_data(),
         chart / "values.schema.json": _with_types((chart / "values.schema.json").read_text()),
         ROOT / "knavtool" / "cli" / "help.txt": _help(),
         ROOT / "docs" / "workflows.md": _with_table((ROOT / "docs" / "workflows.md").read_text()),

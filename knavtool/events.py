@@ -187,7 +187,3 @@ def _message(error: BaseException) -> str:
     if not isinstance(primary, Exception):
         return ""  # cancelled or interrupted; the result says so
     return primary.message if isinstance(primary, KnavError) else (str(primary) or type(primary).__name__)
-
-
-def ignore(_: Event) -> None:
-    """An `Emit` for callers that do not listen."""

@@ -27,11 +27,6 @@ def parse(text: str) -> Fraction:
     return number * Fraction(10) ** int(suffix[1:])
 
 
-def is_quantity(text: str) -> bool:
-    """Whether the API server would accept it."""
-    return _PARTS.fullmatch(text) is not None
-
-
 def equal(one: str, other: str) -> bool:
     """Whether two quantities are the same amount; text that is no quantity equals only itself."""
     if one == other:

@@ -17,11 +17,12 @@ from knavtool import resources
 from knavtool.documents.values import NodeValues, node_names, parse_values
 from knavtool.documents.yaml import load_rendered, load_text
 from knavtool.errors import InvalidDocument, RenderError
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.helm import Helm
 from knavtool.kube.resource import NODES
 from knavtool.nodes.apply import apply_nodes
 from knavtool.render.nodes import NodeBatch, NodeSet, render_nodes
+from support.events import ignore
 from support.memory import Memory
 from support.nodes import prototype
 from support.programs import program

@@ -9,7 +9,7 @@ import orjson
 import yaml
 
 from knavtool.documents.workflow_reader import load_workflows
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
 from knavtool.workflow import plan
@@ -24,6 +24,7 @@ from knavtool.workflow.task import NOTHING, Context, Item, Rendering
 from knavtool.workflow.tasks.configure import Configure
 from knavtool.workflow.tasks.submit_obj import SubmitObj
 from knavtool.workflow.undoing.ledger import Ledger
+from support.events import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from knavtool.errors import NotFound
-from knavtool.events import Event, Listeners, Noted, Result, StepEnded, StepProgressed, Steps, StepStarted, ignore
+from knavtool.events import Event, Listeners, Noted, Result, StepEnded, StepProgressed, Steps, StepStarted
+from support.events import ignore
 
 
 def ends(events: list[Event]) -> list[tuple[Result, str]]:

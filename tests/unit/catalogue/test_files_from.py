@@ -9,8 +9,9 @@ import pytest
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.catalogue.objects import project_objects
 from knavtool.errors import BinaryMissing, UsageError
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.toolchain.resolve import Toolchain
+from support.events import ignore
 
 DEFINITION = """
 apiVersion: apiextensions.k8s.io/v1

@@ -15,11 +15,12 @@ from knavtool.catalogue import objects
 from knavtool.catalogue.objects import project_objects, with_overrides
 from knavtool.catalogue.records import Component, Objects, Release, Source, SourceFile
 from knavtool.errors import BinaryMissing, RenderError
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.render.manifests import ManifestSet
 from knavtool.toolchain.pins import GoModule
 from knavtool.toolchain.sources import Asset, Sources
 from knavtool.toolchain.store import Store
+from support.events import ignore
 
 SOURCE = Source(module="m", sum="h1:x", url="https://h/v1.0.0/{path}")
 MODULE = GoModule(path="m", version="v1.0.0", sum="h1:x")

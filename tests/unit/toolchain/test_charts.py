@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from knavtool.errors import EngineError, UsageError
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.toolchain.charts import Chart, archive, local_charts
 from knavtool.toolchain.fetch import ChecksumMismatch
 from knavtool.toolchain.pins import Pins
 from knavtool.toolchain.resolve import Toolchain
 from support.chart_repository import deployment, packed, write_chart
+from support.events import ignore
 from support.releases import PLATFORM, Bench, Host, Served
 
 STEPS = Steps(ignore)

@@ -15,7 +15,9 @@ from knavtool.workflow.tasks import BLOCKS, TASKS, TYPES
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_what_is_made_from_the_types_ships() -> None:
+def test_what_is_made_from_the_code_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    monkeypatch.setenv("COLUMNS", "80")
     generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     stale = [str(file) for file, text in generate["outputs"]().items() if file.read_text() != text]
     assert stale == [], "run: make generate"

@@ -12,12 +12,13 @@ from knavtool.engines.existing import rights
 from knavtool.engines.existing.installation import Installation
 from knavtool.engines.existing.look import Kinds, identify
 from knavtool.engines.existing.prepare import Preparation, api_versions
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.helm import Helm
 from knavtool.kube.discovery import ServedKinds
 from knavtool.kube.resource import Resource
 from knavtool.render.manifests import ManifestSet
 from support.chart_repository import definition, write_chart
+from support.events import ignore
 from support.memory import Memory
 from support.programs import program
 

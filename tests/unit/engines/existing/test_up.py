@@ -11,9 +11,10 @@ from knavtool.engines.existing.look import Found
 from knavtool.engines.existing.plan import Plan
 from knavtool.engines.existing.up import up
 from knavtool.errors import DeadlineExceeded, Forbidden
-from knavtool.events import Steps, ignore
+from knavtool.events import Steps
 from knavtool.kube.resource import DEPLOYMENTS, NODES, PODS
 from knavtool.render.manifests import ManifestSet
+from support.events import ignore
 from support.memory import Memory
 
 DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "widget", "namespace": "default"}}

@@ -1,7 +1,4 @@
-"""The rights of all task types, for the role in the chart.
-
-`python -m knavtool.workflow.preflight.role` writes them as the chart reads them.
-"""
+"""The rights of all task types, for the role in the chart."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
 def chart_data() -> str:
     """The rights of all task types as `charts/knavtool/files/rights.yaml`: per task type the verbs on each resource."""
-    lines = ["# Written by `python -m knavtool.workflow.preflight.role`; do not edit."]
+    lines = ["# Written by `make generate`; do not edit."]
     for name, type_ in TYPES.items():
         lines.append(f"{name}:" + ("" if type_.rights else " []"))
         lines += [f"- {json.dumps(entry)}" for entry in _merged(type_.rights)]
