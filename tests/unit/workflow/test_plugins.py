@@ -56,6 +56,7 @@ def test_the_document_shows_the_sample() -> None:
             assert FILES[file.name] == file.read_text()
 
 
+@pytest.mark.slow
 def test_an_installed_type_is_known_to_all_commands(sample: Path, tmp_path: Path) -> None:
     (tmp_path / "check.yml").write_text(WORKFLOW)
     (tmp_path / "bad.yml").write_text(WORKFLOW.replace("name: kube", "nam: kube"))
