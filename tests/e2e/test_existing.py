@@ -190,7 +190,7 @@ def test_a_release_in_the_hands_of_another_helm_is_not_touched(existing: Existin
     existing.chart(READY)
     existing.helm_install(chart)
     done = existing.up("--with", "gadget")
-    assert "gadget is left alone: somebody else installed it" in done.stderr
+    assert "gadget is not touched: others installed it" in done.stderr
     done = existing.up("--with", "gadget", "--take-ownership", check=5)
     assert "release gadget/gadget is pending-install, and another Helm may be working on it" in done.stderr
     assert "helm uninstall gadget --namespace gadget" in done.stderr
@@ -341,5 +341,5 @@ def test_what_plays_the_nodes_here_already_is_left_alone(existing: Existing) -> 
     (existing.records / "kwok.yaml").unlink()
     done = existing.up()
     assert "kwok is not touched: others installed it (CustomResourceDefinition" in done.stderr
-    assert "stages is left alone" in done.stderr
+    assert "stages is not touched" in done.stderr
     assert existing.down().stdout == "nothing of knavtool is installed in this cluster\n"

@@ -69,7 +69,7 @@ def test_up_changes_nothing_but_the_owner_of_an_applied_tree(existing: Existing,
         before = objects(existing, directory)
         assert "Deployment mpi-operator" in before
         assert "knavtool" not in managers(existing, directory)
-        assert "mpi-operator is left alone" in existing.up("--with", "mpi-operator").stderr
+        assert "mpi-operator is not touched" in existing.up("--with", "mpi-operator").stderr
 
         existing.up("--with", "mpi-operator", "--take-ownership")
         after = objects(existing, directory)
