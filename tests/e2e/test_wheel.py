@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """An environment with nothing but the wheel and what it asks for."""
+    """An environment with the wheel and without the checkout."""
 
     wheel: Path
     data: Path
@@ -36,13 +36,19 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Build sdist and wheel, and install the wheel with dependencies from the package index."""
+    """Build sdist and wheel, and install the wheel; what it depends on is that of the tests.
+
+    That nothing else is needed is what `.ci/first-run` shows.
+    """
     directory = tmp_path_factory.mktemp("wheel")
     call(sys.executable, "-m", "build", "--no-isolation", "--outdir", directory / "dist", ROOT)
     (wheel,) = (directory / "dist").glob("*.whl")
     call(sys.executable, "-m", "venv", directory / "venv")
     python = directory / "venv/bin/python"
-    call(python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", wheel)
+    flags = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    call(python, "-m", "pip", "install", *flags, wheel)
+    (own,) = (directory / "venv/lib").glob("python*/site-packages")
+    (own / "dependencies.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
     elsewhere = directory / "elsewhere"
     elsewhere.mkdir()
     data = call(

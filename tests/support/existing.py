@@ -68,6 +68,7 @@ class Existing:
             "XDG_CONFIG_HOME": str(self.directory / "config"),
             "XDG_CACHE_HOME": str(self.directory / "cache"),
             "KNAVTOOL_HELM_BINARY": str(program("helm")),
+            "KNAVTOOL_KUBECTL_BINARY": str(program("kubectl")),
             "KNAVTOOL_MIRROR": self.host.url,
         }
 

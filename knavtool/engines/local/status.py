@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.engines.local.components.component_processes import ComponentProcesses
-from knavtool.engines.local.control_plane.health import answer, origin
+from knavtool.engines.local.control_plane.health import lasting_answer, origin
 from knavtool.engines.local.control_plane.readiness import control_plane_health
 from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.plan import require_records
@@ -61,7 +61,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
             urls[process.name] = host.ready_url(process)
             versions[process.name] = version
     answers = await asyncio.gather(
-        *(answer(url, within=_WITHIN) if name in alive else _dead() for name, url in urls.items())
+        *(lasting_answer(url, within=_WITHIN) if name in alive else _dead() for name, url in urls.items())
     )
     rows = []
     for (name, url), complaint in zip(urls.items(), answers, strict=True):

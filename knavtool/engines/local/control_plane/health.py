@@ -14,20 +14,32 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.03
 _LONGEST_TEXT = 200
+_LONGEST_BODY = 1 << 14
 
 
-async def until_healthy(url: str, *, heard: Callable[[str], None] = lambda _: None) -> None:
-    """Wait until `url` answers 200; bounded by the caller. `heard` gets each other answer.
+async def until_healthy(url: str, *, each: float = 1.0, heard: Callable[[str], None] = lambda _: None) -> None:
+    """Wait until `url` answers 200, at most `each` seconds a time; bounded by the caller. `heard` gets other answers.
 
     A process that begins to listen tells nobody, so it is asked again after a short pause.
     """
-    while complaint := await answer(url, within=1.0):
+    while complaint := await answer(url, within=each):
         heard(complaint)
         await asyncio.sleep(_PAUSE)
 
 
+async def lasting_answer(url: str, *, within: float) -> str:
+    """As `answer`, but what is no 200 counts only if it lasts `within` seconds: a busy server has bad moments."""
+    complaints = [f"does not answer within {within:g} s"]
+    try:
+        async with asyncio.timeout(within):
+            await until_healthy(url, each=within, heard=complaints.append)
+    except TimeoutError:
+        return complaints[-1]
+    return ""
+
+
 async def answer(url: str, *, within: float) -> str:
-    """What `url` answers in `within` seconds, "" for 200: its status and the first line of the body, or why none."""
+    """What `url` answers in `within` seconds, "" for 200: its status and a line of the body, or why none."""
     parts = urlsplit(url)
     assert parts.hostname and parts.port  # noqa: PT018, S101 - these are our own addresses
     try:
@@ -63,9 +75,18 @@ async def _complaint(reader: asyncio.StreamReader) -> str:
     with contextlib.suppress(OSError, ValueError):
         while (await reader.readline()).strip():
             pass
-        line = (await reader.readline()).decode(errors="replace").strip()[:_LONGEST_TEXT]
+        lines = (await _body(reader)).decode(errors="replace").splitlines() or [""]
+        # Kubernetes lists all its checks, good ones as [+] and bad ones as [-].
+        line = next((one for one in lines if one.startswith("[-]")), lines[0]).strip()[:_LONGEST_TEXT]
         return f"answers {status}: {line}" if line and line.isprintable() else f"answers {status}"
     return f"answers {status}"
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readexactly(_LONGEST_BODY)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
 
 
 def origin(url: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.engines.local.control_plane.health import answer, origin, until_healthy
+from knavtool.engines.local.control_plane.health import answer, lasting_answer, origin, until_healthy
 from support.certificates import Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -47,6 +47,10 @@ async def test_200_is_healthy() -> None:
             b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\n404 page not found\nmore",
             "answers 404 Not Found: 404 page not found",
         ),
+        (
+            b"HTTP/1.1 500 no\r\n\r\n[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\n",
+            "answers 500 no: [-]etcd failed: reason withheld",
+        ),
         (b"HTTP/1.1 403\r\nA: b", "answers 403"),
         (b"HTTP/1.1 503 no\r\n\r\n\x00\x01", "answers 503 no"),
         (b"", "closes the connection"),
@@ -55,7 +59,18 @@ async def test_200_is_healthy() -> None:
         (b"SSH-2.0-OpenSSH\r\n", "answers 'SSH-2.0-OpenSSH', which is not HTTP"),
         (b"x" * 200_000, "does not speak HTTP: "),
     ],
-    ids=["500", "404", "403", "no text", "nothing", "empty line", "half a line", "something else", "an endless line"],
+    ids=[
+        "500",
+        "404",
+        "readyz",
+        "403",
+        "no text",
+        "nothing",
+        "empty line",
+        "half a line",
+        "something else",
+        "an endless line",
+    ],
 )
 async def test_anything_else_is_not_and_is_told(sent: bytes, said: str) -> None:
     async with server(sent) as (url, _):
@@ -76,6 +91,21 @@ async def test_nobody_listens() -> None:
     async with server(OK) as (url, _):
         pass
     assert await answer(url, within=10) == "refuses connections"
+
+
+async def test_an_answer_that_does_not_last_does_not_count() -> None:
+    answers = [b"HTTP/1.1 500 no\r\n\r\n", OK]
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers.pop(0) if len(answers) > 1 else answers[0])
+        writer.close()
+
+    running = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with running:
+        url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}/readyz"
+        assert await lasting_answer(url, within=10) == ""
+        answers[:] = [b"HTTP/1.1 500 no\r\n\r\n"]
+        assert await lasting_answer(url, within=0.2) == "answers 500 no"
 
 
 async def test_silence() -> None:

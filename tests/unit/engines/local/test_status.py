@@ -49,7 +49,7 @@ def known(files: ClusterFiles, monkeypatch: pytest.MonkeyPatch) -> Record:
 
     monkeypatch.setattr(processes, "running", lambda _: {"jobset": os.getpid()})
     monkeypatch.setattr(supervisor, "states", lambda _: kept_)
-    monkeypatch.setattr(status, "answer", deaf)
+    monkeypatch.setattr(status, "lasting_answer", deaf)
     return made
 
 
