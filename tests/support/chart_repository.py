@@ -22,6 +22,8 @@ REAL = {
         }
     }
 }
+AT_ONCE = {"terminationGracePeriodSeconds": 0}
+"""A namespace is looked at again after half the time that its pods may take."""
 
 
 def deployment(name: str, **pod: Any) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def deployment(name: str, **pod: Any) -> dict[str, Any]:
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels, "annotations": LONG},
-                "spec": {"containers": [{"name": "main", "image": "registry.example/controller:v1"}], **pod},
+                "spec": {**AT_ONCE, "containers": [{"name": "main", "image": "registry.example/controller:v1"}], **pod},
             },
         },
     }
@@ -69,6 +71,7 @@ def definition(kind: str, *versions: str, group: str = "tests.knavtool.example")
 def hook(name: str, when: str, **spec: Any) -> dict[str, Any]:
     """A Job that Helm runs and waits for; `spec` is that of the Job."""
     pod = {
+        **AT_ONCE,
         "restartPolicy": "Never",
         "affinity": REAL,
         "containers": [{"name": "hook", "image": "registry.example/hook"}],
