@@ -43,7 +43,7 @@ test: $(DEVELOPED) ## Set up and run every test, also those on a real control pl
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
 check: lint ## Lint and run the tests that need no control plane and little time
-	$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not slow" tests/unit tests/golden tests/contract tests/fuzz
+	$(BIN)/pytest -q -n 2 -m "not cluster and not slow" tests/unit tests/golden tests/contract tests/fuzz
 
 fuzz: $(DEVELOPED) ## Run made-up workflows with new seeds for MINUTES=10, or with one SEED
 	@end=$$((SECONDS + 60 * $(MINUTES))); \

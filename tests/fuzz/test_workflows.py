@@ -60,6 +60,7 @@ def test_read_leniently(file: Path, document: Any) -> None:
     through(written(document), file, lenient=True)
 
 
+@pytest.mark.slow
 @cases(300)
 @given(document=documents.sound(), trouble=TROUBLES, refused=REFUSED)
 def test_sound_workflows_in_trouble(
@@ -68,6 +69,7 @@ def test_sound_workflows_in_trouble(
     assert through(written(document), file, trouble, refused=refused) is not None
 
 
+@pytest.mark.slow
 @cases(400)
 @given(data=st.data(), trouble=TROUBLES)
 def test_shipped_workflows_with_changes(data: st.DataObject, trouble: Trouble | None) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
 
+import pytest
+
 from knavtool.events import StepId
 from knavtool.server.log import HEARTBEAT, Log
 
@@ -52,6 +54,7 @@ async def test_a_reader_who_keeps_up_gets_every_progress() -> None:
     assert await live == [1, 2, 3]
 
 
+@pytest.mark.slow
 async def test_the_log_of_a_long_run_stays_small_while_it_runs() -> None:
     """A hundred steps at the same time, each with the progress of three hundred objects."""
     log = Log()

@@ -251,6 +251,7 @@ def lives(log: PodLog, uid: str, *owners: str, name: str = "x", node: str = "n1"
         log(WatchEvent(Change.DELETED, one))
 
 
+@pytest.mark.slow
 def test_pods_that_are_gone_and_of_others_are_forgotten() -> None:
     log = PodLog(Clock(), lambda: lambda one: one["metadata"]["name"].startswith("ours"))
     lives(log, "ours", name="ours")

@@ -162,6 +162,7 @@ async def test_generated_names_are_known_before_they_are_sent(tmp_path: Path) ->
     assert len({blocks[0].name for blocks in instances}) == 3
 
 
+@pytest.mark.slow
 async def test_generated_names_are_as_long_as_the_server_makes_them_and_no_name_is_there_twice(tmp_path: Path) -> None:
     base = "a-name-of-more-letters-than-a-name-of-any-object-may-have-at-all-"
     template = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: {base}\n"

@@ -83,10 +83,11 @@ async def _complaint(reader: asyncio.StreamReader) -> str:
 
 
 async def _body(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.readexactly(_LONGEST_BODY)
-    except asyncio.IncompleteReadError as error:
-        return error.partial
+    body = b""
+    with contextlib.suppress(OSError):
+        while len(body) < _LONGEST_BODY and (chunk := await reader.read(_LONGEST_BODY)):
+            body += chunk
+    return body
 
 
 def origin(url: str) -> str:
