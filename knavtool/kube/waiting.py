@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.errors import DeadlineExceeded, NotFound
+from knavtool.kube.connection.backoff import Backoff
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS
 from knavtool.kube.watching import key_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     State = Mapping[tuple[str, str], Manifest]
 
 T = TypeVar("T")
-_FIRST_DELAY = 0.01
+_SOON = 0.01
 
 
 async def until(
@@ -132,12 +133,11 @@ def _not_established(definition: Manifest | None) -> str:
 
 async def _until_discovered(gateway: Gateway, api_version: str, kind: str) -> None:
     """The server says that a definition is established a moment before it serves the kind, and tells nobody then."""
-    delay = _FIRST_DELAY
+    backoff = Backoff(first=_SOON)
     while True:
         try:
             await gateway.discover(api_version, kind)
         except NotFound:
-            await asyncio.sleep(delay)
-            delay *= 2
+            await asyncio.sleep(backoff.next())
         else:
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +10,7 @@ import orjson
 
 from knavtool.errors import ClusterError, Expired, NotFound, Unreachable
 from knavtool.kube.connection.api_errors import event_refusal
+from knavtool.kube.connection.backoff import RETRIED, Backoff
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 Identity = tuple[str, str]
 """(uid, resourceVersion)."""
-_RETRIED = frozenset({429, 500, 502, 503, 504})
-_FIRST_DELAY = 0.1
-_LONGEST_DELAY = 5.0
 
 
 class Lister(Protocol):
@@ -64,7 +61,7 @@ async def watch(
     following = _Following(lister, streamer, resource, namespace, label_selector, field_selector)
     loop = asyncio.get_running_loop()
     failing_since: float | None = None
-    delay = _FIRST_DELAY
+    backoff = Backoff()
     while True:
         following.answered = following.moved = False
         try:
@@ -86,16 +83,16 @@ async def watch(
             ) from error
         except ClusterError as error:
             # A list was retried for as long as that before it failed.
-            if following.listing or (not isinstance(error, Unreachable) and error.status not in _RETRIED):
+            if following.listing or (not isinstance(error, Unreachable) and error.status not in RETRIED):
                 raise
             if failing_since is None or following.answered:
                 failing_since = loop.time()
             elif loop.time() - failing_since > retry_timeout:
                 raise
         # Also after a regular end: a server or proxy that ends every watch at once must not be asked without a pause.
-        delay = _FIRST_DELAY if following.moved else delay
-        await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-        delay = min(delay * 2, _LONGEST_DELAY)
+        if following.moved:
+            backoff.reset()
+        await asyncio.sleep(backoff.next())
 
 
 class _Following:

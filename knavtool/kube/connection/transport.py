@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import asynccontextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import orjson
 from knavtool.errors import ClusterError, Unreachable
 from knavtool.kube.connection import access as accesses
 from knavtool.kube.connection.api_errors import refusal
+from knavtool.kube.connection.backoff import RETRIED, Backoff
 from knavtool.kube.connection.failures import CONNECTED_WITHIN, no_answer
 from knavtool.kube.connection.outages import Outages
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from knavtool.kube.connection.limiting import RateLimit
     from knavtool.kube.resource import Manifest
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
-_FIRST_DELAY = 0.1
-_LONGEST_DELAY = 5.0
 _ANSWER_WITHIN = 90.0
 """Seconds; the API server itself gives a request up after 60."""
 _SILENCE_WITHIN = 300.0
@@ -89,9 +86,9 @@ class Transport:
     async def _refused_stream(
         self, status: int, answer: bytes, purpose: str, credentials: Mapping[str, str]
     ) -> ClusterError:
-        """The error for a stream that was not opened; whoever reads it asks again after Unreachable or _RETRIED."""
+        """The error for a stream that was not opened; whoever reads it asks again after Unreachable or RETRIED."""
         failure = self._refusal(status, answer, purpose)
-        if status not in _RETRIED:
+        if status not in RETRIED:
             if not await self._is_transient(status, credentials):
                 return failure
             failure = Unreachable(failure.message, status=status, reason=failure.reason, hint=failure.hint)
@@ -120,7 +117,7 @@ class Transport:
         loop = asyncio.get_running_loop()
         retry_timeout = self.retry_timeout if retry_timeout is None else retry_timeout
         deadline = loop.time() + retry_timeout
-        delay = _FIRST_DELAY
+        backoff = Backoff()
         perhaps_done = False
         while True:
             await self.limit.acquire()
@@ -141,7 +138,7 @@ class Transport:
                 failure = self._refusal(status, answer, purpose)
                 failure.perhaps_done = perhaps_done
                 lost = status >= _SERVER_ERROR
-                if status not in _RETRIED and not await self._is_transient(status, credentials):
+                if status not in RETRIED and not await self._is_transient(status, credentials):
                     self.last_failure = None
                     raise failure
                 if lost:
@@ -151,12 +148,11 @@ class Transport:
                     )
             self._failed(failure)
             perhaps_done = perhaps_done or lost
-            pause = max(wait, delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+            pause = max(wait, backoff.next())
             if loop.time() + pause > deadline:
                 failure.given_up, failure.perhaps_done = True, perhaps_done
                 raise failure
             await asyncio.sleep(pause)
-            delay = min(delay * 2, _LONGEST_DELAY)
             self.retries += 1
 
     async def _send(
