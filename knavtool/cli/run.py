@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -17,16 +18,26 @@ from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
-from knavtool.errors import ExitCode, OutputError
+from knavtool.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from knavtool.events import Emit
     from knavtool.kube.connection.limiting import RateLimit
+    from knavtool.measure.recording import Recording
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
     from knavtool.workflow.plan import Plan
+
+
+class Record(StrEnum):
+    """What a run records."""
+
+    OFF = "off"
+    PODS = "pods"
+    FULL = "full"
 
 
 def run(
@@ -71,6 +82,14 @@ def run(
             help="Write a Markdown summary to this file. Defaults to $GITHUB_STEP_SUMMARY, if set.",
         ),
     ] = None,
+    record: Annotated[
+        Optional[Record],  # noqa: UP045 - see above
+        typer.Option(
+            "--record",
+            envvar="KNAVTOOL_RECORD",
+            help="Record pods, or nodes too (full), to recording.jsonl.gz beside the other reports. Defaults to pods.",
+        ),
+    ] = None,
     qps: Qps = None,
     burst: Burst = None,
     settings: options.Settings = None,
@@ -96,6 +115,7 @@ def run(
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings
     from knavtool.documents.workflow_reader import load_workflows
+    from knavtool.measure.recording import NAME, Recording
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -111,6 +131,7 @@ def run(
         step_summary=Path(step_summary) if step_summary else None,
     )
     reports.check()
+    recorded = _recorded(record, report, server)
     variables = parse_settings(settings or [])
     types = task_types(no_plugins=no_plugins)
     documents = load_workflows(expand_paths(workflows), types.documents, settings=variables, lenient=compat)
@@ -120,6 +141,9 @@ def run(
         run_async(_print(target, planned))
         return
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
+    recording = None
+    if report is not None and recorded is not Record.OFF:
+        recording = Recording(report / NAME, clock=time.monotonic, epoch=recorder.epoch)
     if server is None:
         work = _execute(
             target,
@@ -130,6 +154,8 @@ def run(
             cleanup_timeout=seconds,
             limit=rate_limit(target.environment, qps, burst),
             prometheus=prometheus,
+            recording=recording,
+            nodes=recorded is Record.FULL,
         )
     else:
         request = {
@@ -142,8 +168,10 @@ def run(
 
     def write() -> None:
         # Also after a failed or interrupted run, if it got as far as running something.
+        if recording is not None:
+            recording.close(keep=bool(recorder.roots))
         if recorder.roots:
-            unwritten.extend(_write(reports, recorder, facts, target.settings.log_format))
+            unwritten.extend(_write(reports, recording, recorder, facts, target.settings.log_format))
 
     passed = False
     try:
@@ -181,6 +209,8 @@ async def _execute(
     cleanup_timeout: float,
     limit: Callable[[str], RateLimit],
     prometheus: str | None,
+    recording: Recording | None,
+    nodes: bool,
 ) -> bool:
     """Execute the plan from here."""
     from knavtool.cli.programs import advice
@@ -189,9 +219,11 @@ async def _execute(
     from knavtool.cli.terminal import find_terminal
     from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
+    from knavtool.measure.pod_facts import ClusterFacts
     from knavtool.workflow.execution import carry_out
 
-    with progress(target.settings, listen=[recorder]) as steps:
+    listeners: list[Emit] = [recorder] if recording is None else [recorder, recording]
+    with progress(target.settings, listen=listeners) as steps:
         return await carry_out(
             planned,
             helm=await helm_program(target, steps),
@@ -203,12 +235,35 @@ async def _execute(
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
             warn_about_exits=partial(warn_about_exits, target.environment),
             advise=partial(advice, target.environment),
+            facts=ClusterFacts(recording.write, nodes=nodes) if recording is not None else None,
         )
 
 
-def _write(reports: ReportFiles, recorder: Recorder, facts: Facts, log_format: options.LogFormat) -> list[OutputError]:
+def _recorded(record: Record | None, report: Path | None, server: str | None) -> Record:
+    """What is recorded: pods, unless something else is said, if there is a place for it. Raises UsageError."""
+    if record in (Record.PODS, Record.FULL) and report is None:
+        raise UsageError(f"--record {record} needs --report", hint="--report names the directory of the recording")
+    if record in (Record.PODS, Record.FULL) and server is not None:
+        raise UsageError(f"--record {record} does not work with --server", hint="only runs from here are recorded")
+    if record is None:
+        return Record.PODS if report is not None and server is None else Record.OFF
+    return record
+
+
+def _write(
+    reports: ReportFiles,
+    recording: Recording | None,
+    recorder: Recorder,
+    facts: Facts,
+    log_format: options.LogFormat,
+) -> list[OutputError]:
     """Write the reports and say where they are; returns why some could not be written."""
     written, failed = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
+    if recording is not None and recording.failure is None:
+        written.append(recording.path)
+    elif recording is not None:
+        reason = recording.failure.strerror if recording.failure is not None else ""
+        failed.append(OutputError(f"the recording {recording.path} is not complete: {reason}"))
     if written and log_format is options.LogFormat.JSON:
         import json
 

@@ -19,6 +19,7 @@ class Name(StrEnum):
     WORKFLOW = "workflow"
     COMPONENT = "component"
     REPORT = "report"
+    RECORDING = "recording"
 
 
 def schema(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
     from knavtool.kube.prometheus import Prometheus
+    from knavtool.measure.pod_facts import ClusterFacts
     from knavtool.workflow.plan import Plan
     from knavtool.workflow.task import Task, Terminal
 
@@ -35,12 +36,13 @@ async def carry_out(
     cleanup: bool,
     cleanup_timeout: float,
     terminal: Terminal | None = None,
+    facts: ClusterFacts | None = None,
 ) -> bool:
     """render > connect > preflight > execute; True if every check passed, KnavError as `runner.execute` raises it.
 
     `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter. `warn_about_exits`
     warns of processes that end during the run, and `advise` knows which components could be installed: both are asked
-    by the URL of the API server.
+    by the URL of the API server. `facts` records what becomes of pods and nodes.
     """
     plan.warn(steps)
     tasks = [planned.task for planned in plan.tasks()]
@@ -63,6 +65,7 @@ async def carry_out(
             cleanup_timeout=cleanup_timeout,
             terminal=terminal,
             prometheus=asked,
+            facts=facts,
             figures=lambda: {"requests": gateway.requests, "retries": gateway.retries, "qps": gateway.qps},
         )
 

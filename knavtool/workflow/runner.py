@@ -11,6 +11,7 @@ from knavtool.errors import ClusterError, KnavError, leaves, primary_error
 from knavtool.events import Result
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
+from knavtool.measure.pod_facts import recorded
 from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.plan import PlannedTask
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Keep
+    from knavtool.measure.pod_facts import ClusterFacts
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendered import RenderedPlan
     from knavtool.workflow.submission import Submission
@@ -45,11 +47,12 @@ async def execute(
     cleanup_timeout: float,
     terminal: Terminal | None = None,
     prometheus: Prometheus | None = None,
+    facts: ClusterFacts | None = None,
     figures: Callable[[], Mapping[str, object]] = dict,
 ) -> bool:
     """Run the plan; True if every check passed. `terminal` and `prometheus` are for the tasks that need them.
 
-    `figures` of the gateway become data of the run.
+    `figures` of the gateway become data of the run, and `facts` records what becomes of pods and nodes.
 
     Raises what the API refused, CancelledError when interrupted, or an internal error, always after the cleanup.
     """
@@ -59,8 +62,10 @@ async def execute(
         failure: BaseException | None = None
         passed = False
         try:
-            async with Stores(gateway, keep=_kept(rendered)) as stores:
-                passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus).run(run)
+            async with Stores(gateway, keep=_kept(rendered, facts)) as stores:
+                for reason in await facts.follow(stores) if facts is not None else ():
+                    run.note(f"nodes are not recorded: {reason}", warning=True)
+                passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus, facts).run(run)
             if not passed:
                 # A check that saw nothing any more does not say that what it expected did not happen.
                 failure = gateway.last_failure
@@ -80,11 +85,12 @@ async def execute(
         return passed
 
 
-def _kept(rendered: RenderedPlan) -> Mapping[Resource, Keep]:
+def _kept(rendered: RenderedPlan, facts: ClusterFacts | None) -> Mapping[Resource, Keep]:
     """Pods are kept in part, unless they are what a run submits itself: a check may compare any field of them."""
     if ("v1", PODS.kind) in rendered.kinds():
         return {}
-    return {PODS: partial(essential, labels=rendered.plan.observed.labels)}
+    keep = partial(essential, labels=rendered.plan.observed.labels)
+    return {PODS: keep if facts is None else lambda pod: recorded(pod, keep(pod))}
 
 
 async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float, *, raises: bool) -> None:
@@ -123,6 +129,7 @@ class _Runner:
         steps: Steps,
         terminal: Terminal | None,
         prometheus: Prometheus | None,
+        facts: ClusterFacts | None = None,
     ) -> None:
         self._rendered = rendered
         self._gateway = gateway
@@ -130,6 +137,7 @@ class _Runner:
         self._ledger = ledger
         self._terminal = terminal
         self._prometheus = prometheus
+        self._facts = facts
         self._clock = steps.clock
         self._submitted: dict[int, Submission] = {}
         self._lives = Lives(steps.clock, rendered.plan.observed.judges)
@@ -276,6 +284,7 @@ class _Runner:
             clock=self._clock,
             terminal=self._terminal,
             prometheus=self._prometheus,
+            facts=self._facts,
         )
 
 

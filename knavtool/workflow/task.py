@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Stores
+    from knavtool.measure.pod_facts import ClusterFacts
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.observing.lives import Lives
     from knavtool.workflow.references.amounts import Amount
@@ -94,7 +95,8 @@ class Terminal(Protocol):
 class Context:
     """What a task gets to work with; what is submitted and what is known of the cluster is the whole run's.
 
-    `terminal` is None if nobody is there to press Enter, `prometheus` if no task of the plan asks one.
+    `terminal` is None if nobody is there to press Enter, `prometheus` if no task of the plan asks one, `facts` if
+    nothing is recorded.
     """
 
     gateway: Gateway
@@ -108,6 +110,7 @@ class Context:
     clock: Callable[[], float]
     terminal: Terminal | None = None
     prometheus: Prometheus | None = None
+    facts: ClusterFacts | None = None
 
     def heard(self) -> str:
         """What an API server in trouble said last, to end a sentence about a time-out with; "" if it serves."""

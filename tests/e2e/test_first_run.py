@@ -70,6 +70,7 @@ def test_the_quick_start_works_as_it_is_written(newcomer: Mapping[str, str], hom
         assert "warning" not in said.lower()
     assert sorted(file.name for file in (tmp_path / "checkout" / "report").iterdir()) == [
         "junit.xml",
+        "recording.jsonl.gz",
         "report.json",
         "summary.md",
     ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +32,7 @@ def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(run_cluster: 
     report = tmp_path / "report"
     done = run_cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", report)
     assert "5 tasks: 5 ok" in done.stderr
-    assert done.stderr.splitlines()[-1] == f"reports: {report}/{{report.json,junit.xml,summary.md}}"
+    assert done.stderr.splitlines()[-1] == f"reports: {report}/{{report.json,junit.xml,summary.md,recording.jsonl.gz}}"
     assert done.stdout == ""
     suites = list(JUnitXml.fromfile(str(tmp_path / "report" / "junit.xml")))
     assert [(suite.name, suite.tests, suite.failures) for suite in suites] == [
@@ -287,3 +289,74 @@ def test_a_run_may_define_the_kind_that_it_submits_next(run_cluster: RunCluster,
     done = run_cluster.run("run", workflow, "--cleanup")
     assert f"1 CustomResourceDefinition, 1 {kind} removed" in done.stderr
     assert run_cluster.left() == {}
+
+
+def recorded(directory: Path) -> list[dict[str, Any]]:
+    """The facts of a recording, each of which fits the schema."""
+    schema = Draft202012Validator(json.loads(resources.schema("recording").read_text()))
+    found = [json.loads(line) for line in gzip.decompress((directory / "recording.jsonl.gz").read_bytes()).splitlines()]
+    for fact in found:
+        schema.validate(fact)
+    return found
+
+
+def test_what_becomes_of_pods_and_nodes_is_recorded(run_cluster: RunCluster, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    check = task("CheckPod", "check", refTaskId="job", status="Succeeded", timeout="60s")
+    workflow = run_cluster.write(run_cluster.submit(count=2, pods=1, run="1s"), check)
+    run_cluster.run("run", workflow, "--cleanup", "--report", report, "--record", "full")
+    facts = recorded(report)
+    assert (facts[0]["fact"], facts[-1]["fact"]) == ("recording", "end")
+    assert [fact["at"] for fact in facts] == sorted(fact["at"] for fact in facts)
+    pods: dict[str, list[dict[str, Any]]] = {}
+    for fact in facts:
+        if fact["fact"] == "pod":
+            pods.setdefault(fact["name"], []).append(fact)
+    assert len(pods) == 2
+    for events in pods.values():
+        assert [fact["event"] for fact in events if fact["event"] in ("created", "bound", "running", "succeeded")] == [
+            "created",
+            "bound",
+            "running",
+            "succeeded",
+        ]
+        assert events[0]["requests"] == {"cpu": 0.1, "memory": 1_000_000, "nvidia.com/gpu": 8}
+        assert events[0]["ownerKind"] == "Job"
+    nodes = {fact["name"]: fact for fact in facts if fact["fact"] == "node" and fact["event"] == "seen"}
+    assert {fact["node"] for events in pods.values() for fact in events if "node" in fact} == set(nodes)
+    assert {fact["allocatable"]["nvidia.com/gpu"] for fact in nodes.values()} == {8}
+    told = json.loads((report / "report.json").read_text())
+    assert sum(fact["fact"] == "step" and fact["event"] == "ended" for fact in facts) >= told["counts"]["tasks"]["ok"]
+
+
+def test_a_recording_needs_a_place_and_can_be_left_out(run_cluster: RunCluster, tmp_path: Path) -> None:
+    workflow = run_cluster.write(run_cluster.submit())
+    done = run_cluster.run("run", workflow, "--record", "pods", check=2)
+    assert "--record pods needs --report" in done.stderr
+    done = run_cluster.run("run", workflow, "--record", "full", "--report", tmp_path, "--server", "http://a", check=2)
+    assert "--record full does not work with --server" in done.stderr
+    done = run_cluster.run("run", workflow, "--cleanup", "--report", tmp_path / "report", "--record", "off")
+    assert not (tmp_path / "report" / "recording.jsonl.gz").exists()
+    workflow.write_text(workflow.read_text().replace("batch/v1", "batch/v9"))
+    template = run_cluster.directory / "job.yml"
+    template.write_text(template.read_text().replace("batch/v1", "batch/v9"))
+    run_cluster.run("run", workflow, "--report", tmp_path / "none", check=5)
+    assert not (tmp_path / "none" / "recording.jsonl.gz").exists()
+
+
+def test_a_run_that_is_killed_leaves_what_it_recorded(run_cluster: RunCluster, tmp_path: Path) -> None:
+    workflow = run_cluster.write(run_cluster.submit(run="1h"), task("Sleep", timeout="1h"))
+    command = [str(SCRIPT), "run", str(workflow), "--report", str(tmp_path / "report")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while "bound" not in {fact.get("event") for fact in _so_far(tmp_path / "report")}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.kill()
+    facts = recorded(tmp_path / "report")
+    assert {"created", "bound"} <= {fact.get("event") for fact in facts}
+    assert facts[-1]["fact"] != "end"
+
+
+def _so_far(directory: Path) -> list[dict[str, Any]]:
+    return recorded(directory) if (directory / "recording.jsonl.gz").exists() else []

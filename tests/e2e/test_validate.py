@@ -108,7 +108,7 @@ def test_no_file_is_a_wrong_command_line(knavtool: Callable[..., CompletedProces
     assert "FILE" in knavtool("validate", check=ExitCode.BAD_INPUT).stderr
 
 
-@pytest.mark.parametrize("name", ["values", "workflow", "report"])
+@pytest.mark.parametrize("name", ["values", "workflow", "report", "recording"])
 def test_schemas_are_printed(name: str, knavtool: Callable[..., CompletedProcess[str]]) -> None:
     done = knavtool("schema", name)
     assert done.stderr == ""

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from knavtool import resources
 
 
-@pytest.mark.parametrize("name", ["values", "workflow", "report"])
+@pytest.mark.parametrize("name", ["values", "workflow", "report", "recording"])
 def test_schemas_are_schemas(name: str) -> None:
     Draft202012Validator.check_schema(json.loads(resources.schema(name).read_text()))
 
