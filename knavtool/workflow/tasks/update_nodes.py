@@ -70,7 +70,10 @@ class UpdateNodes(Task):
                 "minimum": 0,
                 "description": "Without a meaning; old files have it.",
             },
-            "timeout": {"$ref": "#/$defs/duration", "description": "Without a meaning; old files have it."},
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long the changes may take; without it, as long as they need.",
+            },
         },
     }
     any_timeout: ClassVar[bool] = True

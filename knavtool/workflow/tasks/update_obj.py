@@ -61,7 +61,10 @@ class UpdateObj(Task):
                 "type": ["boolean", "null"],
                 "description": "Change objects that this run did not make, too.",
             },
-            "timeout": {"$ref": "#/$defs/duration", "description": "Without a meaning; old files have it."},
+            "timeout": {
+                "$ref": "#/$defs/duration",
+                "description": "How long the changes may take; without it, as long as they need.",
+            },
         },
         "allOf": [
             *selection_conditions("allowOthers"),
