@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from knavtool.atomic import FOR_PEOPLE
 from knavtool.events import Noted, StepEnded, StepStarted
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Recording:
         self._file = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FOR_PEOPLE)
         except OSError as error:
             self.failure = error
         began = datetime.fromtimestamp(self._began + epoch, UTC).isoformat()

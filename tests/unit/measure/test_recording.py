@@ -115,6 +115,16 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert recording.failure is not None
 
 
+def test_the_umask_says_who_may_read_it(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        recording = Recording(tmp_path / "r", clock=Ticks(), epoch=0)
+    finally:
+        os.umask(before)
+    recording.close()
+    assert recording.path.stat().st_mode & 0o777 == 0o640
+
+
 def test_nothing_is_left_of_a_run_that_did_not_begin(recording: Recording) -> None:
     recording.close(keep=False)
     assert not recording.path.exists()
