@@ -10,6 +10,7 @@ import orjson
 import yaml
 
 from bench import commands, jobs, nodes
+from bench.server import LEASES
 from bench.setting import KNAVTOOL, BenchError
 from bench.witness import PODS
 
@@ -93,8 +94,12 @@ class Scaling:
         loop = asyncio.get_running_loop()
         start = loop.time()
         version = (await bare.get(f"{nodes.PATH}?limit=1"))["metadata"]["resourceVersion"]
+        held = (await bare.get(f"{LEASES}?limit=1"))["metadata"]["resourceVersion"]
+        # A pod that is bound before KWOK has the lease of its node may be left alone for minutes.
+        leases = asyncio.create_task(_until(bare, LEASES, held, len(self.nodes), lambda _: True))
         await bare.post(nodes.PATH, self.nodes)
         await _until(bare, nodes.PATH, version, len(self.nodes), _ready)
+        await leases
         version = (await bare.get(f"{PODS}?limit=1"))["metadata"]["resourceVersion"]
         watching = asyncio.create_task(_until(bare, PODS, version, len(self.jobs), _succeeded))
         await bare.post(jobs.PATH, self.jobs)
