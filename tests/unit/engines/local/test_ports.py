@@ -123,12 +123,15 @@ def test_a_port_that_has_just_been_used_is_free() -> None:
 
 
 def test_the_chosen_port_is_given_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: list(range(20001, 20007)))
-    with Ports(besides=[20003]) as ports:
-        chosen = kwokctl.choose_ports(20003, ports)
-    assert chosen.pop(kwokctl.API_SERVER_PORT) == 20003
+    # Clusters of other tests take ports all the time, so these are free ones.
+    with Ports() as ports:
+        free = ports.take(6)
+    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: free)
+    with Ports(besides=[free[0]]) as ports:
+        chosen = kwokctl.choose_ports(free[0], ports)
+    assert chosen.pop(kwokctl.API_SERVER_PORT) == free[0]
     assert len(set(chosen.values())) == 4
-    assert 20003 not in chosen.values()
+    assert free[0] not in chosen.values()
 
 
 def test_ports_of_all_clusters_of_a_user_are_known(files: ClusterFiles) -> None:
