@@ -67,10 +67,12 @@ def test_ports_suit_the_settings_of_the_machine(
 
 
 def test_none_of_those_that_are_given_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: [20001, 20002, 20003])
-    with Ports(besides=[20002]) as ports:
-        assert set(ports.take(2)) == {20001, 20003}
-        with pytest.raises(EngineError, match="no 1 ports between 20001 and 20003 are free on"):
+    with Ports() as ports:
+        first, second, third = free = ports.take(3)
+    monkeypatch.setattr("knavtool.engines.local.state.ports._candidates", lambda: free)
+    with Ports(besides=[second]) as ports:
+        assert set(ports.take(2)) == {first, third}
+        with pytest.raises(EngineError, match=f"no 1 ports between {first} and {third} are free on"):
             ports.take(1)
 
 
