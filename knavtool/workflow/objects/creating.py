@@ -133,9 +133,9 @@ class Making:
 
     def refuse_the_rest(self, error: BaseException) -> None:
         """Note of everything that was not created why that is, after the error that ended the task."""
-        reason = error.message if isinstance(error, KnavError) else "the task was interrupted"
+        cause = error.message if isinstance(error, KnavError) else "the task was interrupted"
         for number, (items, instance) in enumerate(zip(self._instances, self.submission.instances, strict=True)):
-            reason = self._reasons.get(number) or ("an earlier object was refused" if self._reasons else reason)
+            reason = self._reasons.get(number) or ("an earlier object was refused" if self._reasons else cause)
             for item in items[len(instance.objects) :]:
                 instance.refused.append(self._refused(item, reason))
                 reason = f"{instance.refused[0]} was refused"

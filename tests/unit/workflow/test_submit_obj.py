@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, RenderError
+from knavtool.errors import AlreadyExists, Forbidden, InvalidDocument, NotServed, RenderError
 from knavtool.helm import Helm
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, Manifest, Resource
 from knavtool.workflow import rendering
@@ -90,6 +90,17 @@ async def test_a_refused_object_is_not_in_the_ledger(tmp_path: Path) -> None:
     with pytest.raises(Forbidden):
         await bench.run(planned(tmp_path, register(), submit()), "job", jobs("a"))
     assert list(bench.ledger.made()) == []
+
+
+async def test_all_that_was_not_tried_has_the_reason_that_ended_the_task(tmp_path: Path) -> None:
+    bench = Bench(Memory())
+    unserved = [item("example.com/v1", "Gadget", name) for name in ("a", "b", "c")]
+    built = planned(tmp_path, register(), submit(count=3))
+    with pytest.raises(NotServed):
+        await bench.run(built, "job", Rendering(instances=tuple((one,) for one in unserved)))
+    (submission,) = bench.submitted.values()
+    assert {refused.reason for refused in submission.refused} == {"the cluster does not serve example.com/v1 Gadget"}
+    assert len(submission.refused) == 3
 
 
 async def test_an_interruption_waits_for_the_answer_to_what_was_sent(tmp_path: Path) -> None:
