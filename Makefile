@@ -42,6 +42,7 @@ test: $(DEVELOPED) ## Set up and run every test, also those on a real control pl
 	$(BIN)/knavtool toolchain install --with $(COMPONENTS)
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 
+# Each worker takes seconds to collect what there is: a third one costs more than it gives here.
 check: lint ## Lint and run the tests that need no control plane and little time
 	$(BIN)/pytest -q -n 2 -m "not cluster and not slow" tests/unit tests/golden tests/contract tests/fuzz
 

@@ -259,11 +259,10 @@ def _write(
 ) -> list[OutputError]:
     """Write the reports and say where they are; returns why some could not be written."""
     written, failed = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
-    if recording is not None and recording.failure is None:
-        written.append(recording.path)
+    if recording is not None and recording.failure is not None:
+        failed.append(OutputError(f"the recording {recording.path} is not complete: {recording.failure.strerror}"))
     elif recording is not None:
-        reason = recording.failure.strerror if recording.failure is not None else ""
-        failed.append(OutputError(f"the recording {recording.path} is not complete: {reason}"))
+        written.append(recording.path)
     if written and log_format is options.LogFormat.JSON:
         import json
 

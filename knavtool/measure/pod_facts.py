@@ -39,7 +39,8 @@ class ClusterFacts:
         self._write = write
         self._nodes = nodes
         self._followed: set[tuple[Resource, str | None]] = set()
-        self._seen: dict[str, dict[str, str]] = {}
+        self._pods: dict[str, dict[str, str]] = {}
+        self._nodes_seen: dict[str, dict[str, Any]] = {}
         self._gaps: set[tuple[str, str]] = set()
 
     async def follow(self, stores: Stores, namespaces: Iterable[str | None] = ()) -> list[str]:
@@ -83,32 +84,31 @@ class ClusterFacts:
         uid = metadata["uid"]
         about = {"uid": uid, "namespace": metadata.get("namespace", ""), "name": metadata["name"]}
         if event.change is Change.DELETED:
-            if self._seen.pop(uid, None) is not None:
+            if self._pods.pop(uid, None) is not None:
                 self._write(fact="pod", event="deleted", **about)
             return
         state = pod_state(pod)
-        before = self._seen.get(uid)
+        before = self._pods.get(uid)
         if before is None:
             self._write(fact="pod", event="created", **about, **created(pod))
         for what, detail in state.items():
             if (before or {}).get(what) != detail:
                 key = "node" if what in ("bound", "nominated") else "reason"
                 self._write(fact="pod", event=what, **about, **{key: detail})
-        self._seen[uid] = state
+        self._pods[uid] = state
 
     def _node(self, event: WatchEvent) -> None:
         node = event.object
         name = node["metadata"]["name"]
         if event.change is Change.DELETED:
-            self._seen.pop(f"node {name}", None)
+            self._nodes_seen.pop(name, None)
             self._write(fact="node", event="deleted", name=name)
             return
         facts = node_facts(node)
-        state = {key: repr(value) for key, value in facts.items()}
-        before = self._seen.get(f"node {name}")
-        if before != state:
+        before = self._nodes_seen.get(name)
+        if before != facts:
             self._write(fact="node", event="seen" if before is None else "changed", name=name, **facts)
-        self._seen[f"node {name}"] = state
+        self._nodes_seen[name] = facts
 
 
 def created(pod: Manifest) -> dict[str, Any]:
@@ -149,16 +149,15 @@ def pod_state(pod: Manifest) -> dict[str, str]:
         state["nominated"] = nominated
     if node := spec.get("nodeName"):
         state["bound"] = node
-    phase, words = status.get("phase"), ": ".join(filter(None, (status.get("reason"), status.get("message"))))
+    phase = status.get("phase")
     if phase == "Running":
-        state["running"] = words
+        state["running"] = _words(status)
     for condition in status.get("conditions", ()):
         event = _CONDITIONS.get((condition["type"], condition["status"]))
         if event is not None and not (event == "unready" and not node):
-            said = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
-            state[event] = said if event != "ready" else ""
+            state[event] = _words(condition) if event != "ready" else ""
     if phase in _ENDED:
-        state[_ENDED[phase]] = words
+        state[_ENDED[phase]] = _words(status)
     if "deletionTimestamp" in pod["metadata"]:
         state["deleting"] = ""
     return state
@@ -192,6 +191,11 @@ def recorded(pod: Manifest, kept: Manifest) -> Manifest:
     if "nominatedNodeName" in status:
         parts["status"]["nominatedNodeName"] = status["nominatedNodeName"]
     return {part: {**kept.get(part, {}), **parts.get(part, {})} for part in {**kept, **parts}}
+
+
+def _words(given: Mapping[str, Any]) -> str:
+    """Reason and message of a status or condition."""
+    return ": ".join(filter(None, (given.get("reason"), given.get("message"))))
 
 
 def _is_recorded(condition: Mapping[str, str]) -> bool:

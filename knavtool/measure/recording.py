@@ -42,7 +42,6 @@ class Recording:
         self._began = clock()
         self._lines: list[bytes] = []
         self._due: asyncio.TimerHandle | None = None
-        self._closed = False
         self._file = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +53,7 @@ class Recording:
 
     def write(self, **fact: object) -> None:
         """Record a fact at this moment; fields without a value are left out."""
-        if self.failure is not None or self._closed:
+        if self.failure is not None or self._file < 0:
             return
         at = round(self._clock() - self._began, 6)
         known = {key: value for key, value in fact.items() if value not in (None, "", {}, [])}
@@ -86,7 +85,6 @@ class Recording:
         """Write the rest and the end, without which a recording was cut off; without `keep` remove the file."""
         self.write(fact="end")
         self.flush()
-        self._closed = True
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

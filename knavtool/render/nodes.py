@@ -55,8 +55,8 @@ class NodeBatch:
 
     def with_label(self, key: str, value: str) -> NodeBatch:
         """The same nodes and slices with a label more."""
-        slices = tuple(_labeled(item, key, value) for item in self.slices)
-        return replace(self, prototype=_labeled(self.prototype, key, value), slices=slices, _encoded=[])
+        slices = tuple(_marked(item, "labels", key, value) for item in self.slices)
+        return replace(self.with_prototype(_marked(self.prototype, "labels", key, value)), slices=slices)
 
     def yaml(self) -> Iterator[str]:
         """All nodes with their slices as YAML documents; the prototypes are written once and stamped."""
@@ -79,19 +79,14 @@ class NodeSet:
 
     def annotated(self, key: str, value: str) -> NodeSet:
         """The same nodes with an annotation more."""
-        batches = []
-        for batch in self.batches:
-            metadata = batch.prototype["metadata"]
-            annotations = {**(metadata.get("annotations") or {}), key: value}
-            prototype = {**batch.prototype, "metadata": {**metadata, "annotations": annotations}}
-            batches.append(batch.with_prototype(prototype))
-        return NodeSet(batches=tuple(batches), device_classes=self.device_classes)
+        batches = (batch.with_prototype(_marked(batch.prototype, "annotations", key, value)) for batch in self.batches)
+        return replace(self, batches=tuple(batches))
 
     def labeled(self, key: str, value: str) -> NodeSet:
         """The same nodes, slices and classes with a label more."""
         return NodeSet(
             batches=tuple(batch.with_label(key, value) for batch in self.batches),
-            device_classes=tuple(_labeled(item, key, value) for item in self.device_classes),
+            device_classes=tuple(_marked(item, "labels", key, value) for item in self.device_classes),
         )
 
     def names(self) -> list[str]:
@@ -147,6 +142,7 @@ def _prototype(item: Any, name: str) -> Manifest:
     return prototype
 
 
-def _labeled(item: Manifest, key: str, value: str) -> Manifest:
+def _marked(item: Manifest, part: str, key: str, value: str) -> Manifest:
+    """The object with one label or annotation more."""
     metadata = item["metadata"]
-    return {**item, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), key: value}}}
+    return {**item, "metadata": {**metadata, part: {**(metadata.get(part) or {}), key: value}}}

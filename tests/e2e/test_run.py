@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from junitparser import JUnitXml
 from knavtool import resources
 from knavtool.kube.resource import CONFIG_MAPS, PRIORITY_CLASSES
 from support.cli import SCRIPT
+from support.recordings import facts_of
 from support.run_cluster import RunCluster
 from support.workflows import register, submit, task, write
 
@@ -291,21 +291,12 @@ def test_a_run_may_define_the_kind_that_it_submits_next(run_cluster: RunCluster,
     assert run_cluster.left() == {}
 
 
-def recorded(directory: Path) -> list[dict[str, Any]]:
-    """The facts of a recording, each of which fits the schema."""
-    schema = Draft202012Validator(json.loads(resources.schema("recording").read_text()))
-    found = [json.loads(line) for line in gzip.decompress((directory / "recording.jsonl.gz").read_bytes()).splitlines()]
-    for fact in found:
-        schema.validate(fact)
-    return found
-
-
 def test_what_becomes_of_pods_and_nodes_is_recorded(run_cluster: RunCluster, tmp_path: Path) -> None:
     report = tmp_path / "report"
     check = task("CheckPod", "check", refTaskId="job", status="Succeeded", timeout="60s")
     workflow = run_cluster.write(run_cluster.submit(count=2, pods=1, run="1s"), check)
     run_cluster.run("run", workflow, "--cleanup", "--report", report, "--record", "full")
-    facts = recorded(report)
+    facts = facts_of(report / "recording.jsonl.gz")
     assert (facts[0]["fact"], facts[-1]["fact"]) == ("recording", "end")
     assert [fact["at"] for fact in facts] == sorted(fact["at"] for fact in facts)
     pods: dict[str, list[dict[str, Any]]] = {}
@@ -353,10 +344,11 @@ def test_a_run_that_is_killed_leaves_what_it_recorded(run_cluster: RunCluster, t
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.kill()
-    facts = recorded(tmp_path / "report")
+    facts = facts_of(tmp_path / "report" / "recording.jsonl.gz")
     assert {"created", "bound"} <= {fact.get("event") for fact in facts}
     assert facts[-1]["fact"] != "end"
 
 
 def _so_far(directory: Path) -> list[dict[str, Any]]:
-    return recorded(directory) if (directory / "recording.jsonl.gz").exists() else []
+    path = directory / "recording.jsonl.gz"
+    return facts_of(path) if path.exists() else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any, TypeVar
 
 from knavtool import resources
 from knavtool.kube.client import Client
-from knavtool.kube.connecting import connect
 from knavtool.kube.resource import CONFIG_MAPS, JOBS, NAMESPACES, NODES, PODS
+from support.control_plane import LocalCluster
 from support.workflows import register, submit, task, write
 
 T = TypeVar("T")
@@ -24,7 +23,7 @@ GPU_NODES = [{"type": "dgxa100.80g", "count": 2, "labels": {"nvidia.com/gpu.coun
 class RunCluster:
     """A control plane, a namespace name that is free, and the command line for both."""
 
-    def __init__(self, plane: Any, cli: Callable[..., CompletedProcess[str]], directory: Path) -> None:
+    def __init__(self, plane: LocalCluster, cli: Callable[..., CompletedProcess[str]], directory: Path) -> None:
         self._plane = plane
         self.run = cli
         self.directory = directory
@@ -32,12 +31,7 @@ class RunCluster:
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Ask the API server itself."""
-
-        async def asked() -> T:
-            async with connect(kubeconfig=self._plane.kubeconfig, context=self._plane.context) as client:
-                return await question(client)
-
-        return asyncio.run(asked())
+        return self._plane.ask(question)
 
     def left(self) -> dict[str, int]:
         """What there is of the kinds that runs make, where they make it."""

@@ -88,10 +88,9 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
             require_free(wanted.api_server_port, use="the API server", hint=hint)
         return Plan(record=None, components=components, starting=components)
     staying = {one.name for one in components}
+    installed = catalogue.with_records_in(files.component_records, first=True)
     leaving = tuple(
-        catalogue.with_records_in(files.component_records, first=True).component(name, version)
-        for name, version in known.components.items()
-        if name not in staying
+        installed.component(name, version) for name, version in known.components.items() if name not in staying
     )
     _require_same(files, known, wanted, components, leaving)
     alive = processes.running(files)
@@ -116,7 +115,7 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         leaving=leaving,
         again=again,
         moved=moved,
-        changed=tuple(_changed(components, known, catalogue.with_records_in(files.component_records, first=True))),
+        changed=tuple(_changed(components, known, installed)),
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-FIRST_DELAY = 0.1
-LONGEST_DELAY = 5.0
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 5.0
 RETRIED = frozenset({429, 500, 502, 503, 504})
 """HTTP statuses of a server that may answer otherwise soon."""
 
@@ -13,7 +13,7 @@ RETRIED = frozenset({429, 500, 502, 503, 504})
 class Backoff:
     """Seconds between attempts: doubled each time up to a limit, and each up to half shorter or longer at random."""
 
-    def __init__(self, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> None:
+    def __init__(self, first: float = _FIRST_DELAY, longest: float = _LONGEST_DELAY) -> None:
         self._first = self._delay = first
         self._longest = longest
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gzip
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from knavtool import resources
 from knavtool.errors import Forbidden
 from knavtool.events import Steps
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent, interruption
@@ -22,8 +18,7 @@ from knavtool.kube.store import Stores
 from knavtool.measure.pod_facts import ClusterFacts, recorded, requests
 from knavtool.measure.recording import Recording
 from support.memory import Memory
-
-SCHEMA = Draft202012Validator(json.loads(resources.schema("recording").read_text()))
+from support.recordings import facts_of, schema
 
 
 class Ticks:
@@ -37,13 +32,6 @@ class Ticks:
         return self.now
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
-    for line in found:
-        SCHEMA.validate(line)
-    return found
-
-
 @pytest.fixture
 def recording(tmp_path: Path) -> Recording:
     return Recording(tmp_path / "report" / "recording.jsonl.gz", clock=Ticks(), epoch=1_700_000_000)
@@ -55,7 +43,7 @@ def test_a_recording_begins_and_ends(recording: Recording) -> None:
         task.note("careful", warning=True)
         task.message = "done"
     recording.close()
-    first, *facts, last = lines(recording.path)
+    first, *facts, last = facts_of(recording.path)
     assert first == {
         "fact": "recording",
         "at": 1,
@@ -78,11 +66,11 @@ def test_a_recording_begins_and_ends(recording: Recording) -> None:
 
 async def test_what_a_second_brought_is_in_the_file(recording: Recording) -> None:
     recording.flush()
-    before = lines(recording.path)
+    before = facts_of(recording.path)
     recording.write(fact="note", message="now")
-    assert lines(recording.path) == before
+    assert facts_of(recording.path) == before
     await asyncio.sleep(1.1)
-    assert [one["fact"] for one in lines(recording.path)] == ["recording", "note"]
+    assert [one["fact"] for one in facts_of(recording.path)] == ["recording", "note"]
     recording.close()
 
 
@@ -104,7 +92,7 @@ def test_a_full_disk_ends_the_recording_alone(recording: Recording, monkeypatch:
     recording.close()
     assert recording.failure is not None
     assert recording.failure.errno == errno.ENOSPC
-    assert [one.get("message") for one in lines(recording.path)] == [None, "kept"]
+    assert [one.get("message") for one in facts_of(recording.path)] == [None, "kept"]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -140,7 +128,7 @@ class Facts:
 
     def _write(self, **fact: Any) -> None:
         known = {key: value for key, value in fact.items() if value not in (None, "", {}, [])}
-        SCHEMA.validate({"at": 0, **known})
+        schema().validate({"at": 0, **known})
         self.written.append(known)
 
     def events(self, name: str) -> list[tuple[str, str]]:
