@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from knavtool.events import Emit
     from knavtool.kube.connection.limiting import RateLimit
-    from knavtool.measure.recording import Recording
+    from knavtool.recording.file import Recording
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -115,7 +115,7 @@ def run(
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings
     from knavtool.documents.workflow_reader import load_workflows
-    from knavtool.measure.recording import NAME, Recording
+    from knavtool.recording.file import NAME, Recording
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -219,7 +219,7 @@ async def _execute(
     from knavtool.cli.terminal import find_terminal
     from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
-    from knavtool.measure.pod_facts import ClusterFacts
+    from knavtool.recording.cluster import ClusterFacts
     from knavtool.workflow.execution import carry_out
 
     listeners: list[Emit] = [recorder] if recording is None else [recorder, recording]

@@ -1,0 +1,1 @@
+"""Pure functions from a recording to tables and measures; docs/measures.md defines each."""

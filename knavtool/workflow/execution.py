@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
     from knavtool.kube.prometheus import Prometheus
-    from knavtool.measure.pod_facts import ClusterFacts
+    from knavtool.recording.cluster import ClusterFacts
     from knavtool.workflow.plan import Plan
     from knavtool.workflow.task import Task, Terminal
 

@@ -11,7 +11,7 @@ from knavtool.errors import ClusterError, KnavError, leaves, primary_error
 from knavtool.events import Result
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
-from knavtool.measure.pod_facts import recorded
+from knavtool.recording.cluster import recorded
 from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.plan import PlannedTask
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Keep
-    from knavtool.measure.pod_facts import ClusterFacts
+    from knavtool.recording.cluster import ClusterFacts
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendered import RenderedPlan
     from knavtool.workflow.submission import Submission

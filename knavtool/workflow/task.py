@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Stores
-    from knavtool.measure.pod_facts import ClusterFacts
+    from knavtool.recording.cluster import ClusterFacts
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.observing.lives import Lives
     from knavtool.workflow.references.amounts import Amount

@@ -11,9 +11,9 @@ from knavtool.workflow.wording import some
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from knavtool.measure.pod_log import PodTimes
     from knavtool.workflow.observing.gangs import Gang
     from knavtool.workflow.observing.groups import Grouping
+    from knavtool.workflow.observing.pod_log import PodTimes
     from knavtool.workflow.references.amounts import Amount
 
 _NO_LABEL = "(no label)"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from knavtool.kube.gateway import Gateway
-    from knavtool.measure.pod_log import PodTimes
+    from knavtool.workflow.observing.pod_log import PodTimes
     from knavtool.workflow.references.amounts import Amount
     from knavtool.workflow.submission import Instance
 

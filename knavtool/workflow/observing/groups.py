@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from knavtool.documents.workflow import TaskDocument
     from knavtool.errors import Violation
     from knavtool.kube.resource import Manifest
-    from knavtool.measure.pod_log import PodTimes
+    from knavtool.workflow.observing.pod_log import PodTimes
 
 INDEX = ("batch.kubernetes.io/job-completion-index", "apps.kubernetes.io/pod-index")
 """The labels in which Kubernetes' own controllers number their pods."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knavtool.kube.resource import PODS
-from knavtool.measure.pod_log import PodLog
 from knavtool.workflow.observing.family import Family
+from knavtool.workflow.observing.pod_log import PodLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

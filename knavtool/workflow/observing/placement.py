@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from knavtool.measure.pod_log import partial_times
+from knavtool.workflow.observing.pod_log import partial_times
 from knavtool.workflow.observing.pods import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from knavtool.measure.pod_log import PodTimes
     from knavtool.workflow.observing.domains import Topology
     from knavtool.workflow.observing.gangs import Gang
+    from knavtool.workflow.observing.pod_log import PodTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from knavtool.errors import ClusterError
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent, interruption
 from knavtool.kube.resource import JOBS, NODES, PODS
 from knavtool.kube.store import Stores
-from knavtool.measure.pod_log import PodLog, PodTimes, partial_times
 from knavtool.workflow.observing.lives import Lives
+from knavtool.workflow.observing.pod_log import PodLog, PodTimes, partial_times
 from knavtool.workflow.submission import Instance, Submission, Submitted
 from knavtool.workflow.task import Outcome
 from support.memory import Memory

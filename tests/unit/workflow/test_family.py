@@ -10,9 +10,9 @@ import pytest
 from knavtool.errors import Forbidden
 from knavtool.kube.gateway import Change
 from knavtool.kube.resource import JOBS, PODS, Manifest, Resource
-from knavtool.measure.pod_log import PodTimes
 from knavtool.workflow.observing.family import Family
 from knavtool.workflow.observing.gangs import Gangs
+from knavtool.workflow.observing.pod_log import PodTimes
 from knavtool.workflow.references.amounts import Amount
 from knavtool.workflow.references.regexps import compile_pattern
 from knavtool.workflow.submission import Instance, Submission, Submitted

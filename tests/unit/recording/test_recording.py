@@ -15,8 +15,8 @@ from knavtool.events import Steps
 from knavtool.kube.gateway import SYNCED, Change, WatchEvent, interruption
 from knavtool.kube.resource import NODES, PODS
 from knavtool.kube.store import Stores
-from knavtool.measure.pod_facts import ClusterFacts, recorded, requests
-from knavtool.measure.recording import Recording
+from knavtool.recording.cluster import ClusterFacts, recorded, requests
+from knavtool.recording.file import Recording
 from support.memory import Memory
 from support.recordings import facts_of, schema
 

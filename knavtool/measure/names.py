@@ -1,0 +1,90 @@
+"""The names of all measures: a subject, a quantity and a statistic, as in `gang.wait.p95`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATISTICS = ("mean", "min", "p50", "p90", "p95", "p99", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """`column` of `table` over whose values the statistics are taken."""
+
+    table: str
+    column: str
+    unit: str
+    text: str
+
+
+DISTRIBUTIONS: Mapping[str, Quantity] = {
+    "pod.wait": Quantity("pods", "wait", "s", "created to bound"),
+    "pod.start": Quantity("pods", "start", "s", "bound to running"),
+    "pod.runtime": Quantity("pods", "runtime", "s", "running to ended"),
+    "pod.attempts": Quantity("pods", "attempts", "count", "scheduling attempts that were seen"),
+    "gang.admission": Quantity("gangs", "admission", "s", "created to admitted by its queue"),
+    "gang.first": Quantity("gangs", "wait_first", "s", "first pod created to first bound"),
+    "gang.wait": Quantity("gangs", "wait", "s", "first pod created to minCount-th bound"),
+    "gang.full": Quantity("gangs", "wait_full", "s", "first pod created to all bound"),
+    "gang.skew": Quantity("gangs", "skew", "s", "first bound to last bound"),
+    "gang.partial": Quantity("gangs", "partial", "s", "time bound in part"),
+    "gang.turnaround": Quantity("gangs", "turnaround", "s", "created to ended"),
+    "gang.slowdown": Quantity("gangs", "slowdown", "ratio", "turnaround / longest runtime"),
+    "gang.requeues": Quantity("gangs", "requeues", "count", "admissions taken back"),
+}
+"""Each gives one measure per statistic, over the rows where it is known."""
+
+SINGLE: Mapping[str, tuple[str, str]] = {
+    "makespan": ("s", "first pod created to last pod ended"),
+    "pods.count": ("pods", "pods that were created"),
+    "pods.bound": ("pods", "pods that were bound"),
+    "pods.ended": ("pods", "pods that ended"),
+    "pods.rate.mean": ("pods/s", "pods bound per second, from the first creation to the last binding"),
+    "pods.rate.max": ("pods/s", "pods bound in the best second"),
+    "pods.created.rate.mean": ("pods/s", "pods created per second, from the first creation to the last"),
+    "gangs.count": ("count", "gangs and Jobs"),
+    "gangs.partial": ("count", "gangs that were ever bound in part"),
+    "gang.partial.time": ("s", "sum over all gangs of the time bound in part"),
+    "gpu.capacity": ("gpus", "most GPUs allocatable at a time"),
+    "gpu.allocated.mean": ("gpus", "mean of GPUs allocated, from the first creation to the last end"),
+    "gpu.allocated.max": ("gpus", "most GPUs allocated at a time"),
+    "gpu.allocated.time": ("gpu-seconds", "integral of GPUs allocated"),
+    "gpu.occupancy.mean": ("ratio", "GPU-seconds allocated / allocatable"),
+    "gpu.occupancy.max": ("ratio", "highest GPUs allocated / allocatable"),
+    "gpu.stranded.mean": ("gpus", "mean of stranded GPUs"),
+    "gpu.stranded.max": ("gpus", "most stranded GPUs at a time"),
+    "gpu.stranded.time": ("gpu-seconds", "integral of stranded GPUs"),
+    "gpu.fragmentation.mean": ("gpus", "mean of the fragmentation measure of FGD"),
+    "gpu.fragmentation.max": ("gpus", "highest fragmentation"),
+    "cpu.occupancy.mean": ("ratio", "processor-seconds allocated / allocatable"),
+    "memory.occupancy.mean": ("ratio", "byte-seconds allocated / allocatable"),
+    "fairness.jain.mean": ("ratio", "mean of Jain's index over the queues with demand"),
+    "fairness.jain.min": ("ratio", "lowest of Jain's index"),
+    "preemptions.count": ("count", "pods preempted"),
+    "evictions.count": ("count", "pods evicted or preempted"),
+    "preemptions.lost": ("gpu-seconds", "GPU-seconds of pods that were evicted or preempted"),
+    "requests.count": ("count", "requests to the API server in the audit log"),
+    "watch.lag.p50": ("s", "the API server's write to the watch event, median"),
+    "watch.lag.p95": ("s", "95th percentile"),
+    "watch.lag.max": ("s", "longest"),
+    "tool.cpu.mean": ("cores", "processors that knavtool used"),
+    "tool.lag.max": ("s", "longest time that knavtool's event loop was late"),
+    "machine.cpu.mean": ("ratio", "processors of the machine in use / all of them"),
+}
+"""Unit and meaning of the measures that are one number each."""
+
+
+def all_names() -> list[str]:
+    """Every name, as `thresholds` and `CheckMeasure` take them."""
+    return sorted([*SINGLE, *(f"{name}.{statistic}" for name in DISTRIBUTIONS for statistic in STATISTICS)])
+
+
+def unit_of(name: str) -> str:
+    """The unit of a measure; KeyError if there is none of that name."""
+    if name in SINGLE:
+        return SINGLE[name][0]
+    return DISTRIBUTIONS[name.rpartition(".")[0]].unit
