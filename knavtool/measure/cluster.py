@@ -1,0 +1,127 @@
+"""The cluster at one moment of a sweep: what is free on its nodes, and what of that nobody can use.
+
+Nodes with the same free resources are counted together, so that a change costs as much as there are different ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from knavtool.measure.resources import NOTHING, Amounts, amounts, fits, plus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from knavtool.measure.facts import NodeState
+
+_WHOLE, _HALF = 8, 4
+
+
+class Cluster:
+    """Nodes that are Ready, what they have and what pods took of it.
+
+    `mix` has how common each request of the run is, as a share of one. Pods on nodes that are not there count for
+    nothing until the node comes back.
+    """
+
+    def __init__(self, mix: Mapping[Amounts, float]) -> None:
+        self._mix = mix
+        self._unusable: dict[Amounts, float] = {}
+        self._nodes: dict[str, NodeState] = {}
+        self._has: dict[str, Amounts] = {}
+        self._taken: dict[str, Amounts] = {}
+        self._free: Counter[Amounts] = Counter()
+        self.capacity: Amounts = NOTHING
+        self.allocated: Amounts = NOTHING
+        self.capacity_of: dict[str, float] = {}
+        self.allocated_of: dict[str, float] = {}
+        self.fragmentation = 0.0
+        self.free_gpus = 0.0
+        self.blocks: Counter[str] = Counter()
+        self.overcommitted: set[str] = set()
+
+    def node(self, state: NodeState) -> None:
+        """A node came, went or changed."""
+        self._leave(state.name)
+        has = amounts(state.allocatable) if state.allocatable else None
+        if has is None:
+            self._nodes.pop(state.name, None)
+            self._has.pop(state.name, None)
+        else:
+            self._nodes[state.name] = state
+            self._has[state.name] = has
+        self._enter(state.name)
+
+    def take(self, node: str, wanted: Amounts, sign: int = 1) -> None:
+        """A pod took resources of a node, or with `sign` -1 gave them back."""
+        self._leave(node)
+        self._taken[node] = plus(self._taken.get(node, NOTHING), wanted, sign)
+        self._enter(node)
+
+    def used(self, node: str) -> float:
+        """The share of a node's GPUs that is allocated."""
+        has = self._has.get(node, NOTHING)[0]
+        return min(self._taken.get(node, NOTHING)[0] / has, 1.0) if has else 0.0
+
+    def there(self, node: str) -> NodeState | None:
+        """The node if it is Ready."""
+        return self._nodes.get(node)
+
+    def stranded(self, pending: Mapping[Amounts, int]) -> float:
+        """Free GPUs on nodes where none of the pending requests fits; 0 if nobody waits for GPUs."""
+        wanted = [request for request, count in pending.items() if count > 0 and request[0] > 0]
+        if not wanted:
+            return 0.0
+        return sum(
+            free[0] * count
+            for free, count in self._free.items()
+            if count and free[0] > 0 and not any(fits(request, free) for request in wanted)
+        )
+
+    def _leave(self, name: str) -> None:
+        self._count(name, -1)
+
+    def _enter(self, name: str) -> None:
+        self._count(name, 1)
+
+    def _count(self, name: str, sign: int) -> None:
+        has = self._has.get(name)
+        if has is None:
+            return
+        taken = self._taken.get(name, NOTHING)
+        pool = self._nodes[name].pool
+        self.capacity = plus(self.capacity, has, sign)
+        self.allocated = plus(self.allocated, taken, sign)
+        self.capacity_of[pool] = self.capacity_of.get(pool, 0.0) + sign * has[0]
+        self.allocated_of[pool] = self.allocated_of.get(pool, 0.0) + sign * taken[0]
+        free = plus(has, taken, -1)
+        if min(free) < 0:
+            self.overcommitted.add(name)
+            free = (max(free[0], 0.0), max(free[1], 0.0), max(free[2], 0.0))
+        self._free[free] += sign
+        if not self._free[free]:
+            del self._free[free]
+        if has[0]:
+            self.blocks[_block(free[0])] += sign
+            self.free_gpus += sign * free[0]
+            self.fragmentation += sign * self._fragments(free)
+
+    def _fragments(self, free: Amounts) -> float:
+        """F_n of "Beware of Fragmentation" (USENIX ATC 2023), section 3.2, for GPUs that are not shared.
+
+        For each request of the mix all free GPUs of the node are fragments if it does not fit, or asks for none.
+        """
+        known = self._unusable.get(free)
+        if known is None:
+            share = sum(share for request, share in self._mix.items() if request[0] <= 0 or not fits(request, free))
+            known = self._unusable[free] = free[0] * share
+        return known
+
+
+def _block(free: float) -> str:
+    if free >= _WHOLE:
+        return "whole"
+    if free >= _HALF:
+        return "half"
+    return "few" if free >= 1 else "none"

@@ -1,0 +1,287 @@
+"""One pass through all changes of a run in order: the tables over time and their integrals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from knavtool.measure.cluster import Cluster
+from knavtool.measure.integral import Integral
+from knavtool.measure.resources import NOTHING, RESOURCES, Amounts, amounts, plus, total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from knavtool.measure.facts import Facts, Pod, Thing
+
+_NO_SCHEDULER = "not tried yet"
+Change = tuple[float, int, str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """What one queue uses; `holder` has its quota."""
+
+    name: str
+    holder: Thing | None
+    used: Amounts = NOTHING
+    pending: int = 0
+    use: dict[str, Integral] = field(default_factory=dict)
+    dominant: Integral | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Swept:
+    """Rows of the tables over time by their names, and integrals over the window of the run by their measures."""
+
+    window: tuple[float, float] | None
+    rows: dict[str, list[tuple[Any, ...]]]
+    integrals: dict[str, Integral]
+    queues: dict[str, Queue]
+    overcommitted: set[str]
+
+
+def window(facts: Facts) -> tuple[float, float] | None:
+    """From the first creation of a pod to the last end of one, or to the end of the recording if one has not ended."""
+    created = [pod.created for pod in facts.pods if pod.created is not None and not pod.late]
+    if not created:
+        return None
+    ends = [pod.left for pod in facts.pods if not pod.late]
+    last = facts.end if any(end is None for end in ends) else max(end for end in ends if end is not None)
+    return min(created), max(last, min(created))
+
+
+def sweep(facts: Facts, queue_of: Mapping[str, str], holders: Mapping[str, Thing | None]) -> Swept:
+    """`queue_of` has the queue of each pod by uid, `holders` who holds the quota of each queue."""
+    return _Sweep(facts, queue_of, holders).run()
+
+
+class _Sweep:
+    def __init__(self, facts: Facts, queue_of: Mapping[str, str], holders: Mapping[str, Thing | None]) -> None:
+        self._facts = facts
+        self._queue_of = queue_of
+        self._wanted = {pod.uid: amounts(pod.requests) for pod in facts.pods}
+        mix = Counter(self._wanted.values())
+        self._cluster = Cluster({request: count / len(facts.pods) for request, count in mix.items()})
+        self._window = window(facts)
+        begin = self._window[0] if self._window else 0.0
+        names = RESOURCES
+        self._capacity = {name: Integral(begin) for name in names}
+        self._allocated = {name: Integral(begin) for name in names}
+        self._others = {name: Integral(begin) for name in ("stranded", "fragmentation", "occupancy", "jain")}
+        self._queues = {
+            name: Queue(name, holder, use={one: Integral(begin) for one in names}, dominant=Integral(begin))
+            for name, holder in sorted(holders.items())
+        }
+        self._pending: Counter[Amounts] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._reason_of: dict[str, str] = {}
+        self._priorities: Counter[str] = Counter()
+        self._counts = {"created": 0, "bound": 0, "running": 0, "finished": 0, "pending": 0, "active": 0}
+        self._last: dict[tuple[str, str], Any] = {}
+        self._jain_known = False
+        self._touched: set[str] = set()
+        self._rows: dict[str, list[tuple[Any, ...]]] = {
+            name: []
+            for name in ("timeline", "occupancy", "pools", "priorities", "capacity", "fairness", "blocks", "pending")
+        }
+
+    def run(self) -> Swept:
+        at: float | None = None
+        for change in sorted(self._changes(), key=lambda change: change[:3]):
+            if at is not None and change[0] > at:
+                self._emit(at)
+                self._hold(change[0])
+            at = change[0]
+            self._apply(change)
+        if at is not None:
+            self._emit(at)
+            self._hold(max(at, self._facts.end))
+        integrals = {f"{name}.allocated": one for name, one in self._allocated.items()}
+        integrals |= {f"{name}.capacity": one for name, one in self._capacity.items()}
+        return Swept(
+            window=self._window,
+            rows=self._rows,
+            integrals=integrals | self._others,
+            queues=self._queues,
+            overcommitted=self._cluster.overcommitted,
+        )
+
+    def _changes(self) -> Iterator[Change]:
+        """(moment, rank, key, what): what gives resources back comes before what takes them in the same moment."""
+        for number, node in enumerate(self._facts.nodes):
+            yield node.at, 1, f"{number:09}", node
+        for pod in self._facts.pods:
+            if pod.created is not None:
+                yield pod.created, 2, pod.uid, (pod, "created")
+            for number, (at, reason) in enumerate(pod.held):
+                yield at, 3, f"{pod.uid}{number:06}", (pod, reason)
+            if pod.bound is not None:
+                yield pod.bound, 4, pod.uid, (pod, "bound")
+            if pod.running is not None:
+                yield pod.running, 5, pod.uid, (pod, "running")
+            if pod.left is not None:
+                # One that never was there for long: it cannot leave before it came.
+                yield (
+                    max(pod.left, pod.bound or 0.0, pod.created or 0.0),
+                    0 if self._stays(pod) else 6,
+                    pod.uid,
+                    (pod, "left"),
+                )
+
+    @staticmethod
+    def _stays(pod: Pod) -> bool:
+        return pod.left is not None and pod.left > max(pod.bound or 0.0, pod.created or 0.0)
+
+    def _apply(self, change: Change) -> None:
+        what = change[3]
+        if not isinstance(what, tuple):
+            self._cluster.node(what)
+            self._touched.add("nodes")
+            return
+        pod, event = what
+        queue = self._queues[self._queue_of[pod.uid]]
+        wanted = self._wanted[pod.uid]
+        counts = self._counts
+        match event:
+            case "created":
+                counts["created"] += 1
+                self._wait(pod, queue, wanted, _NO_SCHEDULER)
+            case "bound":
+                counts["bound"] += 1
+                counts["active"] += 1
+                self._waits_no_more(pod, queue, wanted)
+                self._use(pod, queue, wanted, 1)
+            case "running":
+                counts["running"] += 1
+            case "left":
+                if pod.ended is not None:
+                    counts["finished"] += 1
+                self._waits_no_more(pod, queue, wanted)
+                if pod.bound is not None and pod.bound <= change[0]:
+                    counts["active"] -= 1
+                    self._use(pod, queue, wanted, -1)
+            case reason if pod.uid in self._reason_of:
+                self._wait(pod, queue, wanted, reason)
+            case _:
+                pass
+
+    def _use(self, pod: Pod, queue: Queue, wanted: Amounts, sign: int) -> None:
+        self._cluster.take(pod.node, wanted, sign)
+        queue.used = plus(queue.used, wanted, sign)
+        self._priorities[str(pod.priority or 0)] += sign * int(wanted[0])
+        self._touched.update((f"queue/{queue.name}", f"priority/{pod.priority or 0}", "nodes"))
+
+    def _wait(self, pod: Pod, queue: Queue, wanted: Amounts, reason: str) -> None:
+        self._waits_no_more(pod, queue, wanted)
+        self._reason_of[pod.uid] = reason
+        self._reasons[reason] += 1
+        queue.pending += 1
+        self._counts["pending"] += 1
+        if not reason.startswith("gated"):
+            self._pending[wanted] += 1
+        self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
+
+    def _waits_no_more(self, pod: Pod, queue: Queue, wanted: Amounts) -> None:
+        reason = self._reason_of.pop(pod.uid, None)
+        if reason is None:
+            return
+        self._reasons[reason] -= 1
+        queue.pending -= 1
+        self._counts["pending"] -= 1
+        if not reason.startswith("gated"):
+            self._pending[wanted] -= 1
+        self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
+
+    def _hold(self, until: float) -> None:
+        """All values stay as they are until then; only the window of the run counts."""
+        if self._window is None:
+            return
+        stop = min(until, self._window[1])
+        for name in RESOURCES:
+            self._capacity[name].hold(stop)
+            self._allocated[name].hold(stop)
+            for queue in self._queues.values():
+                queue.use[name].hold(stop)
+        for queue in self._queues.values():
+            if queue.dominant is not None:
+                queue.dominant.hold(stop)
+        for name, one in self._others.items():
+            if name == "jain" and not self._jain_known:
+                one.since = max(one.since, stop)
+            else:
+                one.hold(stop)
+
+    def _emit(self, at: float) -> None:
+        """Take over what changed in this moment."""
+        self._row("timeline", "", at, tuple(self._counts.values()))
+        touched, self._touched = self._touched, set()
+        if "nodes" in touched:
+            self._nodes_changed(at)
+        for key in sorted(touched):
+            kind, _, name = key.partition("/")
+            if kind == "queue":
+                self._row("occupancy", name, at, (name, self._queues[name].used[0]))
+            elif kind == "priority":
+                self._row("priorities", name, at, (name, self._priorities[name]))
+            elif kind == "reason":
+                self._row("pending", name, at, (name, self._reasons[name]))
+        self._fairness(at, [key.partition("/")[2] for key in sorted(touched) if key.startswith("queue/")])
+        stranded = self._cluster.stranded(self._pending)
+        self._others["stranded"].value = stranded
+        cluster = self._cluster
+        blocks = cluster.blocks
+        row = (blocks["whole"], blocks["half"], blocks["few"], blocks["none"])
+        self._row("blocks", "", at, (*row, cluster.free_gpus, stranded, round(cluster.fragmentation, 6)))
+
+    def _nodes_changed(self, at: float) -> None:
+        cluster = self._cluster
+        # Without nodes in the recording all that is known is what pods took.
+        allocated = cluster.allocated if self._facts.nodes else total(queue.used for queue in self._queues.values())
+        for index, name in enumerate(RESOURCES):
+            self._capacity[name].value = cluster.capacity[index]
+            self._allocated[name].value = allocated[index]
+        has, taken = cluster.capacity[0], allocated[0]
+        self._others["occupancy"].value = taken / has if has else 0.0
+        self._others["fragmentation"].value = cluster.fragmentation
+        for pool, gpus in cluster.allocated_of.items():
+            self._row("pools", pool, at, (pool, gpus))
+        for pool, gpus in cluster.capacity_of.items():
+            self._row("capacity", pool, at, (pool, gpus))
+
+    def _fairness(self, at: float, changed: Sequence[str]) -> None:
+        if not changed:
+            return
+        shares = [
+            _share(queue, self._cluster.capacity) for queue in self._queues.values() if queue.pending or any(queue.used)
+        ]
+        squares = sum(share * share for share in shares)
+        jain = sum(shares) ** 2 / (len(shares) * squares) if squares else None
+        self._jain_known = jain is not None
+        self._others["jain"].value = jain or 0.0
+        for name in changed:
+            queue = self._queues[name]
+            for index, resource in enumerate(RESOURCES):
+                queue.use[resource].value = queue.used[index]
+            dominant = _dominant(queue.used, self._cluster.capacity)
+            if queue.dominant is not None:
+                queue.dominant.value = dominant
+            self._row("fairness", name, at, (name, _share(queue, self._cluster.capacity), dominant, jain))
+
+    def _row(self, table: str, key: str, at: float, values: tuple[Any, ...]) -> None:
+        if self._last.get((table, key)) != values:
+            self._last[table, key] = values
+            self._rows[table].append((at, *values))
+
+
+def _share(queue: Queue, capacity: Amounts) -> float:
+    """Use over quota of GPUs, or of what else there is a quota of; over the cluster's capacity without a quota."""
+    quota = amounts(queue.holder.quota) if queue.holder is not None else NOTHING
+    limits = quota if any(quota) else capacity
+    index = next((number for number, limit in enumerate(limits) if limit), None)
+    return queue.used[index] / limits[index] if index is not None else 0.0
+
+
+def _dominant(used: Amounts, capacity: Amounts) -> float:
+    return max((use / has for use, has in zip(used, capacity, strict=True) if has), default=0.0)
