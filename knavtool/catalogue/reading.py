@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from knavtool.catalogue.recorded import read_link, read_recorded
 from knavtool.catalogue.records import (
     Brought,
     Certificates,
@@ -52,6 +53,8 @@ def read(record: Mapping[str, Any], version: str = "") -> Component:
             Brought(group=one["group"], kinds=tuple(one.get("kinds", ()))) for one in record.get("brings", ())
         ),
         queue_label=QueueLabel(**record["queueLabel"]) if "queueLabel" in record else None,
+        recorded=read_recorded(record.get("recorded", [])),
+        pod_queue=read_link(record["podQueue"]) if "podQueue" in record else None,
         makes=tuple(
             Made(api_version=one["apiVersion"], kind=one["kind"], namespace=one.get("namespace", ""), name=one["name"])
             for one in record.get("makes", ())

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from knavtool.catalogue.recorded import PodLink, RecordedKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -212,6 +214,8 @@ class Component:
     after: tuple[str, ...] = ()
     brings: tuple[Brought, ...] = ()
     queue_label: QueueLabel | None = None
+    recorded: tuple[RecordedKind, ...] = ()
+    pod_queue: PodLink | None = None
     makes: tuple[Made, ...] = ()
     credentials: tuple[Credential, ...] = ()
     source: Source | None = None

@@ -87,7 +87,7 @@ def run(
         typer.Option(
             "--record",
             envvar="KNAVTOOL_RECORD",
-            help="Record pods, or nodes too (full), to recording.jsonl.gz beside the other reports. Defaults to pods.",
+            help="Record pods alone, or all that report.html shows (full), to recording.jsonl.gz. Defaults to full.",
         ),
     ] = None,
     qps: Qps = None,
@@ -155,7 +155,7 @@ def run(
             limit=rate_limit(target.environment, qps, burst),
             prometheus=prometheus,
             recording=recording,
-            nodes=recorded is Record.FULL,
+            everything=recorded is Record.FULL,
         )
     else:
         request = {
@@ -210,9 +210,10 @@ async def _execute(
     limit: Callable[[str], RateLimit],
     prometheus: str | None,
     recording: Recording | None,
-    nodes: bool,
+    everything: bool,
 ) -> bool:
     """Execute the plan from here."""
+    from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import advice
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
@@ -220,9 +221,14 @@ async def _execute(
     from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.recording.cluster import ClusterFacts
+    from knavtool.recording.kinds import all_kinds
     from knavtool.workflow.execution import carry_out
 
     listeners: list[Emit] = [recorder] if recording is None else [recorder, recording]
+    cluster_facts = None
+    if recording is not None:
+        kinds = all_kinds(Catalogue.load(target.environment).readable()[0])
+        cluster_facts = ClusterFacts(recording.write, kinds, everything=everything)
     with progress(target.settings, listen=listeners) as steps:
         return await carry_out(
             planned,
@@ -235,18 +241,18 @@ async def _execute(
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
             warn_about_exits=partial(warn_about_exits, target.environment),
             advise=partial(advice, target.environment),
-            facts=ClusterFacts(recording.write, nodes=nodes) if recording is not None else None,
+            facts=cluster_facts,
         )
 
 
 def _recorded(record: Record | None, report: Path | None, server: str | None) -> Record:
-    """What is recorded: pods, unless something else is said, if there is a place for it. Raises UsageError."""
+    """What is recorded: everything, unless something else is said, if there is a place for it. Raises UsageError."""
     if record in (Record.PODS, Record.FULL) and report is None:
         raise UsageError(f"--record {record} needs --report", hint="--report names the directory of the recording")
     if record in (Record.PODS, Record.FULL) and server is not None:
         raise UsageError(f"--record {record} does not work with --server", hint="only runs from here are recorded")
     if record is None:
-        return Record.PODS if report is not None and server is None else Record.OFF
+        return Record.FULL if report is not None and server is None else Record.OFF
     return record
 
 

@@ -42,7 +42,7 @@ class Stores:
     def __init__(self, gateway: Gateway, *, keep: Mapping[Resource, Keep] | None = None) -> None:
         self._gateway = gateway
         self._keep = keep or {}
-        self._stores: dict[tuple[Resource, str | None], _Store] = {}
+        self._stores: dict[tuple[Resource, str | None, str], _Store] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,17 +59,24 @@ class Stores:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def follow(
-        self, resource: Resource, namespace: str | None, listener: Callable[[WatchEvent], None] | None = None
+        self,
+        resource: Resource,
+        namespace: str | None,
+        listener: Callable[[WatchEvent], None] | None = None,
+        *,
+        field_selector: str = "",
     ) -> None:
-        """Return once everything that is there now is known; `listener` is told of it and of all that comes.
+        """Return once all that is there now is known; `listener` is told of it, then SYNCED, then all that comes.
 
         That goes on when the server refused to tell more and a later reader asked anew: the listener is told of the
         interruption, and when it is over of the difference.
         """
-        store = self._store(resource, namespace)
+        store = self._store(resource, namespace, field_selector)
         if listener is not None:
             for item in store.objects.values():
                 listener(WatchEvent(Change.ADDED, item))
+            if store.synced:
+                listener(SYNCED)
             store.listeners.append(listener)
         await store.known()
 
@@ -100,10 +107,12 @@ class Stores:
         finally:
             store.readers.remove(events)
 
-    def _store(self, resource: Resource, namespace: str | None) -> _Store:
-        store = self._stores.get((resource, namespace))
+    def _store(self, resource: Resource, namespace: str | None, field_selector: str = "") -> _Store:
+        key = (resource, namespace, field_selector)
+        store = self._stores.get(key)
         if store is None:
-            store = self._stores[resource, namespace] = _Store(keep=self._keep.get(resource, _without_managers))
+            keep = self._keep.get(resource, _without_managers)
+            store = self._stores[key] = _Store(keep=keep, field_selector=field_selector)
         if store.task is None or store.ended():
             store.begin(self._gateway, resource, namespace)
         return store
@@ -114,6 +123,7 @@ class _Store:
     """The last-seen state of one kind in one namespace; `readers` get None when the following ends."""
 
     keep: Keep
+    field_selector: str = ""
     objects: dict[Key, Manifest] = field(default_factory=dict)
     synced: bool = False
     task: asyncio.Task[None] | None = None
@@ -138,7 +148,7 @@ class _Store:
         """Take in events for ever; raises ClusterError when the server does not give them."""
         taken = 0
         try:
-            async for event in gateway.watch(resource, namespace=namespace):
+            async for event in gateway.watch(resource, namespace=namespace, field_selector=self.field_selector):
                 self._take(event)
                 taken += 1
                 if taken % _AT_ONCE == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from knavtool.measure.facts import Facts, Pod, Thing
 
 _DEEPEST = 10
+_BINDING = 5.0
+"""Seconds that it may take to bind the pods of a gang one after another: the default of CheckPlacement's `within`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,8 +57,11 @@ class Gangs:
                 gang.pods.append(pod)
                 self.of[pod.uid] = gang
         self.all = sorted(self._by_key.values(), key=lambda gang: (gang.pods[0].created or 0.0, gang.name, gang.kind))
+        titles = Counter(gang.name for gang in self.all)
         for gang in self.all:
             self._complete(gang)
+            if titles[gang.name] > 1 and gang.groups:
+                gang.name += f"/{gang.groups[0].name}"
 
     def _gang(self, pod: Pod) -> Gang | None:
         chain = self._chain(pod)
@@ -63,10 +69,14 @@ class Gangs:
         groups = [thing for thing in named if thing is not None]
         groups += [group for thing in chain for group in self._owned.get(thing.uid, ()) if group not in groups]
         key: tuple[str, ...]
+        own = {thing.uid for thing in chain} | {pod.owner_uid}
         if pod.gangs:
             # Several gangs may belong to one owner, so what the pod says itself comes first.
             kind, name = min(pod.gangs.items())
             key = (kind, pod.namespace, name)
+            if chain and any(group.owner_uid in own for group in groups):
+                # Made for the owner, with a name that nobody chose.
+                kind, name = chain[-1].kind, chain[-1].name
         elif chain or pod.owner_uid:
             kind = chain[-1].kind if chain else pod.owner_kind
             name = chain[-1].name if chain else pod.owner
@@ -128,44 +138,45 @@ class Progress:
 
 
 def progress(gang: Gang, end: float) -> Progress:
-    """Follow the bindings of a gang. A pod that has ended of its own keeps its place, one that was taken away does not.
-
-    `end` is the end of the recording, up to which a gang that is bound in part stays so.
-    """
+    """Follow the bindings of a gang up to the `end` of the recording."""
     first = enough = full = None
-    partial, since, held = 0.0, None, 0
+    held = 0
     for at, change in sorted(_changes(gang.pods)):
         held += change
         if change > 0:
             first = at if first is None else first
             enough = at if enough is None and held >= gang.least else enough
             full = at if full is None and held >= gang.size else full
-        if 0 < held < gang.least:
-            since = at if since is None else since
-        elif since is not None:
-            partial, since = partial + at - since, None
-    if since is not None:
-        partial += max(end - since, 0.0)
+    partial = sum(until - since for state, since, until in spans(gang, end) if state == "partial")
     return Progress(first=first, enough=enough, full=full, partial=partial)
 
 
 def spans(gang: Gang, end: float) -> Iterator[tuple[str, float, float]]:
-    """(`waiting`, `partial` or `bound`, from, until) in order, from the gang's creation to its last pod's end."""
+    """(`waiting`, `partial` or `bound`, from, until) in order, from the gang's first pod to its last one's end.
+
+    A pod that has ended of its own keeps its place, one that was taken away does not. A gang that is bound in part for
+    so long only as it takes to bind pods one after another is bound.
+    """
     created = min((pod.created for pod in gang.pods if pod.created is not None), default=None)
     if created is None:
         return
     ends = [pod.left for pod in gang.pods]
-    until = max((at for at in ends if at is not None), default=end) if all(at is not None for at in ends) else end
-    state, since, held = "waiting", created, 0
+    until = max(at for at in ends if at is not None) if ends and None not in ends else end
+    steps: list[tuple[str, float]] = [("waiting", created)]
+    held = 0
     for at, change in sorted(_changes(gang.pods)):
         held += change
-        now = "waiting" if held <= 0 else "partial" if held < gang.least else "bound"
-        if now != state:
-            if at > since:
-                yield state, since, at
-            state, since = now, at
-    if until > since:
-        yield state, since, until
+        state = "waiting" if held <= 0 else "partial" if held < gang.least else "bound"
+        if state != steps[-1][0]:
+            steps.append((state, at))
+    found: list[tuple[str, float, float]] = []
+    for (state, since), (_, then) in zip(steps, [*steps[1:], ("", max(until, steps[-1][1]))], strict=True):
+        now = "bound" if state == "partial" and then - since <= _BINDING else state
+        if found and found[-1][0] == now:
+            found[-1] = (now, found[-1][1], then)
+        elif then > since:
+            found.append((now, since, then))
+    yield from found
 
 
 def _changes(pods: Iterable[Pod]) -> Iterator[tuple[float, int]]:

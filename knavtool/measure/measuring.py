@@ -47,6 +47,7 @@ def measure(facts: Facts) -> Measured:
         **swept.rows,
         "pods": list(rows.pods(facts, gangs, queue_of)),
         "gangs": list(rows.gangs_of(facts, gangs, queue_of)),
+        "spans": list(rows.spans_of(facts, gangs, queue_of)),
         "rates": list(rows.rates(facts)),
         "heat": heat.heat(facts, *(swept.window or (0.0, 0.0))),
         "preemptions": list(rows.preemptions(facts, gangs, queue_of)),

@@ -27,9 +27,12 @@ DISTRIBUTIONS: Mapping[str, Quantity] = {
     "pod.runtime": Quantity("pods", "runtime", "s", "running to ended"),
     "pod.attempts": Quantity("pods", "attempts", "count", "scheduling attempts that were seen"),
     "gang.admission": Quantity("gangs", "admission", "s", "created to admitted by its queue"),
-    "gang.first": Quantity("gangs", "wait_first", "s", "first pod created to first bound"),
-    "gang.wait": Quantity("gangs", "wait", "s", "first pod created to minCount-th bound"),
-    "gang.full": Quantity("gangs", "wait_full", "s", "first pod created to all bound"),
+    "gang.first": Quantity("gangs", "wait_first", "s", "created to first bound"),
+    "gang.wait": Quantity("gangs", "wait", "s", "created to minCount-th bound"),
+    "gang.full": Quantity("gangs", "wait_full", "s", "created to all bound"),
+    "gang.latency": Quantity(
+        "gangs", "latency", "s", "first pod created to minCount-th bound, as kube-scheduler counts"
+    ),
     "gang.skew": Quantity("gangs", "skew", "s", "first bound to last bound"),
     "gang.partial": Quantity("gangs", "partial", "s", "time bound in part"),
     "gang.turnaround": Quantity("gangs", "turnaround", "s", "created to ended"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from knavtool.measure.gangs import progress
+from knavtool.measure.gangs import progress, spans
 from knavtool.measure.resources import RESOURCES, amounts
 from knavtool.measure.statistics import percentile
 
@@ -96,9 +96,10 @@ def gangs_of(facts: Facts, gangs: Gangs, title: Mapping[str, str]) -> Iterator[R
             way.full if whole else None,
             ended,
             _between(created, admitted),
-            _between(first_created, way.first) if whole else None,
+            _between(created, way.first) if whole else None,
+            _between(created, way.enough) if whole else None,
+            _between(created, way.full) if whole else None,
             _between(first_created, way.enough) if whole else None,
-            _between(first_created, way.full) if whole else None,
             _between(way.first, way.full) if whole else None,
             way.partial if whole else None,
             turnaround,
@@ -107,6 +108,18 @@ def gangs_of(facts: Facts, gangs: Gangs, title: Mapping[str, str]) -> Iterator[R
             sum(pod.disrupted is not None for pod in gang.pods),
             _gang_outcome(gang, done=done),
         )
+
+
+def spans_of(facts: Facts, gangs: Gangs, title: Mapping[str, str]) -> Iterator[Row]:
+    """Rows of `spans`, gang by gang."""
+    for gang in gangs.all:
+        queue = title[gang.pods[0].uid]
+        made = gang.root.created if gang.root is not None else None
+        first = min((pod.created for pod in gang.pods if pod.created is not None), default=None)
+        if made is not None and first is not None and first > made:
+            yield gang.name, queue, "queued", made, first
+        for state, since, until in spans(gang, facts.end):
+            yield gang.name, queue, state, since, until
 
 
 def _admission(gang: Gang) -> tuple[float | None, int | None]:

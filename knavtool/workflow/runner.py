@@ -11,7 +11,6 @@ from knavtool.errors import ClusterError, KnavError, leaves, primary_error
 from knavtool.events import Result
 from knavtool.kube.resource import PODS
 from knavtool.kube.store import Stores
-from knavtool.recording.cluster import recorded
 from knavtool.workflow.observing.lives import Lives
 from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.plan import PlannedTask
@@ -63,8 +62,10 @@ async def execute(
         passed = False
         try:
             async with Stores(gateway, keep=_kept(rendered, facts)) as stores:
-                for reason in await facts.follow(stores) if facts is not None else ():
-                    run.note(f"nodes are not recorded: {reason}", warning=True)
+                if facts is not None:
+                    kinds = {(version.rpartition("/")[0], kind) for version, kind in rendered.kinds()}
+                    for reason in await facts.begin(stores, gateway, kinds):
+                        run.note(f"nodes are not recorded: {reason}", warning=True)
                 passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus, facts).run(run)
             if not passed:
                 # A check that saw nothing any more does not say that what it expected did not happen.
@@ -90,7 +91,7 @@ def _kept(rendered: RenderedPlan, facts: ClusterFacts | None) -> Mapping[Resourc
     if ("v1", PODS.kind) in rendered.kinds():
         return {}
     keep = partial(essential, labels=rendered.plan.observed.labels)
-    return {PODS: keep if facts is None else lambda pod: recorded(pod, keep(pod))}
+    return {PODS: keep if facts is None else lambda pod: facts.keep(pod, keep(pod))}
 
 
 async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float, *, raises: bool) -> None:

@@ -102,6 +102,7 @@ class Making:
             made = self._group.intend(resource, item.place(resource), item.name)
             try:
                 objects.append(await self._create(made, item))
+                self._record(objects[-1], self.submission.instances[number].pod_count)
             except ClusterError as error:
                 self._reasons[number] = error.message
                 raise
@@ -130,6 +131,18 @@ class Making:
             live = await gateway.get(made.resource, made.name, namespace=made.namespace)
             return _submitted(made, item, uid=live["metadata"]["uid"], existed=True)
         return _submitted(made, item)
+
+    def _record(self, item: Submitted, pods: int) -> None:
+        """The pods of an instance are counted with each of its objects; only one of them owns pods."""
+        if self._context.facts is not None:
+            self._context.facts.submitted(
+                kind=f"{item.resource.kind}.{item.resource.group}".rstrip("."),
+                uid=item.uid,
+                namespace=item.namespace or "",
+                name=item.name,
+                pods=pods,
+                existed=item.existed,
+            )
 
     def refuse_the_rest(self, error: BaseException) -> None:
         """Note of everything that was not created why that is, after the error that ended the task."""
