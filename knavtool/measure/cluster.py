@@ -38,6 +38,9 @@ class Cluster:
         self.allocated_of: dict[str, float] = {}
         self.fragmentation = 0.0
         self.free_gpus = 0.0
+        self.stranded = 0.0
+        self._expected: frozenset[Amounts] = frozenset()
+        self._stuck: dict[Amounts, bool] = {}
         self.blocks: Counter[str] = Counter()
         self.overcommitted: set[str] = set()
 
@@ -68,16 +71,21 @@ class Cluster:
         """The node if it is Ready."""
         return self._nodes.get(node)
 
-    def stranded(self, pending: Mapping[Amounts, int]) -> float:
-        """Free GPUs on nodes where none of the pending requests fits; 0 if nobody waits for GPUs."""
-        wanted = [request for request, count in pending.items() if count > 0 and request[0] > 0]
-        if not wanted:
-            return 0.0
-        return sum(
-            free[0] * count
-            for free, count in self._free.items()
-            if count and free[0] > 0 and not any(fits(request, free) for request in wanted)
-        )
+    def expect(self, requests: frozenset[Amounts]) -> None:
+        """These different requests for GPUs are pending now."""
+        if requests == self._expected:
+            return
+        self._expected, self._stuck = requests, {}
+        self.stranded = sum(free[0] * count for free, count in self._free.items() if self._is_stuck(free))
+
+    def _is_stuck(self, free: Amounts) -> bool:
+        """Whether GPUs are free on such a node, some pod waits for GPUs, and none of those that wait fits there."""
+        known = self._stuck.get(free)
+        if known is None:
+            waiting = self._expected
+            known = free[0] > 0 and bool(waiting) and not any(fits(request, free) for request in waiting)
+            self._stuck[free] = known
+        return known
 
     def _leave(self, name: str) -> None:
         self._count(name, -1)
@@ -105,6 +113,8 @@ class Cluster:
         if has[0]:
             self.blocks[_block(free[0])] += sign
             self.free_gpus += sign * free[0]
+            if self._is_stuck(free):
+                self.stranded += sign * free[0]
             self.fragmentation += sign * self._fragments(free)
 
     def _fragments(self, free: Amounts) -> float:

@@ -28,6 +28,8 @@ class Pod:
     ended: float | None = None
     deleted: float | None = None
     node: str = ""
+    runs: bool = False
+    """Whether it was seen to run, be it without the moment at which it began."""
     outcome: str = ""
     owner_uid: str = ""
     owner_kind: str = ""

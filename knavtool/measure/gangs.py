@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from knavtool.measure.facts import Facts, Pod, Thing
 
 _DEEPEST = 10
+_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TOGETHER = 1.0
+"""Seconds within which two conditions of an object tell of the same thing."""
 _BINDING = 5.0
 """Seconds that it may take to bind the pods of a gang one after another: the default of CheckPlacement's `within`."""
 
@@ -110,6 +114,31 @@ class Gangs:
         least = gang.value("minCount")
         gang.least = int(least) if isinstance(least, int | float) and least > 0 else gang.size
         gang.queue = str(gang.value("queue") or "") or next((pod.queue for pod in gang.pods if pod.queue), "")
+        self._evict(gang)
+
+    def _evict(self, gang: Gang) -> None:
+        """A queue that takes an admission back has the pods deleted; nothing on the pods says why."""
+        moments = sorted(moment for group in gang.groups for moment in group.moments)
+        for at, name, holds, reason in moments:
+            if name != "evicted" or not holds:
+                continue
+            said = next(
+                (why for when, what, _, why in moments if what == "preempted" and abs(when - at) <= _TOGETHER), ""
+            )
+            for pod in gang.pods:
+                there = pod.bound is not None and pod.bound <= at and pod.deleted is not None and pod.deleted >= at
+                if there and pod.ended is None and pod.disrupted is None:
+                    pod.disrupted, pod.reason = at, said or reason
+                    pod.by = pod.by or self._named_in(said or reason)
+
+    def _named_in(self, text: str) -> str:
+        """The object whose uid is in a message, by the name of what owns it."""
+        for uid in _UID.findall(text):
+            thing = self._facts.things.get(uid)
+            if thing is not None:
+                owner = self._facts.things.get(thing.owner_uid)
+                return owner.title if owner is not None else thing.title
+        return ""
 
 
 def _at_a_time(pods: Iterable[Pod]) -> int:

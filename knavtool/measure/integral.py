@@ -7,24 +7,38 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Integral:
-    """The integral of a value that changes in steps, its time-weighted mean and its extremes, from `since` on."""
+    """The integral of a value over a window, its time-weighted mean and its extremes; None is counted at no time."""
 
     since: float
-    value: float = 0.0
+    until: float
+    value: float | None = 0.0
     area: float = 0.0
     seconds: float = 0.0
     low: float | None = None
     high: float | None = None
 
-    def hold(self, until: float) -> None:
-        """The value was held until then."""
-        span = until - self.since
-        if span > 0:
-            self.area += self.value * span
-            self.seconds += span
-            self.low = self.value if self.low is None else min(self.low, self.value)
-            self.high = self.value if self.high is None else max(self.high, self.value)
-            self.since = until
+    def change(self, at: float, value: float | None) -> None:
+        """The value was held until this moment, and is another now."""
+        if value != self.value:
+            self.hold(at)
+            self.value = value
+
+    def hold(self, at: float) -> None:
+        """The value was held until this moment; what lies outside of the window does not count."""
+        stop = min(self.until, at)
+        span = stop - self.since
+        if span <= 0:
+            return
+        self.since = stop
+        value = self.value
+        if value is None:
+            return
+        self.area += value * span
+        self.seconds += span
+        if self.low is None or value < self.low:
+            self.low = value
+        if self.high is None or value > self.high:
+            self.high = value
 
     @property
     def mean(self) -> float | None:

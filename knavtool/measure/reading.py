@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import sys
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import orjson
 
 from knavtool.errors import DocumentError
 from knavtool.measure.facts import Facts, NodeState, Pod, Step, Thing
+from knavtool.measure.places import pool_and_rack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,15 +29,6 @@ _RANK = {
 }
 """What comes first of what happened to a pod in the same moment; the rest comes after these."""
 _ENDS = ("succeeded", "failed")
-_POOL_LABELS = ("cloud.google.com/gke-nodepool", "eks.amazonaws.com/nodegroup", "node.kubernetes.io/instance-type")
-_NUMBERED = re.compile(r"(?:virtual-)?(.+?)-?[0-9]+")
-_RACK_LABELS = (
-    "topology.kubernetes.io/rack",
-    "network.topology.nvidia.com/accelerator",
-    "network.topology.nvidia.com/leaf",
-    "network.topology.nvidia.com/block",
-    "topology.kubernetes.io/zone",
-)
 
 
 def read(path: Path) -> Facts:
@@ -187,7 +178,7 @@ class _Reader:
             step.ended, step.result, step.message = fact["at"], fact.get("result", ""), fact.get("message", "")
 
     def _node(self, fact: Any) -> None:
-        labels = fact.get("labels") or {}
+        pool, rack = pool_and_rack(fact["name"], fact.get("labels") or {})
         there = fact["event"] != "deleted" and fact.get("ready", False)
         allocatable = (
             {sys.intern(key): value for key, value in (fact.get("allocatable") or {}).items()} if there else {}
@@ -197,8 +188,8 @@ class _Reader:
                 at=fact["at"],
                 name=sys.intern(fact["name"]),
                 allocatable=allocatable,
-                pool=_first(labels, _POOL_LABELS) or _without_number(fact["name"]),
-                rack=_first(labels, _RACK_LABELS),
+                pool=pool,
+                rack=rack,
             )
         )
 
@@ -279,8 +270,8 @@ def _happened(pod: Pod, at: float, event: str, detail: str, by: str, *, late: bo
             pod.bound, pod.node = at, detail
             pod.late = pod.late or late
             pod.attempts += 1
-        case "running" if pod.running is None:
-            pod.running = moment
+        case "running" if not pod.runs:
+            pod.running, pod.runs = moment, True
         case "disrupted":
             pod.disrupted, pod.reason = at, detail
             pod.by = by or pod.by
@@ -303,13 +294,3 @@ def _pair_gaps(facts: Facts, gaps: list[tuple[float, str, str, str, str]]) -> No
             facts.gaps.append((kind, namespace, since, at, why))
     facts.gaps += [(kind, namespace, at, None, why) for (kind, namespace), (at, why) in began.items()]
     facts.gaps.sort(key=lambda gap: (gap[2], gap[0], gap[1]))
-
-
-def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
-    return sys.intern(next((labels[name] for name in names if labels.get(name)), ""))
-
-
-def _without_number(name: str) -> str:
-    """What nodes of one kind have in common: `virtual-dgxa100.80g-7` is one of `dgxa100.80g`."""
-    found = _NUMBERED.fullmatch(name)
-    return sys.intern(found[1] if found else name)

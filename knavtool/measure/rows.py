@@ -57,7 +57,7 @@ def outcome(pod: Pod) -> str:
         return "preempted" if _is_preemption(pod) else "evicted"
     if pod.deleted is not None:
         return "deleted"
-    if pod.running is not None:
+    if pod.runs:
         return "running"
     if pod.node:
         return "bound"
@@ -166,7 +166,7 @@ def queues(
                 mean,
                 use.high,
                 mean / limit if limit and mean is not None else None,
-                queue.dominant.mean if queue.dominant is not None else None,
+                queue.dominant.mean,
                 percentile(waits, 0.5) if waits else None,
                 percentile(waits, 0.95) if waits else None,
                 waits[-1] if waits else None,

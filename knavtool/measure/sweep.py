@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from knavtool.measure.cluster import Cluster
@@ -25,10 +25,23 @@ class Queue:
 
     name: str
     holder: Thing | None
+    quota: Amounts
+    use: dict[str, Integral]
+    dominant: Integral
     used: Amounts = NOTHING
     pending: int = 0
-    use: dict[str, Integral] = field(default_factory=dict)
-    dominant: Integral | None = None
+
+    def integrals(self) -> list[Integral]:
+        """All of them."""
+        return [*self.use.values(), self.dominant]
+
+    def share(self, capacity: Amounts) -> float:
+        """Use over quota of GPUs, or of what else there is a quota of; over the cluster's capacity without a quota."""
+        limits = self.quota if any(self.quota) else capacity
+        for use, limit in zip(self.used, limits, strict=True):
+            if limit:
+                return use / limit
+        return 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -65,22 +78,28 @@ class _Sweep:
         mix = Counter(self._wanted.values())
         self._cluster = Cluster({request: count / len(facts.pods) for request, count in mix.items()})
         self._window = window(facts)
-        begin = self._window[0] if self._window else 0.0
-        names = RESOURCES
-        self._capacity = {name: Integral(begin) for name in names}
-        self._allocated = {name: Integral(begin) for name in names}
-        self._others = {name: Integral(begin) for name in ("stranded", "fragmentation", "occupancy", "jain")}
+        span = self._window or (0.0, 0.0)
+        self._capacity = {name: Integral(*span) for name in RESOURCES}
+        self._allocated = {name: Integral(*span) for name in RESOURCES}
+        self._others = {name: Integral(*span) for name in ("stranded", "fragmentation", "occupancy")}
+        self._others["jain"] = Integral(*span, value=None)
         self._queues = {
-            name: Queue(name, holder, use={one: Integral(begin) for one in names}, dominant=Integral(begin))
+            name: Queue(
+                name,
+                holder,
+                quota=amounts(holder.quota) if holder is not None else NOTHING,
+                use={one: Integral(*span) for one in RESOURCES},
+                dominant=Integral(*span),
+            )
             for name, holder in sorted(holders.items())
         }
         self._pending: Counter[Amounts] = Counter()
+        self._expected = False
         self._reasons: Counter[str] = Counter()
         self._reason_of: dict[str, str] = {}
         self._priorities: Counter[str] = Counter()
         self._counts = {"created": 0, "bound": 0, "running": 0, "finished": 0, "pending": 0, "active": 0}
         self._last: dict[tuple[str, str], Any] = {}
-        self._jain_known = False
         self._touched: set[str] = set()
         self._rows: dict[str, list[tuple[Any, ...]]] = {
             name: []
@@ -92,18 +111,19 @@ class _Sweep:
         for change in sorted(self._changes(), key=lambda change: change[:3]):
             if at is not None and change[0] > at:
                 self._emit(at)
-                self._hold(change[0])
             at = change[0]
             self._apply(change)
         if at is not None:
             self._emit(at)
-            self._hold(max(at, self._facts.end))
         integrals = {f"{name}.allocated": one for name, one in self._allocated.items()}
-        integrals |= {f"{name}.capacity": one for name, one in self._capacity.items()}
+        integrals |= {f"{name}.capacity": one for name, one in self._capacity.items()} | self._others
+        each = [*integrals.values(), *(one for queue in self._queues.values() for one in queue.integrals())]
+        for one in each:
+            one.hold(self._facts.end)
         return Swept(
             window=self._window,
             rows=self._rows,
-            integrals=integrals | self._others,
+            integrals=integrals,
             queues=self._queues,
             overcommitted=self._cluster.overcommitted,
         )
@@ -181,6 +201,7 @@ class _Sweep:
         self._counts["pending"] += 1
         if not reason.startswith("gated"):
             self._pending[wanted] += 1
+            self._expected = self._expected or self._pending[wanted] == 1
         self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
 
     def _waits_no_more(self, pod: Pod, queue: Queue, wanted: Amounts) -> None:
@@ -192,26 +213,8 @@ class _Sweep:
         self._counts["pending"] -= 1
         if not reason.startswith("gated"):
             self._pending[wanted] -= 1
+            self._expected = self._expected or self._pending[wanted] == 0
         self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
-
-    def _hold(self, until: float) -> None:
-        """All values stay as they are until then; only the window of the run counts."""
-        if self._window is None:
-            return
-        stop = min(until, self._window[1])
-        for name in RESOURCES:
-            self._capacity[name].hold(stop)
-            self._allocated[name].hold(stop)
-            for queue in self._queues.values():
-                queue.use[name].hold(stop)
-        for queue in self._queues.values():
-            if queue.dominant is not None:
-                queue.dominant.hold(stop)
-        for name, one in self._others.items():
-            if name == "jain" and not self._jain_known:
-                one.since = max(one.since, stop)
-            else:
-                one.hold(stop)
 
     def _emit(self, at: float) -> None:
         """Take over what changed in this moment."""
@@ -228,9 +231,14 @@ class _Sweep:
             elif kind == "reason":
                 self._row("pending", name, at, (name, self._reasons[name]))
         self._fairness(at, [key.partition("/")[2] for key in sorted(touched) if key.startswith("queue/")])
-        stranded = self._cluster.stranded(self._pending)
-        self._others["stranded"].value = stranded
         cluster = self._cluster
+        if self._expected:
+            self._expected = False
+            cluster.expect(
+                frozenset(request for request, count in self._pending.items() if count > 0 and request[0] > 0)
+            )
+        stranded = cluster.stranded
+        self._others["stranded"].change(at, stranded)
         blocks = cluster.blocks
         row = (blocks["whole"], blocks["half"], blocks["few"], blocks["none"])
         self._row("blocks", "", at, (*row, cluster.free_gpus, stranded, round(cluster.fragmentation, 6)))
@@ -240,11 +248,11 @@ class _Sweep:
         # Without nodes in the recording all that is known is what pods took.
         allocated = cluster.allocated if self._facts.nodes else total(queue.used for queue in self._queues.values())
         for index, name in enumerate(RESOURCES):
-            self._capacity[name].value = cluster.capacity[index]
-            self._allocated[name].value = allocated[index]
+            self._capacity[name].change(at, cluster.capacity[index])
+            self._allocated[name].change(at, allocated[index])
         has, taken = cluster.capacity[0], allocated[0]
-        self._others["occupancy"].value = taken / has if has else 0.0
-        self._others["fragmentation"].value = cluster.fragmentation
+        self._others["occupancy"].change(at, taken / has if has else 0.0)
+        self._others["fragmentation"].change(at, cluster.fragmentation)
         for pool, gpus in cluster.allocated_of.items():
             self._row("pools", pool, at, (pool, gpus))
         for pool, gpus in cluster.capacity_of.items():
@@ -253,34 +261,23 @@ class _Sweep:
     def _fairness(self, at: float, changed: Sequence[str]) -> None:
         if not changed:
             return
-        shares = [
-            _share(queue, self._cluster.capacity) for queue in self._queues.values() if queue.pending or any(queue.used)
-        ]
+        capacity = self._cluster.capacity
+        shares = [queue.share(capacity) for queue in self._queues.values() if queue.pending or any(queue.used)]
         squares = sum(share * share for share in shares)
         jain = sum(shares) ** 2 / (len(shares) * squares) if squares else None
-        self._jain_known = jain is not None
-        self._others["jain"].value = jain or 0.0
+        self._others["jain"].change(at, jain)
         for name in changed:
             queue = self._queues[name]
             for index, resource in enumerate(RESOURCES):
-                queue.use[resource].value = queue.used[index]
-            dominant = _dominant(queue.used, self._cluster.capacity)
-            if queue.dominant is not None:
-                queue.dominant.value = dominant
-            self._row("fairness", name, at, (name, _share(queue, self._cluster.capacity), dominant, jain))
+                queue.use[resource].change(at, queue.used[index])
+            dominant = _dominant(queue.used, capacity)
+            queue.dominant.change(at, dominant)
+            self._row("fairness", name, at, (name, queue.share(capacity), dominant, jain))
 
     def _row(self, table: str, key: str, at: float, values: tuple[Any, ...]) -> None:
         if self._last.get((table, key)) != values:
             self._last[table, key] = values
             self._rows[table].append((at, *values))
-
-
-def _share(queue: Queue, capacity: Amounts) -> float:
-    """Use over quota of GPUs, or of what else there is a quota of; over the cluster's capacity without a quota."""
-    quota = amounts(queue.holder.quota) if queue.holder is not None else NOTHING
-    limits = quota if any(quota) else capacity
-    index = next((number for number, limit in enumerate(limits) if limit), None)
-    return queue.used[index] / limits[index] if index is not None else 0.0
 
 
 def _dominant(used: Amounts, capacity: Amounts) -> float:
