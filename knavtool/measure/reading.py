@@ -47,6 +47,8 @@ class _Reader:
         self._pods: dict[str, Pod] = {}
         self._events: dict[str, list[tuple[float, int, str, str, str, bool]]] = {}
         self._steps: dict[int, Step] = {}
+        self._requested: dict[tuple[float, str, str, str], int] = {}
+        self._clocks: list[tuple[float, str, str]] = []
         self._gaps: list[tuple[float, str, str, str, str]] = []
         self._changes: list[tuple[float, str, str, str, Mapping[str, Any]]] = []
         self._take: Mapping[str, Callable[[Any], None]] = {
@@ -130,8 +132,7 @@ class _Reader:
         self._facts.began = fact["began"]
 
     def _clock(self, fact: Any) -> None:
-        self._facts.clock = fact["clock"]
-        self._facts.clock_reason = fact.get("reason", "")
+        self._clocks.append((fact["at"], fact["clock"], fact.get("reason", "")))
 
     def _end(self, _: Any) -> None:
         self._facts.whole = True
@@ -147,8 +148,8 @@ class _Reader:
         self._facts.components.append((fact["name"], fact.get("version", ""), fact.get("settings", "")))
 
     def _requests(self, fact: Any) -> None:
-        row = (fact["at"], fact["agent"], fact["verb"], fact["resource"], fact["count"])
-        self._facts.requests.append((row[0], *map(sys.intern, row[1:4]), row[4]))
+        key = (fact["at"], *map(sys.intern, (fact.get("agent", ""), fact["verb"], fact["resource"])))
+        self._requested[key] = self._requested.get(key, 0) + fact["count"]
 
     def _process(self, fact: Any) -> None:
         self._facts.processes.append((fact["at"], sys.intern(fact["process"]), fact["cpu"], fact["memory"]))
@@ -248,6 +249,9 @@ class _Reader:
                 thing.quota = fact["quota"]
             if event == "moment" and not fact.get("late"):
                 thing.moments.append((at, moment, fact.get("holds", True), fact.get("reason", "")))
+        facts.requests = [(*key, count) for key, count in self._requested.items()]
+        # Where one clock was given up for another, the report must say so.
+        _, facts.clock, facts.clock_reason = max(self._clocks, default=(0.0, "watch", ""))
         _pair_gaps(facts, sorted(self._gaps))
         for rows in (facts.requests, facts.processes, facts.machine, facts.loop, facts.lags, facts.components):
             rows.sort()

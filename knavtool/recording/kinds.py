@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from knavtool.catalogue.records import Component
     from knavtool.kube.resource import Manifest
 
-_KUBERNETES = Path(__file__).with_name("kubernetes.yaml")
+KUBERNETES = Path(__file__).with_name("kubernetes.yaml")
 _GENERIC = ("gang", "queue", "claim")
 
 
@@ -54,7 +54,7 @@ def all_kinds(components: Iterable[Component]) -> RecordedKinds:
     """Those of Kubernetes and of all components."""
     import yaml
 
-    own = read_recorded(yaml.load(_KUBERNETES.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+    own = read_recorded(yaml.load(KUBERNETES.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
     several = list(components)
     return RecordedKinds(
         kinds=(*own, *(kind for one in several for kind in one.recorded)),

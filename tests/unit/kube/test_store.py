@@ -77,7 +77,7 @@ async def test_listeners_and_what_is_kept() -> None:
     async with Stores(memory, keep={JOBS: lambda item: {"metadata": {"name": item["metadata"]["name"]}}}) as stores:
         await stores.follow(JOBS, "default", told.append)
         await stores.follow(JOBS, "default", told.append)
-    assert told == [WatchEvent(Change.ADDED, {"metadata": {"name": "a"}}), SYNCED, told[0]]
+    assert told == [WatchEvent(Change.ADDED, {"metadata": {"name": "a"}}), SYNCED, told[0], SYNCED]
 
 
 async def test_the_bookkeeping_of_field_managers_is_not_kept() -> None:
