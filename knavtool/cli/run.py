@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options, streams
+from knavtool.cli import recording as cli_recording
 from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
@@ -23,7 +26,7 @@ from knavtool.errors import ExitCode, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from knavtool.events import Emit
+    from knavtool.events import Emit, Steps
     from knavtool.kube.connection.limiting import RateLimit
     from knavtool.recording.file import Recording
     from knavtool.report.facts import Facts
@@ -220,9 +223,24 @@ async def _execute(
     from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.recording.cluster import ClusterFacts
+    from knavtool.recording.moments import Moments
     from knavtool.workflow.execution import carry_out
 
     listeners: list[Emit] = [recorder] if recording is None else [recorder, recording]
+    moments = Moments(recording) if recording is not None else None
+
+    @asynccontextmanager
+    async def beside(server: str, steps: Steps) -> AsyncIterator[None]:
+        """What goes on from the connection to the end."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(warn_about_exits(target.environment, server, steps))
+            if recording is not None and moments is not None:
+                recorded = cli_recording.recorded(
+                    target.environment, server, recording=recording, moments=moments, facts=facts
+                )
+                await stack.enter_async_context(recorded)
+            yield
+
     with progress(target.settings, listen=listeners) as steps:
         return await carry_out(
             planned,
@@ -233,9 +251,9 @@ async def _execute(
             cleanup_timeout=cleanup_timeout,
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            warn_about_exits=partial(warn_about_exits, target.environment),
+            warn_about_exits=beside,
             advise=partial(advice, target.environment),
-            facts=ClusterFacts(recording.write, nodes=nodes) if recording is not None else None,
+            facts=ClusterFacts(moments.write, nodes=nodes) if moments is not None else None,
         )
 
 
