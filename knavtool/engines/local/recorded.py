@@ -86,7 +86,7 @@ def settings(args: Sequence[str], environment: Mapping[str, str] | None = None) 
 
 def _flags(args: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and value of each; the value may be the next argument."""
-    for one, following in zip(args, [*args[1:], "-"], strict=True):
+    for one, following in zip(args, [*args[1:], "-"], strict=False):
         if one.startswith("-"):
             name, equals, value = one.lstrip("-").partition("=")
             yield name, value if equals else "true" if following.startswith("-") else following
