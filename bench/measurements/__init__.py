@@ -16,6 +16,7 @@ from bench.measurements import (
     nodes_reapply,
     pods_detect,
     pods_memory,
+    recording,
     scaling,
 )
 
@@ -35,6 +36,7 @@ ALL: tuple[Measurement, ...] = (
     jobs_complete.MEASUREMENT,
     audit_log.measurement(1_000),
     audit_log.measurement(10_000),
+    recording.MEASUREMENT,
     scaling.MEASUREMENT,
     pods_detect.measurement(churn=0),
     pods_detect.measurement(churn=300),

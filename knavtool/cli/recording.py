@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from knavtool.recording.moments import Moments
     from knavtool.report.facts import Facts
 
+_SETTLING = 0.25
 _LAST_LINES = 0.05
 _LOOKS = 4
 
@@ -24,7 +25,7 @@ async def recorded(
     from knavtool import __version__
     from knavtool.engines.local.plan import local_cluster
     from knavtool.engines.local.recorded import Numbers, components, open_audit_log
-    from knavtool.recording.samples import Samples, each_second, tell_once
+    from knavtool.recording.samples import Samples, every, tell_once
 
     files = local_cluster(server, environment)
     log = open_audit_log(files) if files is not None else "the cluster is not a local one"
@@ -39,8 +40,12 @@ async def recorded(
     tell_once(recording.write, about, components(files) if files is not None else ())
     moments.use(None if isinstance(log, str) else log, reason=log if isinstance(log, str) else "")
     samples = Samples(recording.write, lag=facts.loop.take, processes=Numbers(files) if files is not None else None)
-    # What was told until now is in the file then, with its moments.
-    ticking = asyncio.create_task(each_second(moments.settle, samples.take, recording.flush), name="recording")
+    ticking = [
+        # Often, so that it does not keep the run waiting for long.
+        asyncio.create_task(every(_SETTLING, moments.settle), name="moments"),
+        # What was told until now is in the file then.
+        asyncio.create_task(every(1.0, moments.settle, samples.take, recording.flush), name="samples"),
+    ]
     try:
         yield
         for _ in range(_LOOKS):
@@ -49,8 +54,9 @@ async def recorded(
                 break
             await asyncio.sleep(_LAST_LINES)
     finally:
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
+        for task in ticking:
+            task.cancel()
+        await asyncio.gather(*ticking, return_exceptions=True)
         moments.settle(last=True)
         samples.take()
         if not isinstance(log, str):

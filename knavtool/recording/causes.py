@@ -13,7 +13,9 @@ _ERROR = 0.005
 _ONE_EVENT = 0.001
 """Facts of a pod that are told within so many seconds may be those of one event of the watch."""
 RECENT = 2.0
-"""Seconds that a watch is late at most, as a rule."""
+"""Seconds that a watch is late at most, if nothing else is known."""
+EXACT = frozenset({"created", "bound"})
+"""Facts that only one request can have caused."""
 
 # What a status tells, by the order in which the facts of one event are written.
 _STATUS = {"nominated": 0, "running": 1, "succeeded": 3, "failed": 3}
@@ -52,8 +54,8 @@ class Life:
         self._told: list[str] = []
         self._cause: Write | None = None
 
-    def cause(self, event: str, seen: float, writes: Iterable[Write]) -> Write | None:
-        """The request that caused this fact, None if it has not come (yet)."""
+    def cause(self, event: str, seen: float, writes: Iterable[Write], recent: float = RECENT) -> Write | None:
+        """The request that caused this fact, None if it has not come (yet); `recent` is how late the watch may be."""
         if event == "created":
             # Also one at an impossible moment, which tells that the clocks differ.
             return next((one for one in writes if one.uid == self.uid and _creates(one)), None)
@@ -64,7 +66,7 @@ class Life:
             if found := [one for one in possible if kind(one)]:
                 if event == "deleted":
                     return found[-1]
-                return next((one for one in found if one.at >= seen - RECENT), found[-1])
+                return next((one for one in found if one.at >= seen - recent), found[-1])
         return None
 
     def note(self, event: str, seen: float, cause: Write | None) -> float:

@@ -60,12 +60,12 @@ def tell_once(write: Write, environment: Mapping[str, object], components: Itera
         write(fact="component", name=one.name, version=one.version, settings=one.settings)
 
 
-async def each_second(*work: Callable[[], object]) -> None:
-    """Do the work now and every second from then on, until cancelled; what could not be done in time is left out."""
+async def every(seconds: float, *work: Callable[[], object]) -> None:
+    """Do the work now and again every so many seconds, until cancelled; what could not be done in time is left out."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
         for one in work:
             one()
-        due = max(due + 1.0, loop.time())
+        due = max(due + seconds, loop.time())
         await asyncio.sleep(due - loop.time())

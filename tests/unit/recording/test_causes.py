@@ -82,6 +82,12 @@ def test_a_watch_that_is_far_behind_gets_the_latest() -> None:
     assert causes([("running", 20.0)], [RUN]) == [RUN]
 
 
+def test_how_late_a_watch_is_can_be_known() -> None:
+    life = Life("u")
+    assert life.cause("running", 20.0, [RUN, END], recent=60.0) == RUN
+    assert life.cause("running", 20.0, [RUN, END]) == END
+
+
 def test_one_event_tells_several_facts() -> None:
     gated = [("created", 1.01), ("gated", 1.01001)]
     assert causes(gated, [CREATE]) == [CREATE, CREATE]

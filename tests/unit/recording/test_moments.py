@@ -168,6 +168,17 @@ def test_a_wall_clock_that_is_set_once_costs_the_moments_of_that_second(world: W
     assert len(world.facts("clock")) == 1
 
 
+def test_a_watch_that_was_far_behind_is_expected_to_be_so_again(world: World) -> None:
+    world.log.add(1.0, "create", "pods", uid="uid-p")
+    world.log.add(1.2, "create", "pods/binding")
+    world.log.add(1.3, "patch", "pods/status")
+    world.log.add(1.8, "patch", "pods/status")
+    for event, seen in (("created", 8.0), ("bound", 8.2), ("running", 8.4), ("succeeded", 8.6)):
+        world.pod(event, seen)
+    world.settle(8.7)
+    assert [at for _, at, _ in world.pods()] == [1.0, 1.2, 1.3, 1.8]
+
+
 def test_trouble_is_told_once(world: World) -> None:
     world.log.trouble = "a line is missing"
     world.settle(1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from knavtool import usage
-from knavtool.recording.samples import Component, Samples, each_second, tell_once
+from knavtool.recording.samples import Component, Samples, every, tell_once
 from support.recordings import schema
 
 
@@ -71,9 +71,9 @@ async def test_work_is_done_at_once_and_then_again(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(asyncio, "sleep", quick)
     done: list[str] = []
-    task = asyncio.create_task(each_second(lambda: done.append("a"), lambda: done.append("b")))
+    task = asyncio.create_task(every(0.25, lambda: done.append("a"), lambda: done.append("b")))
     while len(done) < 4:
         await sleep(0)
     task.cancel()
     assert done[:4] == ["a", "b", "a", "b"]
-    assert 0.5 < slept[0] <= 1.0
+    assert 0.1 < slept[0] <= 0.25
