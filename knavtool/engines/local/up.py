@@ -175,7 +175,9 @@ class _Work:
         with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
             await self._component(gateway, one, known.ports).remove()
         known = replace(
-            known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
+            known,
+            components=record.besides(known.components, one.name),
+            unfinished=record.besides(known.unfinished, one.name),
         )
         record.save(self.files, known)
         self.files.component_record(one.name).unlink(missing_ok=True)
@@ -296,7 +298,3 @@ class _Work:
                 record.save(self.files, replace(known, contexts={**known.contexts, str(file): before}))
             kubeconfig.add_context(file, self.files.context, server=server_url(known), pki=self.files.pki)
             step.message = str(file)
-
-
-def _besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
-    return {other: version for other, version in versions.items() if other != name}

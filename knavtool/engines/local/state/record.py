@@ -68,6 +68,11 @@ def save(files: ClusterFiles, record: Record) -> None:
     atomic_write(files.record, json.dumps(asdict(record), indent=2))
 
 
+def besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
+    """All versions but that of one."""
+    return {other: version for other, version in versions.items() if other != name}
+
+
 def _read(content: dict[str, Any]) -> Record:
     """The record; ValueError or TypeError if it is damaged, or was written by a knavtool that kept other things."""
     empty, known = Record(), Record(**content)
