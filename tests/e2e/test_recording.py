@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.cli import SCRIPT
 from support.control_plane import LocalCluster
 from support.recordings import facts_of
 from support.run_cluster import RunCluster
@@ -89,6 +92,24 @@ def test_processes_are_sampled_and_described(local: RunCluster, tmp_path: Path) 
     (environment,) = facts["environment"]
     assert environment["server"].startswith("v1.")
     assert environment["context"] == "knavtool-shared"
+
+
+def test_a_run_that_is_killed_has_recorded_moments_too(local: RunCluster, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    recording = report / "recording.jsonl.gz"
+    workflow = local.write(local.submit(run="1h"), task("Sleep", timeout="1h"))
+    command = [str(SCRIPT), "run", str(workflow), "--report", str(report)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while not recording.exists() or "bound" not in {fact.get("event") for fact in facts_of(recording)}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.kill()
+    facts = facts_of(recording)
+    assert facts[-1]["fact"] != "end"
+    moments = {fact["event"]: fact.get("seen") for fact in facts if fact["fact"] == "pod"}
+    assert moments["created"] is not None
+    assert moments["bound"] is not None
 
 
 def test_a_log_that_is_not_there_is_no_reason_to_fail(
