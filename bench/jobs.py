@@ -65,13 +65,13 @@ tasks:
     params:
       suspend: %s
 """
-# A check that refers to the Jobs makes the run follow their pods while it submits. There are no nodes for them.
+# A check that refers to the Jobs makes the run follow their pods while it submits.
 _CHECK = """\
 - id: pending
   type: CheckPod
   params:
     refTaskId: submit
-    status: Pending
+    status: %s
     timeout: 5m
 """
 
@@ -107,10 +107,13 @@ class Jobs:
         return seconds
 
 
-def jobs(setting: Setting, count: int, *, suspend: bool, check: bool = False) -> Jobs:
-    """`count` Jobs of one pod; what the bare loop sends is what `knavtool run --dry-run` prints."""
+def jobs(setting: Setting, count: int, *, suspend: bool, check: str = "") -> Jobs:
+    """`count` Jobs of one pod; what the bare loop sends is what `knavtool run --dry-run` prints.
+
+    `check` is the phase for which the workflow waits.
+    """
     setting.file("bench-job.yml", _TEMPLATE)
-    text = _WORKFLOW % (count, str(suspend).lower()) + (_CHECK if check else "")
+    text = _WORKFLOW % (count, str(suspend).lower()) + (_CHECK % check if check else "")
     workflow = setting.file("bench-workflow.yml", text)
     printed = commands.run([KNAVTOOL, "run", "--dry-run", str(workflow)], setting.environment()).stdout
     documents = [document for document in yaml.load_all(printed, yaml.CSafeLoader) if document]

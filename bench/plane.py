@@ -75,9 +75,9 @@ def ours(setting: Setting) -> Iterator[Plane]:
 
 
 @contextmanager
-def new(setting: Setting, *, prometheus: bool = False, tuning: str = "all") -> Iterator[Plane]:
+def new(setting: Setting, *, prometheus: bool = False, tuning: str = "all", audit_log: str = "on") -> Iterator[Plane]:
     """`knavtool cluster up`."""
-    options = ["--tuning", tuning, *([] if prometheus else ["--no-prometheus"])]
+    options = ["--tuning", tuning, "--audit-log", audit_log, *([] if prometheus else ["--no-prometheus"])]
     up = [KNAVTOOL, "--log-format", "json", "cluster", "up", "--name", _NAME, *options]
     with _started(setting, up, [KNAVTOOL, "cluster", "down", "--name", _NAME]) as plane:
         yield plane

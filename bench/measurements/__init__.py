@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.measurements import (
+    audit_log,
     cluster_up,
     help,  # noqa: A004 - the command's name
     jobs_complete,
@@ -15,6 +16,7 @@ from bench.measurements import (
     nodes_reapply,
     pods_detect,
     pods_memory,
+    recording,
     scaling,
 )
 
@@ -32,6 +34,9 @@ ALL: tuple[Measurement, ...] = (
     jobs_submit.measurement(checked=False),
     jobs_submit.measurement(checked=True),
     jobs_complete.MEASUREMENT,
+    audit_log.measurement(1_000),
+    audit_log.measurement(10_000),
+    recording.MEASUREMENT,
     scaling.MEASUREMENT,
     pods_detect.measurement(churn=0),
     pods_detect.measurement(churn=300),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(setting: Setting, *, full: int, checked: bool) -> Generator[Sample]:
     """The whole command also renders the objects and looks whether the server knows their kind."""
-    given = jobs(setting, setting.count(full), suspend=not checked, check=checked)
+    given = jobs(setting, setting.count(full), suspend=not checked, check="Pending" if checked else "")
     with plane.ours(setting) as control:
         # The first writes to a new server are slow: it opens its caches, and its heap is small.
         control.bare(given.create)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -23,9 +25,9 @@ from knavtool.errors import ExitCode, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from knavtool.events import Emit
+    from knavtool.cli.recording import RunRecording
+    from knavtool.events import Emit, Steps
     from knavtool.kube.connection.limiting import RateLimit
-    from knavtool.recording.file import Recording
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -111,11 +113,12 @@ def run(
     kube_context: options.KubeContext = None,
 ) -> None:
     """Run workflows: prepare the cluster, submit objects, check the results."""
+    from knavtool.cli.recording import RunRecording
     from knavtool.documents.duration import parse_duration
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings
     from knavtool.documents.workflow_reader import load_workflows
-    from knavtool.recording.file import NAME, Recording
+    from knavtool.recording.file import NAME
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -143,7 +146,14 @@ def run(
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
     recording = None
     if report is not None and recorded is not Record.OFF:
-        recording = Recording(report / NAME, clock=time.monotonic, epoch=recorder.epoch)
+        recording = RunRecording(
+            report / NAME,
+            clock=time.monotonic,
+            epoch=recorder.epoch,
+            environment=target.environment,
+            facts=facts,
+            everything=recorded is Record.FULL,
+        )
     if server is None:
         work = _execute(
             target,
@@ -155,7 +165,6 @@ def run(
             limit=rate_limit(target.environment, qps, burst),
             prometheus=prometheus,
             recording=recording,
-            everything=recorded is Record.FULL,
         )
     else:
         request = {
@@ -169,7 +178,7 @@ def run(
     def write() -> None:
         # Also after a failed or interrupted run, if it got as far as running something.
         if recording is not None:
-            recording.close(keep=bool(recorder.roots))
+            recording.file.close(keep=bool(recorder.roots))
         if recorder.roots:
             unwritten.extend(_write(reports, recording, recorder, facts, target.settings.log_format))
 
@@ -209,26 +218,28 @@ async def _execute(
     cleanup_timeout: float,
     limit: Callable[[str], RateLimit],
     prometheus: str | None,
-    recording: Recording | None,
-    everything: bool,
+    recording: RunRecording | None,
 ) -> bool:
     """Execute the plan from here."""
-    from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import advice
     from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
     from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
-    from knavtool.recording.cluster import ClusterFacts
-    from knavtool.recording.kinds import all_kinds
     from knavtool.workflow.execution import carry_out
 
-    listeners: list[Emit] = [recorder] if recording is None else [recorder, recording]
-    cluster_facts = None
-    if recording is not None:
-        kinds = all_kinds(Catalogue.load(target.environment).readable()[0])
-        cluster_facts = ClusterFacts(recording.write, kinds, everything=everything)
+    listeners: list[Emit] = [recorder] if recording is None else [recorder, recording.file]
+
+    @asynccontextmanager
+    async def beside(server: str, steps: Steps) -> AsyncIterator[None]:
+        """What goes on from the connection to the end."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(warn_about_exits(target.environment, server, steps))
+            if recording is not None:
+                await stack.enter_async_context(recording.connected(server))
+            yield
+
     with progress(target.settings, listen=listeners) as steps:
         return await carry_out(
             planned,
@@ -239,9 +250,9 @@ async def _execute(
             cleanup_timeout=cleanup_timeout,
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            warn_about_exits=partial(warn_about_exits, target.environment),
+            warn_about_exits=beside,
             advise=partial(advice, target.environment),
-            facts=cluster_facts,
+            facts=recording.cluster if recording is not None else None,
         )
 
 
@@ -258,17 +269,17 @@ def _recorded(record: Record | None, report: Path | None, server: str | None) ->
 
 def _write(
     reports: ReportFiles,
-    recording: Recording | None,
+    recording: RunRecording | None,
     recorder: Recorder,
     facts: Facts,
     log_format: options.LogFormat,
 ) -> list[OutputError]:
     """Write the reports and say where they are; returns why some could not be written."""
     written, failed = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
-    if recording is not None and recording.failure is not None:
-        failed.append(OutputError(f"the recording {recording.path} is not complete: {recording.failure.strerror}"))
+    if recording is not None and (failure := recording.file.failure) is not None:
+        failed.append(OutputError(f"the recording {recording.file.path} is not complete: {failure.strerror}"))
     elif recording is not None:
-        written.append(recording.path)
+        written.append(recording.file.path)
     if written and log_format is options.LogFormat.JSON:
         import json
 

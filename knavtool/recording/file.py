@@ -29,7 +29,7 @@ _LEVEL = 6
 
 
 class Recording:
-    """Facts in the order in which they became known; `at` is seconds since the recording began, by `clock`.
+    """Facts in the order in which they are written; `at` is seconds since the recording began, by `clock`.
 
     `epoch` is what must be added to the clock to get seconds since 1970. A file that cannot be written any more, as on
     a full disk, ends the recording, not the run: `failure` says why, and what was written stays readable.
@@ -49,15 +49,24 @@ class Recording:
         except OSError as error:
             self.failure = error
         began = datetime.fromtimestamp(self._began + epoch, UTC).isoformat()
-        self.write(fact="recording", format=FORMAT, clock="watch", began=began)
+        self.write(fact="recording", format=FORMAT, began=began)
 
-    def write(self, **fact: object) -> None:
-        """Record a fact at this moment; fields without a value are left out."""
+    def now(self) -> float:
+        """Seconds since the recording began."""
+        return self._clock() - self._began
+
+    def write(self, *, at: float | None = None, seen: float | None = None, **fact: object) -> None:
+        """Record a fact of this moment, or of `at`; fields without a value are left out.
+
+        `seen` is when it became known, if that is known to be later than the fact.
+        """
         if self.failure is not None or self._file < 0:
             return
-        at = round(self._clock() - self._began, 6)
-        known = {key: value for key, value in fact.items() if value not in (None, "", {}, [])}
-        self._lines.append(orjson.dumps({"fact": known.pop("fact"), "at": at, **known}))
+        line: dict[str, object] = {"fact": fact.pop("fact"), "at": round(self.now() if at is None else at, 6)}
+        if seen is not None:
+            line["seen"] = round(seen, 6)
+        line |= {key: value for key, value in fact.items() if value not in (None, "", {}, [])}
+        self._lines.append(orjson.dumps(line))
         if self._due is None:
             try:
                 self._due = asyncio.get_running_loop().call_later(_EVERY, self.flush)

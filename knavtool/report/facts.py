@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import platform
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from knavtool.usage import LoopLag, cores
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_TICK = 0.1  # seconds between looks at the event loop
-_LINUX = hasattr(os, "sched_getaffinity")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,10 +26,11 @@ class Facts:
     context: str = ""
     python: str = field(default_factory=platform.python_version)
     system: str = field(default_factory=lambda: f"{platform.system()} {platform.machine()}")
-    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1)
+    cores: int = field(default_factory=cores)
     cpu: float = 0.0
     wall: float = 0.0
     lag: float = 0.0
+    loop: LoopLag = field(default_factory=LoopLag, compare=False, repr=False)
 
     @property
     def busy(self) -> float:
@@ -43,17 +41,10 @@ class Facts:
     def measured(self) -> Iterator[None]:
         """Measure until the block ends; inside a running event loop."""
         wall, cpu = time.monotonic(), time.process_time()
-        watching = asyncio.create_task(self._watch_loop(), name="loop lag")
         try:
-            yield
+            with self.loop.measured():
+                yield
         finally:
-            watching.cancel()
+            self.lag = max(self.lag, self.loop.worst)
             self.wall += time.monotonic() - wall
             self.cpu += time.process_time() - cpu
-
-    async def _watch_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _TICK
-            await asyncio.sleep(_TICK)
-            self.lag = max(self.lag, loop.time() - due)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.layout import ClusterFiles
 
-_LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "binary")
+_LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary")
 _EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
+
+
+class AuditLog(StrEnum):
+    """Whether the API server keeps an audit log."""
+
+    ON = "on"
+    OFF = "off"
 
 
 def up(
@@ -74,6 +82,14 @@ def up(
             "--tuning",
             envvar="KNAVTOOL_TUNING",
             help="Groups of settings that make a throw-away control plane fast: all, none or a list. Defaults to all.",
+        ),
+    ] = None,
+    audit_log: Annotated[
+        Optional[AuditLog],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--audit-log",
+            envvar="KNAVTOOL_AUDIT_LOG",
+            help="Whether the API server notes its requests, from which recordings take moments. Defaults to on.",
         ),
     ] = None,
     binary: Annotated[
@@ -152,6 +168,7 @@ def up(
         api_server_port=port,
         prometheus=prometheus,
         tuning=tuning,
+        audit_log=audit_log,
     )
     seconds = parse_duration(timeout or "2m", option="--timeout")
     with files.locked():

@@ -39,6 +39,7 @@ class Wanted:
     api_server_port: int | None = None
     prometheus: bool = True
     tuning: str | None = None
+    audit_log: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +194,7 @@ def _require_same(
     if wanted.tuning is not None and wanted.tuning != before.tuning:
         raise UsageError(f"cluster {files.name} exists with --tuning {before.tuning}, not {wanted.tuning}", hint=hint)
     for option, asked, runs in (
+        ("--audit-log", wanted.audit_log, before.audit_log),
         ("--feature-gates", wanted.feature_gates, before.feature_gates),
         ("--runtime-config", wanted.runtime_config, before.runtime_config),
     ):

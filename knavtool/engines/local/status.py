@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from knavtool.engines.local.components.component_processes import ComponentProcesses
 from knavtool.engines.local.control_plane.health import lasting_answer, origin
-from knavtool.engines.local.control_plane.readiness import control_plane_health
+from knavtool.engines.local.control_plane.readiness import API_SERVER, control_plane_health
 from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.plan import require_records
 from knavtool.engines.local.processes import processes, supervisor
 from knavtool.engines.local.state import record
 from knavtool.errors import EngineError
+from knavtool.usage import usage
 
 if TYPE_CHECKING:
     from knavtool.catalogue.catalogue import Catalogue
@@ -28,7 +29,7 @@ class ProcessRow:
     """One process; `state` is `healthy`, `unhealthy` (it runs, but does not answer) or `dead`.
 
     `memory` is resident, in MiB; `restarts` counts those of its keeper, and `last_exit` says how it ended before.
-    `reason` says what is wrong with one that is not healthy.
+    `reason` says what is wrong with one that is not healthy; `audit_log` is that of the API server, if it keeps one.
     """
 
     component: str
@@ -41,6 +42,7 @@ class ProcessRow:
     endpoint: str
     log: str
     reason: str = field(default="", metadata={"table": False})
+    audit_log: str = field(default="", metadata={"table": False})
 
 
 async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
@@ -66,7 +68,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
     rows = []
     for (name, url), complaint in zip(urls.items(), answers, strict=True):
         number, state = alive.get(name), states.get(name)
-        used = supervisor.usage(number) if number is not None else None
+        used = usage(number) if number is not None else None
         rows.append(
             ProcessRow(
                 component=name,
@@ -79,6 +81,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
                 endpoint=origin(url),
                 log=str(files.log(name)),
                 reason=f"{url} {complaint}" if number is not None and complaint else complaint,
+                audit_log=str(files.audit_log) if name == API_SERVER and known.audit_log == "on" else "",
             )
         )
     return rows

@@ -15,6 +15,7 @@ from knavtool.engines.local.components import component_processes
 from knavtool.engines.local.components.component import LocalComponent
 from knavtool.engines.local.components.component_processes import ComponentProcesses, port_uses
 from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.control_plane.audit import audit_args
 from knavtool.engines.local.control_plane.awaited import Awaited
 from knavtool.engines.local.control_plane.control_plane import replace_process, unless_dead
 from knavtool.engines.local.control_plane.kinds import CONTROLLER_MANAGER, until_collected
@@ -121,6 +122,7 @@ class _Work:
             feature_gates=self.wanted.feature_gates or "",
             runtime_config=self.wanted.runtime_config or "",
             tuning=self.wanted.tuning or "all",
+            audit_log=self.wanted.audit_log or "on",
             ports=kwokctl.choose_ports(self.wanted.api_server_port, self.ports) | self._ports(uses),
             versions={name: self.toolchain.program(name).version for name in self.programs},
         )
@@ -134,6 +136,7 @@ class _Work:
                 feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
                 runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
                 groups=chosen(known.tuning),
+                audit=audit_args(files) if known.audit_log == "on" else {},
             )
             with self.steps.step("cluster", "control plane") as step:
                 async with self._control_plane():
@@ -172,7 +175,9 @@ class _Work:
         with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
             await self._component(gateway, one, known.ports).remove()
         known = replace(
-            known, components=_besides(known.components, one.name), unfinished=_besides(known.unfinished, one.name)
+            known,
+            components=record.besides(known.components, one.name),
+            unfinished=record.besides(known.unfinished, one.name),
         )
         record.save(self.files, known)
         self.files.component_record(one.name).unlink(missing_ok=True)
@@ -293,7 +298,3 @@ class _Work:
                 record.save(self.files, replace(known, contexts={**known.contexts, str(file): before}))
             kubeconfig.add_context(file, self.files.context, server=server_url(known), pki=self.files.pki)
             step.message = str(file)
-
-
-def _besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
-    return {other: version for other, version in versions.items() if other != name}

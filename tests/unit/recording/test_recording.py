@@ -41,7 +41,6 @@ def test_a_recording_begins_and_ends(recording: Recording) -> None:
         "fact": "recording",
         "at": 1,
         "format": 1,
-        "clock": "watch",
         "began": "2023-11-14T22:15:01+00:00",
     }
     assert [(one.get("event"), one.get("name"), one.get("result")) for one in facts] == [

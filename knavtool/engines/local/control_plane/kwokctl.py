@@ -63,10 +63,12 @@ def configuration(
     feature_gates: str,
     runtime_config: str,
     groups: Iterable[Group],
+    audit: Mapping[str, str],
 ) -> str:
     """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
 
-    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`.
+    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`. `audit` are its arguments
+    for the audit log, if it keeps one.
     """
     groups = list(groups)
     patches = []
@@ -74,7 +76,7 @@ def configuration(
         args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
         args |= BEHAVIOR.get(name, {})
         if name == "kube-apiserver":
-            args["token-auth-file"] = str(tokens)
+            args |= {"token-auth-file": str(tokens), **audit}
         environment = {key: value for group in groups for key, value in group.environment.get(name, {}).items()}
         patches.append(
             {

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 _KEEPER = Path(__file__).with_name("keeper.py")
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +67,6 @@ class State:
     since: float
     restarts: int
     last_exit: Exit | None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a process uses: resident memory, and processor time since its start."""
-
-    memory_bytes: int
-    cpu_seconds: float
 
 
 async def start(
@@ -182,19 +173,6 @@ def states(files: ClusterFiles) -> dict[str, State]:
         )
         for name, state in states.items()
     }
-
-
-def usage(number: int) -> Usage | None:
-    """What a process uses at this moment; None if it has ended."""
-    try:
-        # After the name, which may hold anything, the fields of proc(5) from the third on.
-        fields = (_PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    if fields[0] in "ZX":
-        return None
-    user, system, pages = int(fields[11]), int(fields[12]), int(fields[21])
-    return Usage(pages * os.sysconf("SC_PAGE_SIZE"), (user + system) / os.sysconf("SC_CLK_TCK"))
 
 
 def _alive(files: ClusterFiles, names: Collection[str]) -> set[int]:

@@ -70,6 +70,16 @@ class ClusterFiles:
         return self.directory / "metrics.token"
 
     @property
+    def audit_policy(self) -> Path:
+        """What the API server notes in its audit log."""
+        return self.directory / "audit-policy.json"
+
+    @property
+    def audit_log(self) -> Path:
+        """The requests that the API server answered, if it notes them."""
+        return self.directory / "audit.log"
+
+    @property
     def component_records(self) -> Path:
         """The records of the catalogue that the cluster's components were installed with, one file for each."""
         return self.directory / "records"

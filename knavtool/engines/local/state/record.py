@@ -16,19 +16,23 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 
+_LATER = frozenset({"audit_log"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """`ports` are by process and purpose, for example `kube-apiserver/https`; `versions` by program.
 
     `components` are their versions by name, in the order of their start; `unfinished` are those of them whose
     installation or removal has begun and did not finish. `contexts` maps each kubeconfig that was given the
-    cluster's context to the context that was current before, "" if none was. `created` tells that kwokctl came to its
-    end, so that what is there is whole and can be repaired.
+    cluster's context to the context that was current before, "" if none was. `audit_log` is `on` or `off`. `created`
+    tells that kwokctl came to its end, so that what is there is whole and can be repaired.
     """
 
     feature_gates: str = ""
     runtime_config: str = ""
     tuning: str = "all"
+    audit_log: str = "off"
     ports: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
@@ -64,10 +68,17 @@ def save(files: ClusterFiles, record: Record) -> None:
     atomic_write(files.record, json.dumps(asdict(record), indent=2))
 
 
+def besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
+    """All versions but that of one."""
+    return {other: version for other, version in versions.items() if other != name}
+
+
 def _read(content: dict[str, Any]) -> Record:
     """The record; ValueError or TypeError if it is damaged, or was written by a knavtool that kept other things."""
     empty, known = Record(), Record(**content)
     for name in (one.name for one in fields(Record)):
+        if name in _LATER and name not in content:
+            continue  # made by a knavtool that did not have it yet
         if name not in content or type(getattr(known, name)) is not type(getattr(empty, name)):
             raise ValueError(f"{name} is missing or of the wrong type")
     return known

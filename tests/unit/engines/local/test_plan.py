@@ -325,6 +325,7 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         feature_gates="A=true",
         runtime_config="a/v1=true",
         groups=settings.chosen("all"),
+        audit={"audit-log-path": "/a"},
     )
     document = yaml.safe_load(text)
     options = document["options"]
@@ -343,7 +344,8 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
             variables = {one["name"]: one["value"] for one in patches[name]["extraEnvs"]}
             assert environment.items() <= variables.items()
     tokens = {"key": "token-auth-file", "value": str(tmp_path / "tokens")}
-    assert tokens in patches["kube-apiserver"]["extraArgs"]
+    for given in (tokens, {"key": "audit-log-path", "value": "/a"}):
+        assert given in patches["kube-apiserver"]["extraArgs"]
     text = kwokctl.configuration(
         programs,
         ports,
@@ -351,6 +353,7 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         feature_gates="",
         runtime_config="",
         groups=settings.chosen("none"),
+        audit={},
     )
     bare = yaml.safe_load(text)
     given = {patch["name"]: (patch["extraArgs"], patch["extraEnvs"]) for patch in bare["componentsPatches"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ FULL = Record(
     feature_gates="A=true",
     runtime_config="a/v1=true",
     tuning="none",
+    audit_log="on",
     ports={"etcd/http": 1},
     versions={"etcd": "1.2.3"},
     contexts={"/k": "mine"},
@@ -48,6 +50,14 @@ def test_a_damaged_record_tells_how_to_go_on(files: ClusterFiles, text: str) -> 
     with pytest.raises(EngineError, match="cannot be read") as raised:
         record.load(files)
     assert "knavtool cluster down --name test" in raised.value.hint
+
+
+def test_a_cluster_made_before_there_was_an_audit_log_has_none(files: ClusterFiles) -> None:
+    record.save(files, FULL)
+    content = json.loads(files.record.read_text())
+    del content["audit_log"]
+    files.record.write_text(json.dumps(content))
+    assert record.load(files) == replace(FULL, audit_log="off")
 
 
 @pytest.mark.parametrize("change", [{"components": ["kwok"]}, {"ports": None}, {"created": "yes"}, {"new": 1}])

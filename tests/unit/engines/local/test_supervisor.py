@@ -19,6 +19,7 @@ from knavtool.engines.local.processes import processes, supervisor
 from knavtool.engines.local.processes.supervisor import Exit, Timing
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.errors import EngineError, ProcessDied
+from knavtool.usage import usage
 from support import processes as found
 
 SHELL = Path(shutil.which("sh") or "/bin/sh")
@@ -339,15 +340,15 @@ time.sleep(60)
 """
     number = await supervisor.start(cluster, "a", Path(sys.executable), ["-c", script], environment=os.environ)
     await told.line()
-    usage = supervisor.usage(number)
-    assert usage is not None
-    assert 50_000_000 < usage.memory_bytes < 200_000_000
-    assert 0.1 < usage.cpu_seconds < 20
-    small = supervisor.usage(keeper(cluster))
+    used = usage(number)
+    assert used is not None
+    assert 50_000_000 < used.memory_bytes < 200_000_000
+    assert 0.1 < used.cpu_seconds < 20
+    small = usage(keeper(cluster))
     assert small is not None
     assert small.memory_bytes < 20_000_000
     await supervisor.stop(cluster, ["a"])
-    assert supervisor.usage(number) is None
+    assert usage(number) is None
 
 
 def test_without_keepers_there_are_no_states(files: ClusterFiles) -> None:

@@ -1,0 +1,107 @@
+"""A run's recording: made before the run, fed from where it takes place, measured when somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from knavtool.recording.cluster import ClusterFacts
+from knavtool.recording.file import Recording
+from knavtool.recording.kinds import all_kinds
+from knavtool.recording.moments import Moments
+from knavtool.recording.samples import Samples, every, tell_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from knavtool.measure.table import Measured
+    from knavtool.report.facts import Facts
+
+_SETTLING = 0.25
+_LAST_LINES = 0.05
+_AT_THE_END = 4
+_LONGEST = 40
+
+
+class RunRecording:
+    """The recording of one run on a cluster that it learns of when it connects.
+
+    `file` takes facts from the beginning, `cluster` those about pods and nodes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float],
+        epoch: float,
+        environment: Mapping[str, str],
+        facts: Facts,
+        everything: bool,
+    ) -> None:
+        from knavtool.catalogue.catalogue import Catalogue
+
+        self.file = Recording(path, clock=clock, epoch=epoch)
+        self._environment = environment
+        self._facts = facts
+        self._moments = Moments(self.file)
+        kinds = all_kinds(Catalogue.load(environment).readable()[0])
+        self.cluster = ClusterFacts(self._moments.write, kinds, everything=everything)
+
+    async def measured(self) -> Measured:
+        """What was recorded until now, measured; costs as much as measuring all of it at the end."""
+        from knavtool.measure.measuring import measure_file
+
+        await self._settled(_LONGEST)
+        self.file.flush()
+        return await asyncio.to_thread(measure_file, self.file.path)
+
+    @asynccontextmanager
+    async def connected(self, server: str) -> AsyncIterator[None]:
+        """For the block, in which the run is connected to `server`, take moments and samples every second."""
+        from knavtool import __version__
+        from knavtool.engines.local.plan import local_cluster
+        from knavtool.engines.local.recorded import Numbers, components, open_audit_log
+
+        files = local_cluster(server, self._environment)
+        log = open_audit_log(files) if files is not None else "the cluster is not a local one"
+        about = {
+            "knavtool": __version__,
+            "python": self._facts.python,
+            "system": self._facts.system,
+            "cores": self._facts.cores,
+            "server": self._facts.server,
+            "context": self._facts.context,
+        }
+        write = self.file.write
+        tell_once(write, about, components(files) if files is not None else ())
+        self._moments.use(None if isinstance(log, str) else log, reason=log if isinstance(log, str) else "")
+        numbers = Numbers(files) if files is not None else None
+        samples = Samples(write, lag=self._facts.loop.take, processes=numbers)
+        ticking = [
+            # Often, so that it does not keep the run waiting for long.
+            asyncio.create_task(every(_SETTLING, self._moments.settle), name="moments"),
+            # What was told until now is in the file then.
+            asyncio.create_task(every(1.0, self._moments.settle, samples.take, self.file.flush), name="samples"),
+        ]
+        try:
+            yield
+            await self._settled(_AT_THE_END)
+        finally:
+            for task in ticking:
+                task.cancel()
+            await asyncio.gather(*ticking, return_exceptions=True)
+            self._moments.settle(last=True)
+            samples.take()
+            if not isinstance(log, str):
+                log.close()
+
+    async def _settled(self, looks: int) -> None:
+        """The last requests are in the log some milliseconds after their answers; who has none is not waited for."""
+        for _ in range(looks):
+            if not self._moments.settle():
+                break
+            await asyncio.sleep(_LAST_LINES)

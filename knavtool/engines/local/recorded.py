@@ -1,0 +1,113 @@
+"""What a recording takes from a local cluster: its audit log, the numbers of its processes, how they are set."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from knavtool.engines.local.audit_log import AuditLog
+from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.processes import processes
+from knavtool.engines.local.state import record
+from knavtool.errors import EngineError
+from knavtool.recording.samples import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from knavtool.engines.local.state.layout import ClusterFiles
+
+# Names with one of these words are secret, or differ from cluster to cluster without a meaning.
+_LEFT_OUT = re.compile(
+    "address|addr|audit|auth|authentication|authorization|bind|ca|cert|certificate|certs|config|credentials?|data|dir"
+    "|directory|file|files|host|issuer|key|kubeconfig|listen|name|password|path|peer|port|prefix|private|secret|servers"
+    "|tls|token|urls?|user|username"
+)
+_PLACE = re.compile(r"[/~]|.*://|\S*:\d+$")
+_ENVIRONMENT = ("GOGC", "GOMEMLIMIT", "GOMAXPROCS")
+
+
+def open_audit_log(files: ClusterFiles) -> AuditLog | str:
+    """The audit log of a cluster from now on, or why it cannot be used."""
+    try:
+        known = record.load(files)
+        if known is None or known.audit_log != "on":
+            return f"cluster {files.name} keeps no audit log"
+        return AuditLog(files.audit_log)
+    except OSError as error:
+        return f"{files.audit_log} cannot be read: {error.strerror}"
+    except EngineError as error:
+        return error.message
+
+
+class Numbers:
+    """The numbers of a cluster's processes by name, as they are whenever it is called."""
+
+    def __init__(self, files: ClusterFiles) -> None:
+        self._files = files
+        self._known: set[int] = set()
+
+    def __call__(self) -> Mapping[str, int]:
+        """Look at the pid files, and once at each number, whether it is that of a process of the cluster."""
+        found = processes.recorded(self._files)
+        if new := set(found.values()) - self._known:
+            self._known |= processes.belonging(new, self._files)
+        return {name: number for name, number in found.items() if number in self._known}
+
+
+def components(files: ClusterFiles) -> list[Component]:
+    """The processes of a cluster with version and settings; those of which nothing can be read are left out."""
+    found = []
+    with contextlib.suppress(EngineError):
+        found += [
+            Component(name=one.name, version=one.version, settings=settings(one.args, one.environment))
+            for one in kwokctl.processes(files)
+        ]
+    versions = _versions(files)
+    for spec in sorted(files.directory.glob("keepers/*/spec.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            told = json.loads(spec.read_text(encoding="utf-8"))
+            name = told["name"]
+            found.append(Component(name=name, version=versions.get(name, ""), settings=settings(told["argv"][1:])))
+    return found
+
+
+def settings(args: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """The arguments that say how a process works, `name=value` with a space between two.
+
+    Left out is what names a place, a file or an address, and whatever could be secret.
+    """
+    given = {name: value for name, value in _flags(args) if not _left_out(name, value)}
+    given |= {name: value for name, value in (environment or {}).items() if name in _ENVIRONMENT}
+    return " ".join(f"{name}={value}" for name, value in given.items())
+
+
+def _flags(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name and value of each; the value may be the next argument."""
+    for one, following in zip(args, [*args[1:], "-"], strict=False):
+        if one.startswith("-"):
+            name, equals, value = one.lstrip("-").partition("=")
+            yield name, value if equals else "true" if following.startswith("-") else following
+
+
+def _left_out(name: str, value: str) -> bool:
+    words = re.split(r"[-_.]", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower())
+    return any(map(_LEFT_OUT.fullmatch, words)) or _PLACE.match(value) is not None
+
+
+def _versions(files: ClusterFiles) -> dict[str, str]:
+    """The version of the component of each kept process, from the records that they were installed with."""
+    with contextlib.suppress(EngineError):
+        known = record.load(files)
+        return {} if known is None else dict(_of_processes(files, known.components))
+    return {}
+
+
+def _of_processes(files: ClusterFiles, components: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for component, version in components.items():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            written: dict[str, Any] = json.loads(files.component_record(component).read_text(encoding="utf-8"))
+            for process in written["faces"]["process"]["processes"]:
+                yield process["name"], version
