@@ -50,7 +50,8 @@ class RecordedKind:
 
     `role` is `gang` (pods start together, or are admitted together), `queue` (has a quota, or leads to one), `claim` or
     `owner` (between pods and what is submitted). A quota is for the pods that name the queue, or for those of its
-    namespace if `of_namespace`. `parent` is the kind above a queue, whose name is in the value `parent`.
+    namespace if `of_namespace`. `parent` is the kind above a queue, whose name is in the value `parent`. An owner with
+    `only_pods` owns no other owner.
     """
 
     group: str
@@ -62,6 +63,7 @@ class RecordedKind:
     quota: Quota | None = None
     of_namespace: bool = False
     parent: str = ""
+    only_pods: bool = False
 
     @property
     def title(self) -> str:
@@ -82,6 +84,7 @@ def read_recorded(entries: list[Mapping[str, Any]]) -> tuple[RecordedKind, ...]:
             quota=_quota(entry["quota"]) if "quota" in entry else None,
             of_namespace=entry.get("of") == "namespace",
             parent=entry.get("parent", ""),
+            only_pods=entry.get("owns") == "pods",
         )
         for entry in entries
     )

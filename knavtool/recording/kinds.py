@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from knavtool.kube.resource import Manifest
 
 KUBERNETES = Path(__file__).with_name("kubernetes.yaml")
-_GENERIC = ("gang", "queue", "claim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +34,19 @@ class RecordedKinds:
     def needed(self, submitted: Iterable[tuple[str, str]]) -> Iterator[RecordedKind]:
         """The kinds that say something about pods of what is submitted, given as (group, kind).
 
-        An owner is followed only if something else may own it: 10,000 Jobs that own their pods need no watch.
+        Owners are followed only if something else may own them: 10,000 Jobs that own their pods need no watch.
         """
-        roles = {(kind.group, kind.kind): kind.role for kind in self.kinds}
+        known = {(kind.group, kind.kind): kind for kind in self.kinds}
         groups = {"", *(kind.group for kind in self.kinds)}
-        # A kind of an unknown group may own anything; the other kinds of a known one own nothing that has pods.
-        others = {one for one in submitted if roles.get(one) == "owner" or not (one[0] in groups or _built_in(one[0]))}
-        for kind in self.kinds:
-            if kind.role in _GENERIC or others - {(kind.group, kind.kind)}:
-                yield kind
+
+        def may_own_owners(one: tuple[str, str]) -> bool:
+            if one in known:
+                return known[one].role == "owner" and not known[one].only_pods
+            # A kind of an unknown group may own anything; the other kinds of a known one have no pods.
+            return not (one[0] in groups or _built_in(one[0]))
+
+        owners = any(map(may_own_owners, submitted))
+        return (kind for kind in self.kinds if owners or kind.role != "owner")
 
 
 def _built_in(group: str) -> bool:

@@ -179,7 +179,8 @@ QUEUES = """
   kind: Queue
   role: queue
   quota: {list: /spec/groups/*/resources/*, resource: name, amount: quota}
-- {group: batch, kind: Job, role: owner}
+- {group: batch, kind: Job, role: owner, owns: pods}
+- {group: batch, kind: CronJob, role: owner}
 """
 
 
@@ -189,7 +190,7 @@ def kinds() -> RecordedKinds:
 
 def test_objects_that_queue_pods() -> None:
     one = Facts()
-    workload, queue, _ = kinds().kinds
+    workload, queue, *_ = kinds().kinds
     facts = ObjectFacts(one.write, workload)
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "u", "controller": True}
     item: dict[str, Any] = {
@@ -267,7 +268,9 @@ def test_owners_are_followed_only_if_something_may_own_them() -> None:
         return [kind.kind for kind in kinds().needed(submitted)]
 
     assert needed(("batch", "Job"), ("", "ConfigMap"), ("queues.x", "Flavor")) == ["Workload", "Queue"]
-    assert needed(("batch", "Job"), ("sets.x", "JobSet")) == ["Workload", "Queue", "Job"]
+    everything = ["Workload", "Queue", "Job", "CronJob"]
+    assert needed(("batch", "Job"), ("sets.x", "JobSet")) == everything
+    assert needed(("batch", "CronJob")) == everything
 
 
 def test_every_record_says_what_the_schema_allows() -> None:
