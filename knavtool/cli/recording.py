@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.recording.cluster import ClusterFacts
-from knavtool.recording.file import Recording
-from knavtool.recording.kinds import all_kinds
-from knavtool.recording.moments import Moments
-from knavtool.recording.samples import Samples, every, tell_once
+from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from knavtool.measure.table import Measured
     from knavtool.report.facts import Facts
@@ -26,30 +25,60 @@ _AT_THE_END = 4
 _LONGEST = 40
 
 
+class Record(StrEnum):
+    """What a run records."""
+
+    OFF = "off"
+    PODS = "pods"
+    FULL = "full"
+
+
+def choose(record: Record | None, report: Path | None, server: str | None) -> Record:
+    """What is recorded: everything, unless something else is said. Raises UsageError."""
+    if record in (Record.PODS, Record.FULL) and report is None:
+        raise UsageError(f"--record {record} needs --report", hint="--report names the directory of the recording")
+    if record in (Record.PODS, Record.FULL) and server is not None:
+        raise UsageError(f"--record {record} does not work with --server", hint="only runs from here are recorded")
+    if record is None:
+        return Record.FULL if server is None else Record.OFF
+    return record
+
+
 class RunRecording:
     """The recording of one run on a cluster that it learns of when it connects.
 
-    `file` takes facts from the beginning, `cluster` those about pods and nodes.
+    `file` takes facts from the beginning, `cluster` those about pods and nodes. Without a directory for reports it is
+    kept until the run ends, for what is to be measured.
     """
 
     def __init__(
         self,
-        path: Path,
+        directory: Path | None,
         *,
-        clock: Callable[[], float],
         epoch: float,
         environment: Mapping[str, str],
         facts: Facts,
         everything: bool,
     ) -> None:
         from knavtool.catalogue.catalogue import Catalogue
+        from knavtool.recording.cluster import ClusterFacts
+        from knavtool.recording.file import NAME, Recording
+        from knavtool.recording.kinds import all_kinds
+        from knavtool.recording.moments import Moments
 
-        self.file = Recording(path, clock=clock, epoch=epoch)
+        self._own = None if directory is not None else Path(tempfile.mkdtemp(prefix="knavtool-recording-"))
+        self.file = Recording((directory or self._own or Path()) / NAME, clock=time.monotonic, epoch=epoch)
         self._environment = environment
         self._facts = facts
         self._moments = Moments(self.file)
         kinds = all_kinds(Catalogue.load(environment).readable()[0])
         self.cluster = ClusterFacts(self._moments.write, kinds, everything=everything)
+
+    def close(self, *, keep: bool) -> None:
+        """End the file, and remove it if it is not to be kept."""
+        self.file.close(keep=keep and self._own is None)
+        if self._own is not None:
+            self._own.rmdir()
 
     async def measured(self) -> Measured:
         """What was recorded until now, measured; costs as much as measuring all of it at the end."""
@@ -65,6 +94,7 @@ class RunRecording:
         from knavtool import __version__
         from knavtool.engines.local.plan import local_cluster
         from knavtool.engines.local.recorded import Numbers, components, open_audit_log
+        from knavtool.recording.samples import Samples, every, tell_once
 
         files = local_cluster(server, self._environment)
         log = open_audit_log(files) if files is not None else "the cluster is not a local one"

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -18,6 +15,7 @@ from knavtool.cli import options, streams
 from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
+from knavtool.cli.recording import Record, RunRecording, choose
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
 from knavtool.errors import ExitCode, OutputError, UsageError
@@ -25,21 +23,12 @@ from knavtool.errors import ExitCode, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from knavtool.cli.recording import RunRecording
-    from knavtool.events import Emit, Steps
+    from knavtool.events import Emit
     from knavtool.kube.connection.limiting import RateLimit
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
     from knavtool.workflow.plan import Plan
-
-
-class Record(StrEnum):
-    """What a run records."""
-
-    OFF = "off"
-    PODS = "pods"
-    FULL = "full"
 
 
 def run(
@@ -92,6 +81,23 @@ def run(
             help="Record pods alone, or all that report.html shows (full), to recording.jsonl.gz. Defaults to full.",
         ),
     ] = None,
+    threshold: Annotated[
+        Optional[list[str]],  # noqa: UP045 - see above
+        typer.Option(
+            "--threshold",
+            metavar="MEASURE<=VALUE",
+            envvar="KNAVTOOL_THRESHOLD",
+            help="What a measure of the run must be, for example 'gang.wait.p95<=20s'; repeatable.",
+        ),
+    ] = None,
+    allow_saturated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-saturated",
+            envvar="KNAVTOOL_ALLOW_SATURATED",
+            help="Let thresholds pass although knavtool or the machine, not the scheduler, was the limit.",
+        ),
+    ] = False,
     qps: Qps = None,
     burst: Burst = None,
     settings: options.Settings = None,
@@ -113,12 +119,10 @@ def run(
     kube_context: options.KubeContext = None,
 ) -> None:
     """Run workflows: prepare the cluster, submit objects, check the results."""
-    from knavtool.cli.recording import RunRecording
     from knavtool.documents.duration import parse_duration
     from knavtool.documents.paths import expand_paths
     from knavtool.documents.variables import parse_settings
     from knavtool.documents.workflow_reader import load_workflows
-    from knavtool.recording.file import NAME
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -134,21 +138,21 @@ def run(
         step_summary=Path(step_summary) if step_summary else None,
     )
     reports.check()
-    recorded = _recorded(record, report, server)
+    recorded = choose(record, report, server)
     variables = parse_settings(settings or [])
     types = task_types(no_plugins=no_plugins)
     documents = load_workflows(expand_paths(workflows), types.documents, settings=variables, lenient=compat)
     planned = plan.build(documents, search=[Path.cwd()], lenient=compat, types=types)
+    planned = _expecting(planned, threshold or [], record, server, allow_saturated=allow_saturated)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:
         run_async(_print(target, planned))
         return
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
     recording = None
-    if report is not None and recorded is not Record.OFF:
+    if recorded is not Record.OFF and (report is not None or planned.measures):
         recording = RunRecording(
-            report / NAME,
-            clock=time.monotonic,
+            report,
             epoch=recorder.epoch,
             environment=target.environment,
             facts=facts,
@@ -178,7 +182,7 @@ def run(
     def write() -> None:
         # Also after a failed or interrupted run, if it got as far as running something.
         if recording is not None:
-            recording.file.close(keep=bool(recorder.roots))
+            recording.close(keep=bool(recorder.roots))
         if recorder.roots:
             unwritten.extend(_write(reports, recording, recorder, facts, target.settings.log_format))
 
@@ -194,6 +198,21 @@ def run(
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
     if unwritten:
         raise OutputError("\n".join(reason.message for reason in unwritten), hint=unwritten[0].hint)
+
+
+def _expecting(
+    planned: Plan, thresholds: list[str], record: Record | None, server: str | None, *, allow_saturated: bool
+) -> Plan:
+    """The plan with the thresholds of the command line. Raises UsageError."""
+    from knavtool.measure.threshold import parse
+
+    if server is not None and (thresholds or allow_saturated):
+        option = "--threshold" if thresholds else "--allow-saturated"
+        raise UsageError(f"{option} does not work with --server", hint="write thresholds into the workflow")
+    planned = planned.expecting(map(parse, thresholds), allow_saturated=allow_saturated)
+    if record is Record.OFF and planned.measures:
+        raise UsageError("--record off: the thresholds and CheckMeasure tasks of this run need a recording")
+    return planned
 
 
 async def _print(target: options.Target, planned: Plan) -> None:
@@ -231,15 +250,6 @@ async def _execute(
 
     listeners: list[Emit] = [recorder] if recording is None else [recorder, recording.file]
 
-    @asynccontextmanager
-    async def beside(server: str, steps: Steps) -> AsyncIterator[None]:
-        """What goes on from the connection to the end."""
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(warn_about_exits(target.environment, server, steps))
-            if recording is not None:
-                await stack.enter_async_context(recording.connected(server))
-            yield
-
     with progress(target.settings, listen=listeners) as steps:
         return await carry_out(
             planned,
@@ -250,21 +260,10 @@ async def _execute(
             cleanup_timeout=cleanup_timeout,
             terminal=find_terminal(),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            warn_about_exits=beside,
+            warn_about_exits=partial(warn_about_exits, target.environment),
             advise=partial(advice, target.environment),
-            facts=recording.cluster if recording is not None else None,
+            recorded=recording,
         )
-
-
-def _recorded(record: Record | None, report: Path | None, server: str | None) -> Record:
-    """What is recorded: everything, unless something else is said, if there is a place for it. Raises UsageError."""
-    if record in (Record.PODS, Record.FULL) and report is None:
-        raise UsageError(f"--record {record} needs --report", hint="--report names the directory of the recording")
-    if record in (Record.PODS, Record.FULL) and server is not None:
-        raise UsageError(f"--record {record} does not work with --server", hint="only runs from here are recorded")
-    if record is None:
-        return Record.FULL if report is not None and server is None else Record.OFF
-    return record
 
 
 def _write(
@@ -278,7 +277,7 @@ def _write(
     written, failed = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
     if recording is not None and (failure := recording.file.failure) is not None:
         failed.append(OutputError(f"the recording {recording.file.path} is not complete: {failure.strerror}"))
-    elif recording is not None:
+    elif recording is not None and reports.directory is not None:
         written.append(recording.file.path)
     if written and log_format is options.LogFormat.JSON:
         import json

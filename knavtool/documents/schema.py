@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TASK",
+    "THRESHOLD",
     "VARIABLE",
     "DocumentSchema",
     "Found",
@@ -35,6 +36,8 @@ __all__ = [
 
 VARIABLE = {"$ref": "#/$defs/variable"}
 TASK = {"$ref": "#/$defs/task"}
+THRESHOLD = "CheckMeasure"
+"""The definition of what an item of `thresholds` is, which is what that task takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class DocumentSchema:
             tasks = definition.get("properties", {}).get("tasks")
             if tasks is not None and tasks.get("items") == TASK:
                 tasks["items"] = {}
+        if (thresholds := self.root.get("properties", {}).get("thresholds")) is not None:
+            thresholds["items"] = {}
         self._validators: dict[str, Any] = {}
 
     def normalized(self, document: Document) -> Document:

@@ -72,6 +72,19 @@ class ForEachDocument:
         return self.document.position(self.place)[0]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdDocument:
+    """What is expected of a measure, as written."""
+
+    document: Document = field(repr=False)
+    place: Location
+    params: Mapping[str, Any]
+
+    def violation(self, message: str, *path: str | int) -> Violation:
+        """Something wrong in it."""
+        return self.document.violation((*self.place, *path), message)
+
+
 Entry: TypeAlias = TaskDocument | ForEachDocument
 
 
@@ -84,5 +97,6 @@ class WorkflowDocument:
     tasks: tuple[Entry, ...]
     file: Path
     variables: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: tuple[ThresholdDocument, ...] = ()
     faults: tuple[Violation, ...] = ()
     warnings: tuple[Violation, ...] = ()

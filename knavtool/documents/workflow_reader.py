@@ -9,9 +9,10 @@ from knavtool.documents.complaints import nearest
 from knavtool.documents.duration import is_duration, parse_duration
 from knavtool.documents.leniency import apply_compat
 from knavtool.documents.normal import normal
+from knavtool.documents.schema import THRESHOLD
 from knavtool.documents.values import parse_entries
 from knavtool.documents.variables import Substitution
-from knavtool.documents.workflow import Entry, ForEachDocument, TaskDocument, WorkflowDocument
+from knavtool.documents.workflow import Entry, ForEachDocument, TaskDocument, ThresholdDocument, WorkflowDocument
 from knavtool.documents.yaml import load
 from knavtool.errors import InvalidDocument, UsageError, Violation
 
@@ -88,12 +89,14 @@ def parse_workflow(
             message = f"the variable has no value; give it one here or with --set {name}=VALUE"
             reader.faults.append(document.violation(("variables", name), message))
     tasks = tuple(reader.tasks(data["tasks"], ("tasks",), values))
+    thresholds = tuple(reader.thresholds(data.get("thresholds"), ("thresholds",), values))
     return WorkflowDocument(
         name=_text(data.get("name")) or path.stem,
         description=_text(data.get("description")),
         tasks=tasks,
         file=path,
         variables=values,
+        thresholds=thresholds,
         faults=tuple(reader.faults),
         warnings=tuple(reader.warnings),
     )
@@ -128,6 +131,17 @@ class _Reader:
                 yield self._for_each(item, place, values)
             else:
                 yield self._task(item, place, values)
+
+    def thresholds(self, given: Any, at: Location, values: Mapping[str, Any]) -> Iterator[ThresholdDocument]:
+        """Thresholds of a list; each has the parameters of a CheckMeasure."""
+        root = self._types.schema.root
+        for index, item in enumerate(given if isinstance(given, list) else ()):
+            place = (*at, index)
+            substitution = Substitution(values)
+            data = normal(substitution.put(item, place), root["$defs"][THRESHOLD], root, at=place)
+            self._told(substitution)
+            if substitution.whole and self.take(data, THRESHOLD, place):
+                yield ThresholdDocument(document=self._document, place=place, params=data)
 
     def _for_each(self, item: dict[str, Any], place: Location, values: Mapping[str, Any]) -> Entry:
         once = {key: value for key, value in item.items() if key != "foreach"}

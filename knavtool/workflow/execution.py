@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
     from knavtool.kube.prometheus import Prometheus
-    from knavtool.recording.cluster import ClusterFacts
     from knavtool.workflow.plan import Plan
-    from knavtool.workflow.task import Task, Terminal
+    from knavtool.workflow.task import Recorded, Task, Terminal
 
 
 async def carry_out(
@@ -36,13 +35,13 @@ async def carry_out(
     cleanup: bool,
     cleanup_timeout: float,
     terminal: Terminal | None = None,
-    facts: ClusterFacts | None = None,
+    recorded: Recorded | None = None,
 ) -> bool:
     """render > connect > preflight > execute; True if every check passed, KnavError as `runner.execute` raises it.
 
     `prometheus` is asked only if a task needs it, and `terminal` is where somebody may press Enter. `warn_about_exits`
     warns of processes that end during the run, and `advise` knows which components could be installed: both are asked
-    by the URL of the API server. `facts` records what becomes of pods and nodes.
+    by the URL of the API server. `recorded` takes what becomes of pods and nodes, and measures it.
     """
     plan.warn(steps)
     tasks = [planned.task for planned in plan.tasks()]
@@ -50,6 +49,8 @@ async def carry_out(
         raise InvalidDocument(wrong)
     rendered = await rendering.render(plan, helm)
     async with connect() as gateway, warn_about_exits(gateway.server, steps), AsyncExitStack() as stack:
+        if recorded is not None:
+            await stack.enter_async_context(recorded.connected(gateway.server))
         advice = advise(gateway.server) if advise is not None else None
         for warning in await preflight(gateway, rendered, cleanup=cleanup, advice=advice):
             steps.note(warning, warning=True)
@@ -65,7 +66,7 @@ async def carry_out(
             cleanup_timeout=cleanup_timeout,
             terminal=terminal,
             prometheus=asked,
-            facts=facts,
+            recorded=recorded,
             figures=lambda: {"requests": gateway.requests, "retries": gateway.retries, "qps": gateway.qps},
         )
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from knavtool.documents.workflow import ForEachDocument
-from knavtool.errors import InvalidDocument
+from knavtool.errors import InvalidDocument, UsageError
 from knavtool.render.formats import Formats
 from knavtool.workflow.references.observed import Observed
 from knavtool.workflow.references.scope import PlannedSubmission, Registration, Scope, SharedScope
 from knavtool.workflow.registry import built_in
+from knavtool.workflow.tasks.check_measure import threshold_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from knavtool.documents.workflow import Entry, TaskDocument, WorkflowDocument
+    from knavtool.documents.workflow import Entry, TaskDocument, ThresholdDocument, WorkflowDocument
     from knavtool.errors import Violation
     from knavtool.events import Steps
+    from knavtool.measure.threshold import Threshold
     from knavtool.workflow.registry import Registry
     from knavtool.workflow.task import Task
 
@@ -94,6 +96,7 @@ class PlannedWorkflow:
     description: str
     file: Path
     steps: tuple[Planned, ...]
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,22 @@ class Plan:
         """All tasks in the order in which they run, those of parallel branches one branch after the other."""
         for workflow in self.workflows:
             yield from tasks_of(workflow.steps)
+
+    @property
+    def measures(self) -> bool:
+        """Whether it asks what was measured, so that the run has to be recorded."""
+        return any(one.thresholds for one in self.workflows) or any(one.task.measures for one in self.tasks())
+
+    def expecting(self, thresholds: Iterable[Threshold], *, allow_saturated: bool = False) -> Plan:
+        """The plan with more thresholds for its last workflow; all of the plan may be met in a saturated run."""
+        *first, last = self.workflows
+        workflows = (*first, replace(last, thresholds=(*last.thresholds, *thresholds)))
+        if allow_saturated:
+            workflows = tuple(
+                replace(one, thresholds=tuple(replace(each, allow_saturated=True) for each in one.thresholds))
+                for one in workflows
+            )
+        return replace(self, workflows=workflows)
 
     def warn(self, steps: Steps) -> None:
         """Tell the warnings."""
@@ -162,6 +181,7 @@ def build(
             description=workflow.description,
             file=workflow.file,
             steps=builder.steps(workflow.tasks, scope),
+            thresholds=tuple(builder.thresholds(workflow.thresholds)),
         )
         for workflow in workflows
     )
@@ -182,6 +202,14 @@ class _Builder:
     def steps(self, documents: Iterable[Entry], scope: Scope) -> tuple[Planned, ...]:
         """The steps of a list of tasks; those that were refused before are left out."""
         return tuple(step for document in documents if (step := self._step(document, scope)) is not None)
+
+    def thresholds(self, documents: Iterable[ThresholdDocument]) -> Iterator[Threshold]:
+        """What is expected of measures."""
+        for document in documents:
+            try:
+                yield threshold_of(document.params)
+            except UsageError as error:
+                self.wrong.append(document.violation(error.message, "value"))
 
     def _step(self, document: Entry, scope: Scope) -> Planned | None:
         if isinstance(document, ForEachDocument):

@@ -51,6 +51,7 @@ class RenderedPlan:
         for workflow in self.plan.workflows:
             yield f"# workflow {workflow.name} ({workflow.file})\n"
             yield from self._outline(workflow.steps, "")
+            yield from (f"# threshold {threshold}\n" for threshold in workflow.thresholds)
         for workflow in self.plan.workflows:
             for planned in tasks_of(workflow.steps):
                 rendering = self.of(planned.task)

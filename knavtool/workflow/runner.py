@@ -16,6 +16,7 @@ from knavtool.workflow.observing.pods import essential
 from knavtool.workflow.plan import PlannedTask
 from knavtool.workflow.submission import Submissions
 from knavtool.workflow.task import Context, Outcome
+from knavtool.workflow.thresholds import judge_thresholds
 from knavtool.workflow.undoing.cleanup import undo
 from knavtool.workflow.undoing.ledger import Ledger
 
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Keep
-    from knavtool.recording.cluster import ClusterFacts
     from knavtool.workflow.plan import Branch, Planned, PlannedBlock, PlannedWorkflow
     from knavtool.workflow.rendered import RenderedPlan
     from knavtool.workflow.submission import Submission
-    from knavtool.workflow.task import Terminal
+    from knavtool.workflow.task import Recorded, Terminal
 
 _AFTER_FAILURE = "an earlier task failed"
 _AFTER_INTERRUPTION = "the run was interrupted"
@@ -46,12 +46,12 @@ async def execute(
     cleanup_timeout: float,
     terminal: Terminal | None = None,
     prometheus: Prometheus | None = None,
-    facts: ClusterFacts | None = None,
+    recorded: Recorded | None = None,
     figures: Callable[[], Mapping[str, object]] = dict,
 ) -> bool:
     """Run the plan; True if every check passed. `terminal` and `prometheus` are for the tasks that need them.
 
-    `figures` of the gateway become data of the run, and `facts` records what becomes of pods and nodes.
+    `figures` of the gateway become data of the run, and `recorded` takes what becomes of pods and nodes.
 
     Raises what the API refused, CancelledError when interrupted, or an internal error, always after the cleanup.
     """
@@ -61,12 +61,14 @@ async def execute(
         failure: BaseException | None = None
         passed = False
         try:
-            async with Stores(gateway, keep=_kept(rendered, facts)) as stores:
-                if facts is not None:
+            async with Stores(gateway, keep=_kept(rendered, recorded)) as stores:
+                if recorded is not None:
                     kinds = {(version.rpartition("/")[0], kind) for version, kind in rendered.kinds()}
-                    for reason in await facts.begin(stores, gateway, kinds):
+                    for reason in await recorded.cluster.begin(stores, gateway, kinds):
                         run.note(f"nodes are not recorded: {reason}", warning=True)
-                passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus, facts).run(run)
+                passed = await _Runner(rendered, gateway, stores, ledger, steps, terminal, prometheus, recorded).run(
+                    run
+                )
             if not passed:
                 # A check that saw nothing any more does not say that what it expected did not happen.
                 failure = gateway.last_failure
@@ -86,12 +88,12 @@ async def execute(
         return passed
 
 
-def _kept(rendered: RenderedPlan, facts: ClusterFacts | None) -> Mapping[Resource, Keep]:
+def _kept(rendered: RenderedPlan, recorded: Recorded | None) -> Mapping[Resource, Keep]:
     """Pods are kept in part, unless they are what a run submits itself: a check may compare any field of them."""
     if ("v1", PODS.kind) in rendered.kinds():
         return {}
     keep = partial(essential, labels=rendered.plan.observed.labels)
-    return {PODS: keep if facts is None else lambda pod: facts.keep(pod, keep(pod))}
+    return {PODS: keep if recorded is None else lambda pod: recorded.cluster.keep(pod, keep(pod))}
 
 
 async def _clean_up(ledger: Ledger, gateway: Gateway, run: Step, timeout: float, *, raises: bool) -> None:
@@ -130,7 +132,7 @@ class _Runner:
         steps: Steps,
         terminal: Terminal | None,
         prometheus: Prometheus | None,
-        facts: ClusterFacts | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         self._rendered = rendered
         self._gateway = gateway
@@ -138,7 +140,7 @@ class _Runner:
         self._ledger = ledger
         self._terminal = terminal
         self._prometheus = prometheus
-        self._facts = facts
+        self._recorded = recorded
         self._clock = steps.clock
         self._submitted: dict[int, Submission] = {}
         self._lives = Lives(steps.clock, rendered.plan.observed.judges)
@@ -167,9 +169,10 @@ class _Runner:
             if stopped:
                 step.result, step.message = Result.SKIPPED, stopped
             ended = await self._sequence(workflow.steps, step.nested(), stopped)
-            if ended.failed:
+            missed = await judge_thresholds(workflow.thresholds, self._recorded, step.nested(), ended.stopped)
+            if ended.failed or missed:
                 step.result = Result.FAILED
-            return ended
+            return replace(ended, failed=ended.failed or missed)
 
     async def _sequence(self, planned: Iterable[Planned], steps: Steps, stopped: str = "") -> _Ended:
         """Steps in order; those after a failure are told as skipped."""
@@ -285,7 +288,7 @@ class _Runner:
             clock=self._clock,
             terminal=self._terminal,
             prometheus=self._prometheus,
-            facts=self._facts,
+            recorded=self._recorded,
         )
 
 

@@ -12,6 +12,7 @@ from knavtool.documents.leniency import ignore_bad_timeout
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from knavtool.documents.complaints import Complaint
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from knavtool.kube.prometheus import Prometheus
     from knavtool.kube.resource import Resource
     from knavtool.kube.store import Stores
+    from knavtool.measure.table import Measured
     from knavtool.recording.cluster import ClusterFacts
     from knavtool.render.nodes import NodeSet
     from knavtool.workflow.observing.lives import Lives
@@ -84,6 +86,19 @@ BETWEEN_SIGNS = 0.1
 """Seconds between two reports of the progress of a check."""
 
 
+class Recorded(Protocol):
+    """The recording of a run; `cli.recording` has the real one."""
+
+    cluster: ClusterFacts
+    """Takes what becomes of pods and nodes."""
+
+    def connected(self, server: str) -> AbstractAsyncContextManager[None]:
+        """For the block, in which the run is connected to the API server of this URL."""
+
+    async def measured(self) -> Measured:
+        """What was recorded until now, measured."""
+
+
 class Terminal(Protocol):
     """Somebody at the keyboard; `cli.terminal` has the real one."""
 
@@ -95,7 +110,7 @@ class Terminal(Protocol):
 class Context:
     """What a task gets to work with; what is submitted and what is known of the cluster is the whole run's.
 
-    `terminal` is None if nobody is there to press Enter, `prometheus` if no task of the plan asks one, `facts` if
+    `terminal` is None if nobody is there to press Enter, `prometheus` if no task of the plan asks one, `recorded` if
     nothing is recorded.
     """
 
@@ -110,7 +125,7 @@ class Context:
     clock: Callable[[], float]
     terminal: Terminal | None = None
     prometheus: Prometheus | None = None
-    facts: ClusterFacts | None = None
+    recorded: Recorded | None = None
 
     def heard(self) -> str:
         """What an API server in trouble said last, to end a sentence about a time-out with; "" if it serves."""
@@ -165,6 +180,9 @@ class Task(TaskType):
     """Whether it deletes the objects it works on, so that later tasks may use their names."""
     asks_prometheus: ClassVar[bool] = False
     """Whether it needs a Prometheus; without such a task none has to be found."""
+
+    measures: ClassVar[bool] = False
+    """Whether it asks what was measured, so that the run has to be recorded."""
 
     @property
     def needs_free_names(self) -> bool:

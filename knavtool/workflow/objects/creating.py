@@ -134,8 +134,8 @@ class Making:
 
     def _record(self, item: Submitted, pods: int) -> None:
         """The pods of an instance are counted with each of its objects; only one of them owns pods."""
-        if self._context.facts is not None:
-            self._context.facts.submitted(
+        if self._context.recorded is not None:
+            self._context.recorded.cluster.submitted(
                 kind=f"{item.resource.kind}.{item.resource.group}".rstrip("."),
                 uid=item.uid,
                 namespace=item.namespace or "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knavtool.workflow.tasks.check_configmap import CheckConfigmap
+from knavtool.workflow.tasks.check_measure import CheckMeasure
 from knavtool.workflow.tasks.check_metric import CheckMetric
 from knavtool.workflow.tasks.check_obj import CheckObj
 from knavtool.workflow.tasks.check_placement import CheckPlacement
@@ -41,6 +42,7 @@ TASKS: Mapping[str, type[Task]] = {
         Pause,
         CheckPlacement,
         CheckMetric,
+        CheckMeasure,
     )
 }
 

@@ -215,8 +215,9 @@ class SubmitObj(Task):
             for namespace in namespaces if key in context.observed.followed else ():
                 # From before there are any pods, so that a check need not wait for the list of all.
                 await context.stores.follow(PODS, namespace)
-            for reason in await context.facts.follow(context.stores, namespaces) if context.facts is not None else ():
-                context.step.note(f"pods are not recorded: {reason}", warning=True)
+            if context.recorded is not None:
+                for reason in await context.recorded.cluster.follow(context.stores, namespaces):
+                    context.step.note(f"pods are not recorded: {reason}", warning=True)
             making.pods_in(namespaces)
             return await making.create_all()
         except BaseException as error:

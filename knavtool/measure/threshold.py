@@ -1,0 +1,142 @@
+"""Thresholds: a measure, a comparison and a value, judged by what was measured."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knavtool.documents.complaints import nearest
+from knavtool.documents.duration import is_duration, parse_duration
+from knavtool.errors import UsageError
+from knavtool.measure.names import DISTRIBUTIONS, all_names, unit_of
+from knavtool.measure.tables import TITLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from knavtool.measure.table import Measure, Measured
+
+OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_TEXT = re.compile(r"\s*([a-z0-9.]+)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
+_SAMPLES = {"p50": 2, "p90": 10, "p95": 20, "p99": 100}
+"""So many samples a percentile needs before it says anything about the last of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """`value` is in the unit of the measure, and `written` as the user wrote it.
+
+    `samples` is how many the measure must be made of at least. In a saturated run it is missed, unless that is allowed.
+    """
+
+    measure: str
+    op: str
+    value: float
+    written: str
+    samples: int
+    allow_saturated: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.measure} {self.op} {self.written}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a threshold holds, and why not; `value` is None if the measure is not known."""
+
+    passed: bool
+    message: str
+    value: float | None
+    n: int
+
+
+def make(
+    measure: str, op: str, value: str | float, *, samples: int | None = None, allow_saturated: bool = False
+) -> Threshold:
+    """A threshold; raises UsageError for an unknown measure, or a value that does not fit its unit."""
+    if measure not in all_names():
+        hint = nearest(measure, all_names()) or "; docs/measures.md lists them"
+        raise UsageError(f"no measure {measure!r}{hint}")
+    return Threshold(
+        measure=measure,
+        op=op,
+        value=parse_value(value, unit_of(measure)),
+        written=str(value),
+        samples=samples if samples is not None else _SAMPLES.get(measure.rpartition(".")[2], 1),
+        allow_saturated=allow_saturated,
+    )
+
+
+def parse(text: str) -> Threshold:
+    """A threshold of the command line, `gang.wait.p95<=20s`; raises UsageError."""
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise UsageError(
+            f"--threshold {text!r}: expected MEASURE, one of {', '.join(OPERATORS)}, and a value",
+            hint="for example 'gang.wait.p95<=20s' or 'gpu.occupancy.mean>=80%'",
+        )
+    try:
+        return make(found[1], found[2], found[3])
+    except UsageError as error:
+        raise UsageError(f"--threshold {text!r}: {error.message}", hint=error.hint) from None
+
+
+def parse_value(value: str | float, unit: str) -> float:
+    """A number in the unit; times may be durations, ratios percentages. Raises UsageError."""
+    if isinstance(value, int | float):
+        return float(value)
+    text = value.strip()
+    if unit == "s" and is_duration(text):
+        return parse_duration(text)
+    try:
+        return float(text[:-1]) / 100 if unit == "ratio" and text.endswith("%") else float(text)
+    except ValueError:
+        forms = {"s": "a duration such as 20s", "ratio": "a number or a percentage such as 80%"}
+        raise UsageError(f"{value!r} is not {forms.get(unit, f'a number of {unit}')}") from None
+
+
+def judge(threshold: Threshold, measured: Measured) -> Verdict:
+    """Compare; the message says what was measured, and where in the report more is to be seen."""
+    measure = measured.measures[threshold.measure]
+
+    def missed(message: str) -> Verdict:
+        return Verdict(passed=False, message=message, value=measure.value, n=measure.n)
+
+    if measure.value is None:
+        return missed(f"{measure.name} is unknown: {measure.why}")
+    shown = f"{measure.name} is {shown_value(measure)} (n={measure.n})"
+    if not OPERATORS[threshold.op](measure.value, threshold.value):
+        return missed(f"{shown}, expected {threshold.op} {threshold.written}; see {_place(measure)} in the report")
+    if measure.n < threshold.samples:
+        fewer = f"expected {threshold.samples} or more; samples: {measure.n} accepts fewer"
+        return missed(f"{shown}, of too few samples: {fewer}")
+    if measured.about.saturated and not threshold.allow_saturated:
+        reason = "; ".join(measured.about.saturated)
+        return missed(f"{shown}, but the run was saturated: {reason}; set allowSaturated: true to accept it")
+    return Verdict(
+        passed=True, message=f"{shown}, {threshold.op} {threshold.written}", value=measure.value, n=measure.n
+    )
+
+
+def shown_value(measure: Measure) -> str:
+    """A measure's value with its unit, to three digits after the point."""
+    if measure.value is None:
+        return "unknown"
+    if measure.unit == "ratio":
+        return f"{measure.value:.1%}"
+    number = f"{measure.value:.3f}".rstrip("0").rstrip(".")
+    return number if measure.unit == "count" else f"{number} {measure.unit}"
+
+
+def _place(measure: Measure) -> str:
+    quantity = DISTRIBUTIONS.get(measure.name.rpartition(".")[0])
+    return f"{TITLES[quantity.table]!r}" if quantity is not None else "'Measures'"
