@@ -46,6 +46,7 @@ TYPES = {
     "Sleep": 1,
     "CheckPlacement": 2,
     "CheckMetric": 1,
+    "CheckMeasure": 1,
     "Parallel": 2,
     "Repeat": 2,
 }
@@ -188,6 +189,15 @@ _PARAMS: dict[str, SearchStrategy[Any]] = {
     "CheckMetric": _params(
         {"query": st.just("up"), "op": st.sampled_from(["==", ">="]), "value": st.integers(0, 3)},
         **{"for": _TIMES, "timeout": _TIMES},
+    ),
+    "CheckMeasure": _params(
+        {
+            "measure": st.sampled_from(["gang.wait.p95", "pods.count", "gpu.occupancy.mean"]),
+            "op": st.sampled_from(["<=", ">="]),
+            "value": st.sampled_from([0, 1, "20s", "80%", "${size}"]),
+        },
+        samples=st.integers(1, 3),
+        allowSaturated=st.booleans(),
     ),
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import yaml
 
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.engines.local.components.component_processes import ComponentProcesses
+from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.health import until_healthy
 from knavtool.engines.local.processes import processes as cluster_processes
 from knavtool.engines.local.processes import supervisor
@@ -83,6 +86,16 @@ class LocalCluster:
     def down(self, **more: Any) -> CompletedProcess[str]:
         """`cluster down`."""
         return self.cli("cluster", "down", "--name", self.name, **more)
+
+    def metrics(self, process: str) -> str:
+        """What a process of the control plane says of itself, as Prometheus reads it."""
+        url = next(one.metrics for one in kwokctl.processes(self.files) if one.name == process)
+        token = self.files.metrics_token.read_text()
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - on 127.0.0.1
+        # It has made its certificate itself.
+        context = ssl._create_unverified_context()  # noqa: S323 - see above
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:  # noqa: S310 - see above
+            return str(answer.read().decode())
 
     def status(self, **more: Any) -> dict[str, dict[str, Any]]:
         """The rows of `cluster status`, by process."""

@@ -33,6 +33,10 @@ class RunCluster:
         """Ask the API server itself."""
         return self._plane.ask(question)
 
+    def metrics(self, process: str) -> str:
+        """The metrics of a process of the control plane."""
+        return self._plane.metrics(process)
+
     def left(self) -> dict[str, int]:
         """What there is of the kinds that runs make, where they make it."""
 

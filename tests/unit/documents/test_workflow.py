@@ -113,6 +113,9 @@ tasks:
 - id: metric
   type: CheckMetric
   params: {query: up, op: "==", value: 1, for: 5s, timeout: 1m}
+- id: measure
+  type: CheckMeasure
+  params: {measure: gang.wait.p95, op: "<=", value: 20s, samples: 3, allowSaturated: true}
 - id: both
   type: Parallel
   params:
