@@ -1,0 +1,62 @@
+"""Data inside the page: compressed, and such that nothing in it can be taken for markup."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from knavtool.measure.table import Table
+
+MOST_BYTES = 1_500_000
+"""Of all tables together, compressed."""
+
+
+_FIRST = ("components", "gaps", "steps", "queues", "preemptions", "gangs", "pods")
+
+
+def packed(value: Any) -> str:
+    """JSON, deflated, in base64: its letters mean nothing in HTML."""
+    return packed_bytes(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
+
+
+def packed_bytes(content: bytes) -> str:
+    """Bytes, deflated, in base64."""
+    return base64.b64encode(zlib.compress(content, 6)).decode()
+
+
+def packed_tables(tables: Iterable[Table], most: int = MOST_BYTES) -> dict[str, tuple[str, int]]:
+    """Each table as the page unpacks it, and how many of its rows are in it.
+
+    If all of them are too large together, some lose their last rows: those that follow from others before the pods
+    and gangs, and the largest ones first.
+    """
+    whole = {table.name: (table, _packed_table(table, len(table.rows))) for table in tables}
+    found: dict[str, tuple[str, int]] = {}
+    left = most
+    order = sorted(whole.items(), key=lambda one: (one[0] not in _FIRST, len(one[1][1])))
+    for number, (name, (table, text)) in enumerate(order):
+        # Each may take its part of what is left, those in front half of it.
+        room = left // 2 if name in _FIRST else left // (len(whole) - number)
+        rows = len(table.rows)
+        if len(text) > room:
+            rows = int(rows * room / len(text) * 0.95)
+            text = _packed_table(table, rows)  # noqa: PLW2901 - this is the one that goes in
+        found[name] = (text, rows)
+        left -= len(text)
+    return {name: found[name] for name in whole}
+
+
+def _packed_table(table: Table, rows: int) -> str:
+    columns: list[tuple[Any, ...]] = [*zip(*table.rows[:rows], strict=True)] or [()] * len(table.columns)
+    return packed(
+        {
+            "columns": [column.name for column in table.columns],
+            "values": [[round(value, 6) if type(value) is float else value for value in column] for column in columns],
+        }
+    )
