@@ -137,7 +137,7 @@ def _gangs(
         queue = queues[rand.choices(range(len(queues)), [3, 2, 1, 1, 1, 1, 1, 1, 1, 1][: len(queues)])[0]]
         gpus = rand.choice((8, 8, 8, 4, 2))
         name = f"default/job-{number:04}"
-        members = [Pod(f"{name}-{index}", name, queue, gpus, created + index * 0.004) for index in range(count)]
+        members = [Pod(f"{name}-{index}", name, queue, gpus, created + index * 0.001) for index in range(count)]
         priority = 100 if number % 17 == 11 else 0
         found.append(Gang(name, queue, priority, rand.uniform(*runtime), created, members))
     wide = [gang for gang in found if len(gang.pods) > 3]

@@ -36,7 +36,7 @@ def measures(measured: Measured) -> str:
         cells = "".join(f'<td class="n" data-measure="{one.name}">{marks.text(shown(one))}</td>' for one in found)
         spread += (
             f'<tr><th scope="row" title="{marks.text(quantity.text)}"><code>{name}</code></th>{cells}'
-            f'<td class="n">{found[0].n}</td></tr>'
+            f'<td class="n">{found[0].n:,}</td></tr>'
         )
     return (
         '<section id="measures"><h2>Measures</h2>'
@@ -137,12 +137,12 @@ def data(measured: Measured, held: Mapping[str, tuple[str, int]]) -> str:
 def _table(table: Table, held: int) -> str:
     count = len(table.rows)
     part = (
-        f" The page holds the first {held}; <code>knavtool report --format csv</code> writes all."
+        f" The page holds the first {held:,}; <code>knavtool report --format csv</code> writes all."
         if held < count
         else ""
     )
     more = (
-        f'<p class="soft">The first {min(count, _MOST_ROWS)} of {count} rows.{part}</p>'
+        f'<p class="soft">The first {min(count, _MOST_ROWS)} of {count:,} rows.{part}</p>'
         if count > _MOST_ROWS or part
         else ""
     )
@@ -154,7 +154,7 @@ def _table(table: Table, held: int) -> str:
         heads, table.rows[:_MOST_ROWS], caption=table.title, units=[column.unit for column in table.columns]
     )
     return (
-        f"<details><summary><b>{marks.text(table.title)}</b> <span class=soft>{count} rows</span></summary>"
+        f'<details><summary><b>{marks.text(table.title)}</b> <span class="soft">{count:,} rows</span></summary>'
         f'<p><button type="button" data-csv="{table.name}">Save {table.name}.csv</button></p>{body}{more}'
         f'<details class="meanings"><summary>Columns</summary><dl>{meanings}</dl></details></details>'
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import operator
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ MOST_BYTES = 1_500_000
 """Of all tables together, compressed."""
 
 
+_LARGE = 1e9
 _FIRST = ("components", "gaps", "steps", "queues", "preemptions", "gangs", "pods")
 
 
@@ -54,9 +57,22 @@ def packed_tables(tables: Iterable[Table], most: int = MOST_BYTES) -> dict[str, 
 
 def _packed_table(table: Table, rows: int) -> str:
     columns: list[tuple[Any, ...]] = [*zip(*table.rows[:rows], strict=True)] or [()] * len(table.columns)
-    return packed(
-        {
-            "columns": [column.name for column in table.columns],
-            "values": [[round(value, 6) if type(value) is float else value for value in column] for column in columns],
-        }
-    )
+    return packed({column.name: _packed_column(values) for column, values in zip(table.columns, columns, strict=True)})
+
+
+def _packed_column(values: tuple[Any, ...]) -> dict[str, Any]:
+    """Numbers as whole millionths, each less the one before, which makes series that change little small.
+
+    Beyond a billion, where millionths of it are more than a page can count, they are whole numbers.
+    """
+    kinds = set(map(type, values)) - {type(None)}
+    known = [value for value in values if value is not None]
+    if not kinds <= {int, float} or not kinds or not all(map(math.isfinite, known)):
+        return {"values": values}
+    scale = 1 if kinds == {int} or max(map(abs, known)) > _LARGE else 1_000_000
+    whole = known if kinds == {int} else [round(value * scale) for value in known]
+    steps: Iterable[int] = map(operator.sub, whole, [0, *whole])
+    if len(known) == len(values):
+        return {"scale": scale, "steps": list(steps)}
+    following = iter(steps)
+    return {"scale": scale, "steps": [None if value is None else next(following) for value in values]}

@@ -66,7 +66,7 @@ def tile(measured: Measured, figure: Figure) -> str:
     shown, unit = value_and_unit(measure.value, measure.unit, measure.name)
     exact = "" if measure.value is None else f' value="{measure.value!r}"'
     number = f'<data class="value" data-measure="{figure.measure}"{exact}>{marks.text(shown)}</data>'
-    under = marks.text(measure.why) if measure.value is None else f"n = {measure.n}"
+    under = marks.text(measure.why) if measure.value is None else f"n = {measure.n:,}"
     points, top = _points(measured, figure.measure)
     return (
         f'<a class="tile" href="#{figure.section}" title="{marks.text(_meaning(figure.measure))}">'

@@ -46,7 +46,7 @@ def clock(about: About) -> str:
     if about.lag_p50 is None or about.lag_p95 is None or about.lag_max is None:
         return f"{first} How late the watch was is unknown."
     lags = [" ".join(duration(value)) for value in (about.lag_p50, about.lag_p95, about.lag_max)]
-    spread = f"median; P95 {lags[1]}, at most {lags[2]}; n = {about.lag_n}"
+    spread = f"median; P95 {lags[1]}, at most {lags[2]}; n = {about.lag_n:,}"
     return f"{first} The watch reported them {lags[0]} later ({spread})."
 
 
@@ -82,7 +82,9 @@ def _cut(message: str) -> str:
 
 
 def _warnings(about: About) -> Iterator[str]:
-    told = [f"Not the scheduler alone was the limit: {reason}" for reason in about.saturated]
+    told = [
+        f"Saturated: the machine or knavtool, not the scheduler, was the limit: {reason}" for reason in about.saturated
+    ]
     if not about.whole:
         told.append("The recording was cut off; what came later is not known.")
     told += about.notes

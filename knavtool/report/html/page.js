@@ -26,9 +26,25 @@
   const live = new Map(); // chart id -> {view, plot, ...} of the charts over time
   let zoom = null;
 
+  // As many names of a legend stand beside each other as there is room for.
+  const fitted = (spec, width) => {
+    for (const { encoding } of spec.layer) {
+      for (const channel of ["fill", "stroke", "strokeDash", "shape", "opacity"]) {
+        const one = encoding?.[channel];
+        if (!one || one.legend === null) continue;
+        const names = one.legend?.values ?? one.scale?.domain ?? [];
+        const longest = Math.max(...names.map((name) => (channel === "opacity" ? 4 : String(name).length)));
+        const room = Math.floor((width - 40) / (Math.min(longest, 44) * 6.6 + 40));
+        one.legend = { ...one.legend, columns: Math.max(1, Math.min(names.length, room)) };
+      }
+    }
+    return spec;
+  };
+
   const show = async (plot) => {
     const id = plot.dataset.chart;
     const { spec, readout } = (await load())[id];
+    fitted(spec, plot.clientWidth);
     const time = Boolean(readout);
     const place = document.createElement("div");
     place.style.position = "absolute";
@@ -122,7 +138,7 @@
     Object.assign(one.range.style, { display: "block", left: `${left + a}px`, width: `${b - a}px`, top: `${top}px`, height: `${height}px` });
   };
 
-  const number = (value) => (Number.isInteger(value) ? value.toLocaleString("en").replaceAll(",", "\u202f") : value.toPrecision(3).replace(/e.*/, ""));
+  const number = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : value.toPrecision(3).replace(/e.*/, ""));
 
   const told = ({ series, readout }, t) => {
     const line = (name, value) => {
@@ -169,11 +185,15 @@
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const save = async (name) => {
-    const { columns, values } = JSON.parse(await unpack(`table-${name}`));
-    const rows = [columns.map(quoted).join(",")];
+    const table = JSON.parse(await unpack(`table-${name}`));
+    const values = Object.values(table).map(({ values, steps, scale }) => {
+      let sum = 0; // numbers are told as their difference from the one before
+      return values ?? steps.map((step) => (step === null ? null : (sum += step) / scale));
+    });
+    const rows = [Object.keys(table).map(quoted).join(",")];
     for (let row = 0; row < (values[0]?.length ?? 0); row += 1) rows.push(values.map((column) => quoted(column[row])).join(","));
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([`${rows.join("\r\n")}\r\n`], { type: "text/csv" }));
+    link.href = URL.createObjectURL(new Blob([`${rows.join("\n")}\n`], { type: "text/csv" }));
     link.download = `${name}.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -198,5 +218,5 @@
       if (isIntersecting) for (const [id, link] of links) link.classList.toggle("here", id === target.id);
     }
   }, { rootMargin: "-20% 0px -75% 0px" });
-  for (const section of document.querySelectorAll("main section")) where.observe(section);
+  for (const section of document.querySelectorAll("main > [id]")) where.observe(section);
 })();

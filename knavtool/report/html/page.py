@@ -103,9 +103,10 @@ def _body(
     )
     return (
         f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
-        '<a class="skip" href="#overview">Skip to the report</a>'
+        '<a class="skip" href="#report">Skip to the report</a>'
         f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
-        f'<main id="overview" tabindex="-1">{head(measured, title)}{_chart(first, drawings)}{main}'
+        f'<main id="report" tabindex="-1"><div id="overview">{head(measured, title)}{_chart(first, drawings)}</div>'
+        f"{main}"
         f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
         f"{closing.data(measured, held)}"
         f"<footer>Written by knavtool {__version__} from a recording.</footer></main>"

@@ -76,7 +76,7 @@ def css_variables() -> str:
     dark = "".join(f"--{name}:{color};" for name, color in _DARK.items())
     return (
         f":root{{color-scheme:light dark;{light}}}\n"
-        f"@media (prefers-color-scheme:dark) and (not print){{:root{{{dark}}}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
         f"@media print{{:root{{color-scheme:light;{light}}}}}\n"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,19 +20,18 @@ def kept(times: Sequence[float], series: Iterable[Sequence[float | None]], most:
     if count <= most or not columns:
         return list(range(count))
     bins = max(most // (2 * len(columns)), 8)
-    width = (times[-1] - times[0]) / bins or 1.0
+    width = (times[-1] - times[0]) / bins
     chosen = {0, count - 1}
     start = 0
-    while start < count:
-        number = int((times[start] - times[0]) / width)
-        end = start + 1
-        while end < count and int((times[end] - times[0]) / width) == number:
-            end += 1
-        for values in columns:
-            known = [index for index in range(start, end) if values[index] is not None]
-            if known:
-                chosen.add(min(known, key=values.__getitem__))  # type: ignore[arg-type]
-                chosen.add(max(known, key=values.__getitem__))  # type: ignore[arg-type]
+    for number in range(1, bins + 1):
+        end = bisect.bisect_left(times, times[0] + number * width, start) if number < bins else count
+        if end > start:
+            for values in columns:
+                part = values[start:end]
+                known = [value for value in part if value is not None]
+                if known:
+                    chosen.add(start + part.index(min(known)))
+                    chosen.add(start + part.index(max(known)))
         start = end
     return sorted(chosen)
 
@@ -40,6 +40,8 @@ def settled(
     times: Sequence[float], series: Mapping[str, Sequence[float | None]]
 ) -> tuple[list[float], dict[str, list[float | None]]]:
     """The same without what lasted no time: of several values at one moment, the last one holds."""
+    if len(set(times)) == len(times):
+        return list(times), {name: list(values) for name, values in series.items()}
     last = [index for index, time in enumerate(times) if index + 1 == len(times) or times[index + 1] != time]
     return [times[index] for index in last], {
         name: [values[index] for index in last] for name, values in series.items()

@@ -37,12 +37,12 @@ def duration(seconds: float) -> tuple[str, str]:
 
 
 def short(value: float) -> str:
-    """Three digits that count; thousands are set apart by a narrow space."""
+    """Three digits that count; thousands are set apart by commas."""
     size = abs(value)
     if value == int(value):
-        return f"{int(value):,}".replace(",", "\u202f")
+        return f"{int(value):,}"
     if size >= 100:
-        return f"{value:,.0f}".replace(",", "\u202f")
+        return f"{value:,.0f}"
     return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 1 else f"{value:.3g}"
 
 
