@@ -1,0 +1,131 @@
+"""`report.html`: one file that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knavtool import __version__
+from knavtool.report import files
+from knavtool.report.html import closing, marks, theme
+from knavtool.report.html.drawing import Drawing
+from knavtool.report.html.embedding import packed, packed_bytes, packed_tables
+from knavtool.report.html.head import head
+from knavtool.report.html.library import Library
+from knavtool.report.html.sections import sections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from knavtool.measure.table import Measured
+    from knavtool.report.html.charts.chart import Chart
+    from knavtool.report.html.sections import Section
+
+_HERE = Path(__file__).parent
+
+
+def write(path: Path, measured: Measured, *, title: str = "", cache: Path | None = None) -> None:
+    """Write the page; it is there whole or not at all. Raises OutputError."""
+    files.write(path, render(measured, title=title, cache=cache))
+
+
+def render(measured: Measured, *, title: str = "", cache: Path | None = None) -> str:
+    """The page of a run; `title` is the run's name unless one is given.
+
+    Takes 2 s, and 2 s more if `cache` does not hold the script of the charts yet; at most 3 MB for any run.
+    """
+    drawing, library = Drawing(), Library(cache)
+    try:
+        first, parts = sections(measured)
+        every = [first, *(one for part in parts for one in part.charts)]
+        drawing.begin(every)
+        # Meanwhile, here:
+        held = packed_tables(measured.tables.values())
+        name = title or measured.about.name or "run"
+        charts = {chart.id: {"spec": chart.spec, "readout": chart.readout} for chart in every if chart.spec is not None}
+        body = _body(measured, name, first, parts, held, drawing.end())
+        return _document(name, body, charts, held, library.script())
+    finally:
+        drawing.close()
+        library.close()
+
+
+def _document(
+    title: str, body: str, charts: Mapping[str, object], held: dict[str, tuple[str, int]], library: str
+) -> str:
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8")
+    # Scripts run only if they are these two; styles may be inline, because drawings have them; nothing may be fetched.
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)} {_hash(library)}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    data = {"library": packed_bytes(library.encode()), "charts": packed(charts)}
+    data |= {f"table-{name}": text for name, (text, _) in held.items()}
+    blocks = "\n".join(f'<script type="text/plain" id="{name}">{text}</script>' for name, text in data.items())
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f'<meta name="generator" content="knavtool {__version__}">\n'
+        f"<title>{marks.text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n{blocks}\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _body(
+    measured: Measured,
+    title: str,
+    first: Chart,
+    parts: list[Section],
+    held: dict[str, tuple[str, int]],
+    drawings: Mapping[str, str],
+) -> str:
+    links = [("overview", "Overview"), *((part.id, part.title) for part in parts)]
+    links += [
+        ("measures", "Measures"),
+        ("steps", "Checks and steps"),
+        ("environment", "Environment"),
+        ("data", "Tables"),
+    ]
+    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
+    main = "".join(
+        f'<section id="{part.id}"><h2>{marks.text(part.title)}</h2>'
+        f"{''.join(_chart(chart, drawings) for chart in part.charts)}</section>"
+        for part in parts
+    )
+    return (
+        f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
+        '<a class="skip" href="#report">Skip to the report</a>'
+        f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
+        f'<main id="report" tabindex="-1"><div id="overview">{head(measured, title)}{_chart(first, drawings)}</div>'
+        f"{main}"
+        f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
+        f"{closing.data(measured, held)}"
+        f"<footer>Written by knavtool {__version__} from a recording.</footer></main>"
+    )
+
+
+def _chart(chart: Chart, drawings: Mapping[str, str]) -> str:
+    title = marks.text(chart.title)
+    if chart.spec is None:
+        return f'<p class="absent" id="{chart.id}"><b>{title}</b>: {marks.text(chart.why)}</p>'
+    values = (
+        f"<details><summary>Values</summary>{marks.table(chart.columns, chart.rows, caption=chart.title)}</details>"
+        if chart.rows
+        else ""
+    )
+    return (
+        f'<figure class="chart" id="{chart.id}" aria-labelledby="{chart.id}-title">'
+        f'<h3 id="{chart.id}-title">{title}</h3>'
+        f'<p class="how">{marks.text(chart.text)}</p>'
+        f'<div class="plot" data-chart="{chart.id}" role="img" aria-label="{title}. {marks.text(chart.says)}">'
+        f"{drawings[chart.id]}</div>{values}</figure>"
+    )
