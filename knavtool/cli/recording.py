@@ -11,13 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knavtool.errors import UsageError
+from knavtool.errors import KnavError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from knavtool.measure.table import Measured
     from knavtool.report.facts import Facts
+    from knavtool.workflow.plan import Plan
 
 _SETTLING = 0.25
 _LAST_LINES = 0.05
@@ -42,6 +43,21 @@ def choose(record: Record | None, report: Path | None, server: str | None) -> Re
     if record is None:
         return Record.FULL if server is None else Record.OFF
     return record
+
+
+def expecting(
+    planned: Plan, thresholds: list[str], record: Record | None, server: str | None, *, allow_saturated: bool
+) -> Plan:
+    """The plan with the thresholds of the command line. Raises UsageError."""
+    from knavtool.measure.threshold import parse
+
+    if server is not None and (thresholds or allow_saturated):
+        option = "--threshold" if thresholds else "--allow-saturated"
+        raise UsageError(f"{option} does not work with --server", hint="write thresholds into the workflow")
+    planned = planned.expecting(map(parse, thresholds), allow_saturated=allow_saturated)
+    if record is Record.OFF and planned.measures:
+        raise UsageError("--record off: the thresholds and CheckMeasure tasks of this run need a recording")
+    return planned
 
 
 class RunRecording:
@@ -79,6 +95,15 @@ class RunRecording:
         self.file.close(keep=keep and self._own is None)
         if self._own is not None:
             self._own.rmdir()
+
+    def measured_whole(self) -> tuple[Measured | None, list[OutputError]]:
+        """The whole recording, measured after its end; and why that cannot be done."""
+        from knavtool.measure.measuring import measure_file
+
+        try:
+            return measure_file(self.file.path), []
+        except KnavError as error:
+            return None, [OutputError(f"there is no report.html: {error.message}")]
 
     async def measured(self) -> Measured:
         """What was recorded until now, measured; costs as much as measuring all of it at the end."""

@@ -15,10 +15,10 @@ from knavtool.cli import options, streams
 from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
-from knavtool.cli.recording import Record, RunRecording, choose
+from knavtool.cli.recording import Record, RunRecording, choose, expecting
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
-from knavtool.errors import ExitCode, OutputError, UsageError
+from knavtool.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def run(
     types = task_types(no_plugins=no_plugins)
     documents = load_workflows(expand_paths(workflows), types.documents, settings=variables, lenient=compat)
     planned = plan.build(documents, search=[Path.cwd()], lenient=compat, types=types)
-    planned = _expecting(planned, threshold or [], record, server, allow_saturated=allow_saturated)
+    planned = expecting(planned, threshold or [], record, server, allow_saturated=allow_saturated)
     target = options.target(context, kubeconfig, kube_context)
     if dry_run:
         run_async(_print(target, planned))
@@ -198,21 +198,6 @@ def run(
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
     if unwritten:
         raise OutputError("\n".join(reason.message for reason in unwritten), hint=unwritten[0].hint)
-
-
-def _expecting(
-    planned: Plan, thresholds: list[str], record: Record | None, server: str | None, *, allow_saturated: bool
-) -> Plan:
-    """The plan with the thresholds of the command line. Raises UsageError."""
-    from knavtool.measure.threshold import parse
-
-    if server is not None and (thresholds or allow_saturated):
-        option = "--threshold" if thresholds else "--allow-saturated"
-        raise UsageError(f"{option} does not work with --server", hint="write thresholds into the workflow")
-    planned = planned.expecting(map(parse, thresholds), allow_saturated=allow_saturated)
-    if record is Record.OFF and planned.measures:
-        raise UsageError("--record off: the thresholds and CheckMeasure tasks of this run need a recording")
-    return planned
 
 
 async def _print(target: options.Target, planned: Plan) -> None:
@@ -274,7 +259,13 @@ def _write(
     log_format: options.LogFormat,
 ) -> list[OutputError]:
     """Write the reports and say where they are; returns why some could not be written."""
-    written, failed = reports.write(recorder.record, epoch=recorder.epoch, facts=facts)
+    from knavtool.cli.programs import cache_directory
+
+    measured, unmeasured = recording.measured_whole() if recording is not None and reports.directory else (None, [])
+    written, failed = reports.write(
+        recorder.record, epoch=recorder.epoch, facts=facts, measured=measured, cache=cache_directory(os.environ)
+    )
+    failed += unmeasured
     if recording is not None and (failure := recording.file.failure) is not None:
         failed.append(OutputError(f"the recording {recording.file.path} is not complete: {failure.strerror}"))
     elif recording is not None and reports.directory is not None:

@@ -28,6 +28,8 @@ _RANK = {
     )
 }
 """What comes first of what happened to a pod in the same moment; the rest comes after these."""
+_SAMPLED = 1.0
+"""Seconds between two samples: the last one is that after the end."""
 _ENDS = ("succeeded", "failed")
 
 
@@ -241,6 +243,11 @@ class _Reader:
         facts.pods = sorted(self._pods.values(), key=lambda pod: (pod.created or 0.0, pod.title, pod.uid))
         facts.nodes.sort(key=lambda node: (node.at, node.name))
         facts.steps = sorted(self._steps.values(), key=lambda step: step.number)
+        facts.end = _watched_until(facts)
+        last = facts.end + _SAMPLED
+        facts.processes = [sample for sample in facts.processes if sample[0] <= last]
+        facts.machine = [sample for sample in facts.machine if sample[0] <= last]
+        facts.loop = [sample for sample in facts.loop if sample[0] <= last]
         facts.things = dict(sorted(facts.things.items()))
         for at, uid, event, moment, fact in sorted(self._changes, key=lambda change: change[:4]):
             thing = facts.things[uid]
@@ -249,7 +256,7 @@ class _Reader:
                 thing.quota = fact["quota"]
             if event == "moment" and not fact.get("late"):
                 thing.moments.append((at, moment, fact.get("holds", True), fact.get("reason", "")))
-        facts.requests = [(*key, count) for key, count in self._requested.items()]
+        facts.requests = [(*key, count) for key, count in self._requested.items() if key[0] <= facts.end]
         # Where one clock was given up for another, the report must say so.
         _, facts.clock, facts.clock_reason = max(self._clocks, default=(0.0, "watch", ""))
         _pair_gaps(facts, sorted(self._gaps))
@@ -286,6 +293,13 @@ def _happened(pod: Pod, at: float, event: str, detail: str, by: str, *, late: bo
         case _ if event in _ENDS and pod.ended is None:
             # A pod that fails because it is evicted did not come to an end of its own.
             pod.ended, pod.outcome = at, event
+
+
+def _watched_until(facts: Facts) -> float:
+    """The end of the last workflow, if all have ended: pods and nodes are not watched during the cleanup."""
+    workflows = [step for step in facts.steps if step.kind == "workflow"]
+    ends = [step.ended for step in workflows if step.ended is not None]
+    return max(ends) if ends and len(ends) == len(workflows) else facts.end
 
 
 def _pair_gaps(facts: Facts, gaps: list[tuple[float, str, str, str, str]]) -> None:

@@ -10,17 +10,21 @@ from knavtool import __version__
 from knavtool.events import Result
 from knavtool.report import files, summary
 from knavtool.report.facts import Facts
+from knavtool.report.measured.json_file import measures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from knavtool.measure.table import Measured
     from knavtool.report.recorder import Record
 
 FORMAT = 1
 """Raised when a reader of the format before could misread a report."""
 
 
-def document(record: Record, *, epoch: float, facts: Facts | None = None) -> dict[str, Any]:
+def document(
+    record: Record, *, epoch: float, facts: Facts | None = None, measured: Measured | None = None
+) -> dict[str, Any]:
     """The report of a run; `epoch` turns the steps' clock into seconds since 1970."""
     facts = facts or Facts()
     counted = summary.summarize(record)
@@ -47,13 +51,16 @@ def document(record: Record, *, epoch: float, facts: Facts | None = None) -> dic
         },
         **({"requests": requests} if requests else {}),
         "process": {"cpu": round(facts.cpu, 3), "busy": round(facts.busy, 3), "lag": round(facts.lag, 3)},
+        **({"measures": measures(measured)} if measured is not None else {}),
         "run": _step(record, epoch),
     }
 
 
-def write(path: Path, record: Record, *, epoch: float, facts: Facts | None = None) -> None:
+def write(
+    path: Path, record: Record, *, epoch: float, facts: Facts | None = None, measured: Measured | None = None
+) -> None:
     """Write the report; the file is there whole or not at all."""
-    content = document(record, epoch=epoch, facts=facts)
+    content = document(record, epoch=epoch, facts=facts, measured=measured)
     files.write(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from knavtool import __version__
 from knavtool.events import Result
+from knavtool.measure.threshold import shown_value
 from knavtool.report import closing, files, summary, table, text
 from knavtool.report.facts import Facts
+from knavtool.report.measured import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from knavtool.measure.table import Measured
     from knavtool.report.recorder import Record
 
 _SYMBOLS = {Result.OK: "✅", Result.FAILED: "❌", Result.SKIPPED: "⏭️", Result.CANCELLED: "⏹️"}
@@ -25,7 +28,7 @@ _LONGEST = 20_000  # characters of one failure
 _MOST_ROWS = 1000
 
 
-def document(record: Record, *, facts: Facts | None = None) -> str:
+def document(record: Record, *, facts: Facts | None = None, measured: Measured | None = None) -> str:
     """The Markdown of a run."""
     counted = summary.summarize(record)
     ended = record.result or Result.CANCELLED
@@ -33,6 +36,8 @@ def document(record: Record, *, facts: Facts | None = None) -> str:
     described = [(suite.record.name, suite.record.description) for suite in counted.workflows]
     parts += [f"**{_inline(name)}**: {_inline(message)}" for name, message in described if message]
     parts += [counted.totals(), "\n".join(_table(counted))]
+    if measured is not None:
+        parts.append("\n".join(_figures(measured)))
     size = sum(len(part.encode()) for part in parts)
     failed = [(title, message) for title, message in closing.failed(record) if message]
     for number, (title, message) in enumerate(failed):
@@ -45,18 +50,29 @@ def document(record: Record, *, facts: Facts | None = None) -> str:
     return "\n\n".join([*parts, _about(record, facts or Facts())]) + "\n"
 
 
-def write(path: Path, record: Record, *, facts: Facts | None = None) -> None:
+def write(path: Path, record: Record, *, facts: Facts | None = None, measured: Measured | None = None) -> None:
     """Write the summary; the file is there whole or not at all."""
-    files.write(path, document(record, facts=facts))
+    files.write(path, document(record, facts=facts, measured=measured))
 
 
-def append(path: Path, record: Record, *, facts: Facts | None = None) -> None:
+def append(path: Path, record: Record, *, facts: Facts | None = None, measured: Measured | None = None) -> None:
     """Add the summary to a file that others write to as well. Raises OutputError."""
     with (
         files.as_output_error(f"cannot add the summary to {path}"),
         path.open("a", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        file.write("\n" + document(record, facts=facts))
+        file.write("\n" + document(record, facts=facts, measured=measured))
+
+
+def _figures(measured: Measured) -> Iterator[str]:
+    """The five measures that matter, and what must be known to read them."""
+    yield "| measure | value | n |"
+    yield "|---|--:|--:|"
+    for figure in figures.chosen(measured):
+        measure = measured.measures[figure.measure]
+        yield f"| {_inline(figure.title)} | {_inline(shown_value(measure))} | {measure.n} |"
+    for note in (*(f"Saturated: {reason}" for reason in measured.about.saturated), *measured.about.notes):
+        yield f"\n⚠️ {_inline(note)}"
 
 
 def _table(counted: summary.Summary) -> Iterator[str]:

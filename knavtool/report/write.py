@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from knavtool.measure.table import Measured
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Record
 
 NAMES = ("report.json", "junit.xml", "summary.md")
+PAGE = "report.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,21 @@ class ReportFiles:
             check_directory(self.directory)
 
     def write(
-        self, record: Record, *, epoch: float, facts: Facts | None = None
+        self,
+        record: Record,
+        *,
+        epoch: float,
+        facts: Facts | None = None,
+        measured: Measured | None = None,
+        cache: Path | None = None,
     ) -> tuple[list[Path], list[OutputError]]:
-        """Write all of them; returns the files, and why others could not be written. One that fails stops none."""
+        """Write all of them; returns the files, and why others could not be written. One that fails stops none.
+
+        With what was `measured` there is a page too; `cache` is where its script is kept.
+        """
         written: list[Path] = []
         failed: list[OutputError] = []
-        for path, write in self._writers(record, epoch, facts):
+        for path, write in self._writers(record, epoch, facts, measured, cache):
             try:
                 write()
             except OutputError as error:
@@ -55,17 +66,27 @@ class ReportFiles:
                 written.append(path)
         return written, failed
 
-    def _writers(self, record: Record, epoch: float, facts: Facts | None) -> Iterator[tuple[Path, Callable[[], None]]]:
+    def _writers(
+        self, record: Record, epoch: float, facts: Facts | None, measured: Measured | None, cache: Path | None
+    ) -> Iterator[tuple[Path, Callable[[], None]]]:
         """The file of each report, and what writes it."""
         below = [self.directory / name for name in NAMES] if self.directory is not None else [None] * len(NAMES)
         for path in filter(None, (below[0], self.json)):
-            yield path, partial(json_file.write, path, record, epoch=epoch, facts=facts)
+            yield path, partial(json_file.write, path, record, epoch=epoch, facts=facts, measured=measured)
         for path in filter(None, (below[1], self.junit)):
             yield path, partial(junit_file.write, path, record, epoch=epoch, facts=facts)
         for path in filter(None, (below[2], self.markdown)):
-            yield path, partial(markdown_file.write, path, record, facts=facts)
+            yield path, partial(markdown_file.write, path, record, facts=facts, measured=measured)
         if self.step_summary is not None:
-            yield self.step_summary, partial(markdown_file.append, self.step_summary, record, facts=facts)
+            yield (
+                self.step_summary,
+                partial(markdown_file.append, self.step_summary, record, facts=facts, measured=measured),
+            )
+        if measured is not None and self.directory is not None:
+            from knavtool.report import html
+
+            page = self.directory / PAGE
+            yield page, partial(html.write, page, measured, cache=cache)
 
 
 def check_file(path: Path) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from knavtool.report.html import figures, marks
+from knavtool.report.measured.figures import chosen
 from knavtool.report.measured.numbers import duration
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def head(measured: Measured, title: str) -> str:
     """The header of the page."""
     about = measured.about
     kind, sign, word = _VERDICTS[about.passed]
-    tiles = "".join(figures.tile(measured, figure) for figure in figures.chosen(measured))
+    tiles = "".join(figures.tile(measured, figure) for figure in chosen(measured))
     return (
         f'<header class="head"><div class="title"><h1>{marks.text(title)}</h1>'
         f'<p class="verdict {kind}"><span aria-hidden="true">{sign}</span> {word}</p></div>'

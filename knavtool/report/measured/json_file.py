@@ -19,11 +19,16 @@ def document(measured: Measured) -> dict[str, Any]:
     """`about`, `measures` by name as value, unit, n and why, and `tables` by name, each a list of rows as objects."""
     return {
         "about": asdict(measured.about),
-        "measures": {
-            name: {"value": one.value, "unit": one.unit, "n": one.n, "why": one.why}
-            for name, one in measured.measures.items()
-        },
+        "measures": measures(measured),
         "tables": {name: list(table.dicts()) for name, table in measured.tables.items()},
+    }
+
+
+def measures(measured: Measured) -> dict[str, dict[str, Any]]:
+    """Each measure by its name; `why` it is not known is there only then."""
+    return {
+        name: {"value": one.value, "unit": one.unit, "n": one.n} | ({"why": one.why} if one.why else {})
+        for name, one in measured.measures.items()
     }
 
 
