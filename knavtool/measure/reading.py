@@ -11,6 +11,7 @@ import orjson
 
 from knavtool.errors import DocumentError
 from knavtool.measure.facts import Facts, NodeState, Pod, Step, Thing
+from knavtool.measure.life import happened
 from knavtool.measure.places import pool_and_rack
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _RANK = {
 """What comes first of what happened to a pod in the same moment; the rest comes after these."""
 _SAMPLED = 1.0
 """Seconds between two samples: the last one is that after the end."""
-_ENDS = ("succeeded", "failed")
 
 
 def read(path: Path) -> Facts:
@@ -239,7 +239,7 @@ class _Reader:
         facts = self._facts
         for uid, pod in self._pods.items():
             for at, _, event, detail, by, late in sorted(self._events[uid]):
-                _happened(pod, at, event, detail, by, late=late)
+                happened(pod, at, event, detail, by, late=late)
         facts.pods = sorted(self._pods.values(), key=lambda pod: (pod.created or 0.0, pod.title, pod.uid))
         facts.nodes.sort(key=lambda node: (node.at, node.name))
         facts.steps = sorted(self._steps.values(), key=lambda step: step.number)
@@ -264,35 +264,6 @@ class _Reader:
             rows.sort()
         facts.notes = sorted(set(facts.notes))
         facts.environment = dict(sorted(facts.environment.items()))
-
-
-def _happened(pod: Pod, at: float, event: str, detail: str, by: str, *, late: bool) -> None:
-    """One thing that happened to a pod, in order; what was true before it could be seen has no moment."""
-    moment = None if late else at
-    match event:
-        case "created":
-            pod.created = at
-        case "gated":
-            pod.held.append((at, f"gated: {detail}" if detail else "gated"))
-        case "unschedulable":
-            pod.attempts += 0 if detail.startswith("SchedulingGated") else 1
-            pod.held.append((at, detail))
-        case "bound" if pod.bound is None:
-            pod.bound, pod.node = at, detail
-            pod.late = pod.late or late
-            pod.attempts += 1
-        case "running" if not pod.runs:
-            pod.running, pod.runs = moment, True
-        case "disrupted":
-            pod.disrupted, pod.reason = at, detail
-            pod.by = by or pod.by
-        case "preempted":
-            pod.by = by or pod.by
-        case "deleted":
-            pod.deleted = at
-        case _ if event in _ENDS and pod.ended is None:
-            # A pod that fails because it is evicted did not come to an end of its own.
-            pod.ended, pod.outcome = at, event
 
 
 def _watched_until(facts: Facts) -> float:
