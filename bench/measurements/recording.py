@@ -1,7 +1,7 @@
 """What it costs a run to record: 1,000 one-pod Jobs to their completion on 200 nodes, with `--record full` and `off`.
 
-The cluster, the workflow and the other reports are the same. The task that waits for the pods tells when the last one
-had succeeded; what is compared is the time from the first Job to that.
+The workflow and the other reports are the same, and a control plane is new for each figure. The task that waits for the
+pods tells when the last one had succeeded; what is compared is the time from the first Job to that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench import plane
-from bench.jobs import delete_all, jobs
+from bench.jobs import jobs
 from bench.measurement import Aim, Held, Measurement, Sample, in_turn
 from bench.nodes import nodes
 
@@ -30,25 +30,20 @@ def run(setting: Setting) -> Generator[Sample]:
     count = setting.count(1_000)
     given = jobs(setting, count, suspend=False, check="Succeeded")
     where = nodes(setting, _NODES)
-    with plane.ours(setting) as control:
-        control.bare(where.present)
-        # The first writes to a new server are slow: it opens its caches, and its heap is small.
-        control.bare(given.create)
-        control.bare(delete_all)
 
-        def on(record: str) -> tuple[float, float, Path]:
-            report = control.directory / f"report-{record}"
+    def on(record: str) -> tuple[float, float, dict[str, float]]:
+        with plane.new(setting) as control:
+            control.bare(where.present)
+            report = control.directory / "report"
             done = control.knavtool("run", str(given.workflow), "--report", str(report), "--record", record)
-            control.bare(delete_all)
             began, _ = done.span("task", "submit")
             _, ended = done.span("task", "pending")
             used = json.loads((report / "report.json").read_text())["process"]["cpu"]
-            return ended - began, used, report
+            told = _recorded(report / "recording.jsonl.gz", count) if record == "full" else {}
+            return ended - began, used, told
 
-        for ours, beside in in_turn(setting.repeat, lambda: on("full"), lambda: on("off")):
-            (seconds, cpu, report), (others, without, _) = ours, beside
-            also = {"processor seconds": cpu, "without": without, **_recorded(report / "recording.jsonl.gz", count)}
-            yield Sample(ours=seconds, beside=others, also=also)
+    for (seconds, cpu, told), (others, without, _) in in_turn(setting.repeat, lambda: on("full"), lambda: on("off")):
+        yield Sample(ours=seconds, beside=others, also={"processor seconds": cpu, "without": without, **told})
 
 
 def _recorded(path: Path, count: int) -> dict[str, float]:
