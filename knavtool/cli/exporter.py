@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.connection import choose
 from knavtool.cli.logs import log_to_stderr
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
@@ -69,15 +70,11 @@ async def _serve(target: options.Target, listening: socket.socket, tracked: Trac
 
     from knavtool.exporter.following import RETRY_TIMEOUT
     from knavtool.exporter.serving import serve
-    from knavtool.kube.connecting import connect
+    from knavtool.kube.connecting import connect_to
     from knavtool.listening import url
 
-    async with connect(
-        kubeconfig=target.kubeconfig,
-        context=target.context,
-        environment=target.environment,
-        retry_timeout=RETRY_TIMEOUT,
-    ) as gateway:
+    # Also in a pod nothing of the large client library is needed then.
+    async with connect_to(choose(target).config, retry_timeout=RETRY_TIMEOUT) as gateway:
         logging.getLogger("knavtool.exporter").info(
             "serving %s/metrics for the cluster at %s", url(listening), gateway.server
         )

@@ -46,9 +46,9 @@ async def connect(
 
 
 @asynccontextmanager
-async def connect_to(config: Kubeconfig) -> AsyncIterator[Client]:
+async def connect_to(config: Kubeconfig, *, retry_timeout: float = 60.0) -> AsyncIterator[Client]:
     """Open a client for the cluster of a context that was chosen before; otherwise as `connect`."""
-    async with open_client(await accesses.access_of(config)) as client:
+    async with open_client(await accesses.access_of(config), retry_timeout=retry_timeout) as client:
         await client.version()
         yield client
 
