@@ -68,13 +68,13 @@ async def _serve(target: options.Target, listening: socket.socket, tracked: Trac
     import asyncio
     import contextlib
 
-    from knavtool.exporter.following import RETRY_TIMEOUT
+    from knavtool.exporter.following import PAGE, RETRY_TIMEOUT
     from knavtool.exporter.serving import serve
     from knavtool.kube.connecting import connect_to
     from knavtool.listening import url
 
     # Also in a pod nothing of the large client library is needed then.
-    async with connect_to(choose(target).config, retry_timeout=RETRY_TIMEOUT) as gateway:
+    async with connect_to(choose(target).config, retry_timeout=RETRY_TIMEOUT, page=PAGE) as gateway:
         logging.getLogger("knavtool.exporter").info(
             "serving %s/metrics for the cluster at %s", url(listening), gateway.server
         )

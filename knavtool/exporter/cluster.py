@@ -62,7 +62,9 @@ class Cluster:
         """The sum of what the pods on a node ask for."""
         found = self._used.get(name)
         if found is None:
-            found = self._used[name] = self._sum(self._on.get(name, {}))
+            found = self._sum(self._on.get(name, {}))
+            if name in self.nodes:
+                self._used[name] = found
         return found
 
     def pending(self) -> dict[str, int]:

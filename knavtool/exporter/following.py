@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_TIMEOUT = 5.0
 """Seconds for which requests may fail before the server counts as away."""
+PAGE = 100
+"""Objects that a list should bring at a time: with the usual 500, pages took more memory than all that is known."""
 _AT_ONCE = 64
 """Events taken in before other work gets a turn."""
 
@@ -37,7 +39,7 @@ _AT_ONCE = 64
 class Following:
     """One list and watch of nodes and one of pods; the objects themselves are not kept.
 
-    The gateway's own `retry_timeout` should be `RETRY_TIMEOUT`: it decides when `up` turns.
+    The gateway's own `retry_timeout` should be `RETRY_TIMEOUT`, which decides when `up` turns, and its pages `PAGE`.
     """
 
     def __init__(self, gateway: Gateway, cluster: Cluster) -> None:
