@@ -52,7 +52,7 @@ def exporter(
 ) -> None:
     """Serve metrics of the cluster's nodes, pods and gangs for Prometheus on /metrics.
 
-    /healthz and /readyz answer probes. The API server is asked for nothing but nodes and pods, once, and followed.
+    /healthz and /readyz answer probes. Nodes, pods and PodGroups are listed once and then watched.
     """
     from knavtool.exporter.seen import Tracked
     from knavtool.listening import listener

@@ -65,7 +65,7 @@ class Page:
         self._registry = CollectorRegistry(auto_describe=False)
         waits = Histogram(
             "knavtool_gang_wait_seconds",
-            "Time from the creation of a gang's first pod to the binding of its last one.",
+            "Time from the creation of a gang's first pod until enough of its pods have a node.",
             buckets=WAITS,
             registry=self._registry,
         )

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from knavtool.exporter.groups import gang_of
 from knavtool.measure.resources import NOTHING, Amounts, amounts
 from knavtool.recording.cluster import node_facts, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from knavtool.exporter.groups import GangKey
     from knavtool.kube.resource import Manifest
-
-    GangKey = tuple[str, str]
 
 GATED, UNSCHEDULABLE, NEW = "gated", "unschedulable", "new"
 PENDING_STATES = (GATED, UNSCHEDULABLE, NEW)
@@ -23,21 +23,6 @@ PENDING_STATES = (GATED, UNSCHEDULABLE, NEW)
 BOUND, ENDED = "bound", "ended"
 
 _ENDED_PHASES = ("Succeeded", "Failed")
-_GROUPS: tuple[tuple[str, ...], ...] = (
-    ("spec", "schedulingGroup", "podGroupName"),
-    ("spec", "workloadRef", "name"),
-    ("metadata", "labels", "scheduling.x-k8s.io/pod-group"),
-    ("metadata", "labels", "kueue.x-k8s.io/pod-group-name"),
-    ("metadata", "annotations", "scheduling.k8s.io/group-name"),
-    ("metadata", "annotations", "pod-group-name"),
-    ("metadata", "labels", "leaderworkerset.sigs.k8s.io/group-key"),
-    ("metadata", "labels", "jobset.sigs.k8s.io/jobset-name"),
-    ("metadata", "labels", "yunikorn.apache.org/app-id"),
-    ("metadata", "labels", "applicationId"),
-)
-"""Where pods name their group; the first that is there counts."""
-_SERVICES = ("ReplicaSet", "DaemonSet", "Node")
-"""Owners whose pods do not wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +96,7 @@ def pod_of(manifest: Manifest, tracked: Tracked) -> Pod:
         shape=_shape(_of(asked, tracked), _of(_limits(spec), tracked), amounts(asked)),
         state=_state(manifest),
         node=sys.intern(spec.get("nodeName") or ""),
-        gang=_gang(manifest),
+        gang=gang_of(manifest),
     )
 
 
@@ -139,25 +124,3 @@ def _state(pod: Manifest) -> str:
         return GATED
     refused = any(one["type"] == "PodScheduled" and one["status"] == "False" for one in status.get("conditions", ()))
     return UNSCHEDULABLE if refused else NEW
-
-
-def _gang(pod: Manifest) -> GangKey | None:
-    """What the pods of one gang have in common: a group that they name, otherwise the object that controls them."""
-    metadata = pod["metadata"]
-    name = next(_groups(pod), None)
-    if name is None:
-        owners = metadata.get("ownerReferences") or ()
-        owner = next((one for one in owners if one.get("controller")), None)
-        if owner is None or owner["kind"] in _SERVICES:
-            return None
-        name = owner["uid"]
-    return sys.intern(metadata.get("namespace", "")), sys.intern(name)
-
-
-def _groups(pod: Manifest) -> Iterator[str]:
-    for path in _GROUPS:
-        value: Any = pod
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, str) and value:
-            yield value

@@ -27,6 +27,7 @@ from support.workflows import register, submit, task, write
 pytestmark = pytest.mark.cluster
 
 GPU = "nvidia.com/gpu"
+GANG = resources.data_directory() / "workflows/native-gang/templates/gang.yml"
 DASHBOARDS = sorted((resources.chart("knavtool") / "dashboards").glob("*.json"))
 IN_GRAFANA = {"$__rate_interval": "1m", "$__range": "5m", "$resource": GPU, "$node": ".*"}
 """What Grafana puts in the place of variables."""
@@ -136,7 +137,7 @@ def test_prometheus_has_data_for_every_panel_of_the_dashboards(
     own: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KNAVTOOL_HELM_BINARY", str(program("helm")))
-    own.up("--with", "exporter", prometheus=True)
+    own.up("--with", "exporter,native-gang", prometheus=True)
     queries = [one for file in DASHBOARDS for one in panels(json.loads(file.read_text()))]
     assert len(queries) >= 20
     assert not [query for _, query in queries if "$" in query]
@@ -150,7 +151,8 @@ def test_prometheus_has_data_for_every_panel_of_the_dashboards(
         tmp_path,
         task("Configure", timeout="60s", nodes=GPU_NODES),
         register(podNameFormat="{{._NAME_}}-.*"),
-        job("gang", 2, 6),
+        register("group", template=str(GANG), podNameFormat="{{._NAME_}}-.*", podCount="{{.replicas}}"),
+        submit("gang", refTaskId="group", params={"namespace": "default", "replicas": 2, "gpu": 6, "ttl": "1h"}),
         task("CheckPod", refTaskId="gang", status="Running", timeout="30s"),
         job("waiting", 1, 8),
         *(
@@ -169,7 +171,7 @@ def test_prometheus_has_data_for_every_panel_of_the_dashboards(
     os.kill(own.pids()["kube-apiserver"], signal.SIGKILL)
     found = until(url, lambda seen: list(seen["knavtool_api_server_up"].values()) == [0])
     assert sum(values(found, "node_resource_requests", "node", resource=GPU).values()) == 12
-    own.up("--with", "exporter", prometheus=True)
+    own.up(prometheus=True)
     until(url, lambda seen: list(seen["knavtool_api_server_up"].values()) == [1])
 
     checked = subprocess.run(

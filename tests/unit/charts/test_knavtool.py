@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from knavtool import __version__
+from knavtool.exporter.groups import GROUPINGS
 from knavtool.workflow.tasks import TYPES
 from support.charts import CHART, helm, refusal, render
 from support.cli import commands
@@ -258,7 +259,9 @@ def test_an_exporter_alone() -> None:
         ("Deployment", name),
         ("ConfigMap", "test-knavtool-dashboards"),
     }
-    assert rules(objects["ClusterRole", f"tests-{name}"]) == {"nodes": {"list", "watch"}, "pods": {"list", "watch"}}
+    groups = [grouping.api for grouping in GROUPINGS if grouping.api]
+    read = ["nodes", "pods", *(f"podgroups.{group}" for group in groups)]
+    assert rules(objects["ClusterRole", f"tests-{name}"]) == {one: {"list", "watch"} for one in read}
     binding = objects["ClusterRoleBinding", f"tests-{name}"]
     assert binding["roleRef"]["name"] == f"tests-{name}"
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "tests"}]

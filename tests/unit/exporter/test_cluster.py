@@ -195,6 +195,32 @@ def test_a_gang_that_is_gone_was_complete_only_if_all_its_pods_had_a_node(case: 
     assert case.waits == [3]
 
 
+def test_a_gang_whose_group_says_so_is_complete_with_enough_pods(case: Case) -> None:
+    case.cluster.gangs.need(("ns", "job"), 2)
+    for name in ("a", "b", "c"):
+        case.pod(name, gpus(1, owner="job"))
+    case.pod("a", gpus(1, owner="job", on="n"))
+    assert case.waits == []
+    case.pod("b", gpus(1, owner="job", on="n"))
+    assert case.waits == [4]
+    case.pod("c", gpus(1, owner="job", on="n"))
+    case.cluster.gangs.settle(case.now + 100)
+    assert case.waits == [4]
+
+
+def test_a_gang_that_is_too_small_for_its_group_has_no_wait(case: Case) -> None:
+    case.pod("a", gpus(1, owner="job"))
+    case.pod("a", gpus(1, owner="job", on="n"))
+    case.cluster.gangs.need(("ns", "job"), 2)
+    case.cluster.gangs.settle(case.now + 100)
+    case.pod("a", None)
+    assert case.waits == []
+    case.pod("b", gpus(1, owner="job"))
+    case.pod("b", gpus(1, owner="job", on="n"))
+    case.cluster.gangs.need(("ns", "job"), 1)
+    assert case.waits == [1]
+
+
 def test_gangs_whose_beginning_or_end_nobody_saw_have_no_wait(case: Case) -> None:
     case.pod("a", gpus(1, owner="before"), late=True)
     case.pod("a", gpus(1, owner="before", on="n"))

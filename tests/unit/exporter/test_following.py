@@ -18,6 +18,7 @@ from knavtool.kube.gateway import Change, WatchEvent
 from knavtool.kube.resource import NODES, PODS, Resource
 from support.memory import Memory
 
+POD_GROUPS = Resource("scheduling.k8s.io", "v1beta1", "podgroups", "PodGroup", namespaced=True)
 TRACKED = Tracked(resources=("nvidia.com/gpu",))
 
 
@@ -66,12 +67,14 @@ async def make_node(server: Server, name: str) -> None:
     await server.patch(NODES, name, {"status": status}, subresource="status")
 
 
-async def make_pod(server: Server, name: str, *, node: str = "") -> None:
+async def make_pod(server: Server, name: str, *, node: str = "", group: str = "") -> None:
     asked = {"requests": {"nvidia.com/gpu": "8"}}
     owner = {"kind": "Job", "name": "j", "uid": "j", "controller": True}
     spec: dict[str, Any] = {"containers": [{"name": "c", "resources": asked}]}
     if node:
         spec["nodeName"] = node
+    if group:
+        spec["schedulingGroup"] = {"podGroupName": group}
     metadata = {"name": name, "ownerReferences": [owner]}
     await server.create(PODS, {"metadata": metadata, "spec": spec}, namespace="ns")
 
@@ -127,3 +130,43 @@ async def test_what_may_not_be_read_at_the_beginning_is_an_error() -> None:
     cluster = Cluster(TRACKED, Gangs(lambda _: None))
     with pytest.raises(Forbidden):
         await Following(server, cluster).follow()
+
+
+async def make_group(server: Server, name: str, least: int) -> None:
+    spec = {"schedulingPolicy": {"gang": {"minCount": least}}}
+    await server.create(POD_GROUPS, {"metadata": {"name": name}, "spec": spec}, namespace="ns")
+
+
+async def test_a_gang_is_complete_when_its_group_says_so() -> None:
+    waits: list[float] = []
+    server = Server([POD_GROUPS])
+    await make_group(server, "g", 1)
+    async with followed(server, waits) as (_, cluster):
+        assert server.calls.count(("watch", "PodGroup", "")) == 0, "no pod names one yet"
+        await make_pod(server, "a", group="g")
+        await make_pod(server, "b", group="g")
+        await server.patch(PODS, "a", {"spec": {"nodeName": "n"}}, namespace="ns")
+        await until(lambda: len(waits) == 1)
+        await make_group(server, "h", 2)
+        await until(lambda: ("ns", "h") in cluster.gangs._least)
+        await make_pod(server, "c", group="h")
+        await server.patch(PODS, "c", {"spec": {"nodeName": "n"}}, namespace="ns")
+        await until(lambda: bool(cluster.pods.get(("ns", "c")) and cluster.pods["ns", "c"].node))
+        cluster.gangs.settle(float("inf"))
+        assert len(waits) == 1
+        assert server.calls.count(("watch", "PodGroup", "")) == 1
+
+
+async def test_groups_that_may_not_be_read_leave_gangs_with_all_of_their_pods(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    waits: list[float] = []
+    server = Server([POD_GROUPS])
+    server.refuse["watch", "PodGroup"] = Forbidden("watch podgroups: forbidden", status=403)
+    async with followed(server, waits) as (following, cluster):
+        await make_pod(server, "a", group="g")
+        await server.patch(PODS, "a", {"spec": {"nodeName": "n"}}, namespace="ns")
+        await until(lambda: "watch podgroups: forbidden; gangs need all of their pods" in caplog.text)
+        await until(lambda: bool(cluster.pods["ns", "a"].node))
+        assert following.up
+        cluster.gangs.settle(float("inf"))
+        assert len(waits) == 1
