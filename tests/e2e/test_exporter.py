@@ -151,6 +151,8 @@ def test_prometheus_has_data_for_every_panel_of_the_dashboards(
         tmp_path,
         task("Configure", timeout="60s", nodes=GPU_NODES),
         register(podNameFormat="{{._NAME_}}-.*"),
+        # A rate needs a sample from before.
+        task("CheckMetric", "before", query="knavtool_gang_wait_seconds_count", op="==", value=0, timeout="90s"),
         register("group", template=str(GANG), podNameFormat="{{._NAME_}}-.*", podCount="{{.replicas}}"),
         submit("gang", refTaskId="group", params={"namespace": "default", "replicas": 2, "gpu": 6, "ttl": "1h"}),
         task("CheckPod", refTaskId="gang", status="Running", timeout="30s"),
