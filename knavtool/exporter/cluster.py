@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.exporter.blocks import Blocks, blocks
 from knavtool.exporter.seen import BOUND, ENDED, PENDING_STATES, Shape
-from knavtool.measure.resources import plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -94,32 +93,27 @@ class Cluster:
             _add(self._pending, (pod.state, pod.shape), sign)
 
     def _tell_gangs(self, before: Pod | None, pod: Pod | None, now: float, *, late: bool) -> None:
-        other = (
-            pod is None or pod.gang != before.gang or (before.node and not pod.node) if before is not None else False
-        )
-        if before is not None and before.gang is not None and other:
-            # Without a node again: another pod of the same name.
-            self.gangs.went(before.gang, now, waiting=not before.node)
-            before = None
-        if pod is None or pod.gang is None:
-            return
-        if before is None:
-            self.gangs.came(pod.gang, now, bound=bool(pod.node), late=late)
-        elif pod.node and not before.node:
-            self.gangs.bound(pod.gang, now)
+        old, was_bound = (before.gang, bool(before.node)) if before is not None else (None, False)
+        new, is_bound = (pod.gang, bool(pod.node)) if pod is not None else (None, False)
+        # If it has no node any more, it is another pod of the same name.
+        same = old == new and (is_bound or not was_bound)
+        if old is not None and not same:
+            self.gangs.went(old, now, waiting=not was_bound)
+        if new is not None and not same:
+            self.gangs.came(new, now, bound=is_bound, late=late)
+        elif new is not None and is_bound and not was_bound:
+            self.gangs.bound(new, now)
 
     def _sum(self, pods: Mapping[Shape, int]) -> Shape:
         if not pods:
             return self._nothing
         if len(pods) == 1 and 1 in pods.values():
             return next(iter(pods))
-        total = self._nothing.amounts
-        for shape, count in pods.items():
-            total = plus(total, tuple(count * amount for amount in shape.amounts))  # type: ignore[arg-type]
+        gpus, cores, memory = _sums((shape.amounts, count) for shape, count in pods.items())
         return Shape(
             requests=_sums((shape.requests, count) for shape, count in pods.items()),
             limits=_sums((shape.limits, count) for shape, count in pods.items()),
-            amounts=total,
+            amounts=(gpus, cores, memory),
         )
 
 

@@ -241,6 +241,20 @@ def test_another_pod_of_the_same_name_waits_anew(case: Case) -> None:
     assert case.waits == [1]
 
 
+def test_a_pod_may_join_and_leave_a_gang(case: Case) -> None:
+    case.pod("a", gpus(1))
+    case.pod("a", gpus(1, owner="job"))
+    case.pod("b", gpus(1, owner="job"))
+    case.pod("b", gpus(1, owner="other"))
+    case.pod("a", gpus(1, owner="job", on="n"))
+    case.cluster.gangs.settle(case.now + 100)
+    assert case.waits == [3]
+    case.pod("a", gpus(1, on="n"))
+    case.pod("b", gpus(1, owner="other", on="n"))
+    case.cluster.gangs.settle(case.now + 100)
+    assert case.waits == [3, 3]
+
+
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
@@ -249,6 +263,7 @@ def test_another_pod_of_the_same_name_waits_anew(case: Case) -> None:
         ({"metadata": {"labels": {"kueue.x-k8s.io/pod-group-name": "g"}}}, "g"),
         ({"metadata": {"annotations": {"scheduling.k8s.io/group-name": "g"}}}, "g"),
         ({"metadata": {"labels": {"jobset.sigs.k8s.io/jobset-name": "g"}}}, "g"),
+        ({"metadata": {"labels": {"scheduling.x-k8s.io/pod-group": "g", "jobset.sigs.k8s.io/jobset-name": "j"}}}, "g"),
         ({}, "owner"),
         ({"metadata": {"ownerReferences": [{"kind": "DaemonSet", "uid": "d", "controller": True}]}}, None),
         ({"metadata": {"ownerReferences": [{"kind": "Job", "uid": "j"}]}}, None),
