@@ -16,6 +16,8 @@ from knavtool.errors import UsageError
 if TYPE_CHECKING:
     import socket
 
+    from knavtool.catalogue.catalogue import Catalogue
+    from knavtool.exporter.groups import groups_in
     from knavtool.exporter.seen import Tracked
 
 _RESOURCES = ("cpu", "memory", "nvidia.com/gpu")
@@ -56,9 +58,14 @@ def exporter(
     """
     from knavtool.exporter.seen import Tracked
     from knavtool.listening import listener
+    from knavtool.recording.kinds import all_kinds
 
     target = options.target(context, kubeconfig, kube_context)
-    tracked = Tracked(resources=_names(resource, "--resource") or _RESOURCES, labels=_names(node_label, "--node-label"))
+    tracked = Tracked(
+        resources=_names(resource, "--resource") or _RESOURCES,
+        labels=_names(node_label, "--node-label"),
+        groups=groups_in(all_kinds(Catalogue.load(target.environment).readable()[0])),
+    )
     with listener(listen) as listening:
         log_to_stderr(target, "knavtool.exporter")
         run_async(_serve(target, listening, tracked))

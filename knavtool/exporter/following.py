@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from knavtool.errors import ClusterError
-from knavtool.exporter.groups import POD_GROUP, grouping_of, least_of
+from knavtool.exporter.groups import group_of, least_of
 from knavtool.exporter.seen import node_of, pod_of
 from knavtool.kube.connection.backoff import Backoff
 from knavtool.kube.gateway import Change
@@ -20,8 +20,8 @@ from knavtool.taskgroup import task_group
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from knavtool.catalogue.recorded import RecordedKind
     from knavtool.exporter.cluster import Cluster
-    from knavtool.exporter.groups import Grouping
     from knavtool.kube.gateway import Gateway
     from knavtool.kube.resource import Manifest, Resource
     from knavtool.kube.watching import Key
@@ -49,7 +49,7 @@ class Following:
         self._gateway = gateway
         self._cluster = cluster
         self._current: dict[Resource, bool] = {NODES: False, PODS: False}
-        self._groupings: set[Grouping] = set()
+        self._groups: set[str] = set()
         self._tasks: asyncio.TaskGroup
         self.complete = asyncio.Event()
         """Set once all that was there at the beginning is known."""
@@ -66,12 +66,12 @@ class Following:
             self._tasks.create_task(self._follow(NODES, lambda: ((("", name)) for name in cluster.nodes), self._node))
             self._tasks.create_task(self._follow(PODS, lambda: cluster.pods, self._pod))
 
-    async def _follow_groups(self, grouping: Grouping) -> None:
+    async def _follow_groups(self, kind: RecordedKind) -> None:
         """Follow the objects that say how many pods of a gang are enough; without them a gang needs all of its pods."""
         known: set[Key] = set()
 
         def take(key: Key, manifest: Manifest | None, _: bool) -> None:
-            least = None if manifest is None else least_of(manifest, grouping)
+            least = None if manifest is None else least_of(manifest, kind)
             (known.discard if least is None else known.add)(key)
             self._cluster.gangs.need(key, least)
 
@@ -79,7 +79,7 @@ class Following:
         while True:
             try:
                 kinds = (await self._gateway.kinds()).kinds
-                wanted = (grouping.api, POD_GROUP)
+                wanted = (kind.group, kind.kind)
                 found = [one.resource for one in kinds if (one.resource.group, one.resource.kind) == wanted]
                 for resource in found:
                     await self._watch(resource, known, take)
@@ -137,10 +137,10 @@ class Following:
     def _pod(self, key: Key, manifest: Manifest | None, live: bool) -> None:
         pod = None if manifest is None else pod_of(manifest, self._cluster.tracked)
         self._cluster.take_pod(key, pod, time.monotonic(), late=not live)
-        grouping = None if manifest is None else grouping_of(manifest)
-        if grouping is not None and grouping.api and grouping not in self._groupings:
-            self._groupings.add(grouping)
-            self._tasks.create_task(self._follow_groups(grouping), name=f"groups-{grouping.api}")
+        kind = None if manifest is None else group_of(manifest, self._cluster.tracked.groups)
+        if kind is not None and kind.title not in self._groups:
+            self._groups.add(kind.title)
+            self._tasks.create_task(self._follow_groups(kind), name=f"groups-{kind.title}")
 
     def _tell(self, resource: Resource, *, current: bool, why: str = "") -> None:
         before = self._current[resource]

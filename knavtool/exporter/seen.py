@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.exporter.groups import gang_of
 from knavtool.measure.resources import NOTHING, Amounts, amounts
-from knavtool.recording.cluster import node_facts, requests
+from knavtool.recording.amounts import requests
+from knavtool.recording.objects import node_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from knavtool.catalogue.recorded import RecordedKind
     from knavtool.exporter.groups import GangKey
     from knavtool.kube.resource import Manifest
 
@@ -27,10 +29,14 @@ _ENDED_PHASES = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The resources with series of their own, and the node labels that these series have."""
+    """The resources with series of their own, and the node labels that these series have.
+
+    `groups` are the kinds by which pods say that they are a gang.
+    """
 
     resources: tuple[str, ...]
     labels: tuple[str, ...] = ()
+    groups: tuple[RecordedKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def pod_of(manifest: Manifest, tracked: Tracked) -> Pod:
         shape=_shape(_of(asked, tracked), _of(_limits(spec), tracked), amounts(asked)),
         state=_state(manifest),
         node=sys.intern(spec.get("nodeName") or ""),
-        gang=gang_of(manifest),
+        gang=gang_of(manifest, tracked.groups),
     )
 
 

@@ -8,6 +8,12 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.exporter.groups import groups_in
+from knavtool.recording.kinds import all_kinds
+
+GROUPS = groups_in(all_kinds(Catalogue.load({"HOME": "/nonexistent"}).readable()[0]))
+"""The kinds by which pods say that they are a gang, as the shipped records have them."""
 Series = dict[str, dict[frozenset[tuple[str, str]], float]]
 """Values by the name of the series and its labels."""
 

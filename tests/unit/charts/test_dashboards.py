@@ -15,6 +15,7 @@ from knavtool.exporter.cluster import Cluster
 from knavtool.exporter.page import Page
 from knavtool.exporter.seen import Node, Tracked
 from support.charts import CHART
+from support.exported import GROUPS
 
 FILES = sorted((CHART / "dashboards").glob("*.json"))
 COLUMNS = 24
@@ -134,7 +135,7 @@ def test_every_variable_that_is_used_is_there(dashboard: dict[str, Any]) -> None
 
 
 def test_queries_ask_for_series_that_the_exporter_serves(dashboard: dict[str, Any]) -> None:
-    tracked = Tracked(resources=("nvidia.com/gpu",))
+    tracked = Tracked(resources=("nvidia.com/gpu",), groups=GROUPS)
     page = Page(tracked)
     cluster = Cluster(tracked, page.gangs)
     cluster.take_node("a", Node(labels=(), allocatable=(8.0,), amounts=(8.0, 1.0, 1.0)))

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from knavtool import __version__
-from knavtool.exporter.groups import GROUPINGS
 from knavtool.workflow.tasks import TYPES
 from support.charts import CHART, helm, refusal, render
 from support.cli import commands
+from support.exported import GROUPS
 
 WORKFLOW = "name: a\ntasks:\n- {id: s, type: Sleep, params: {timeout: 1s}}\n"
 JOB = {"workflows": {"files": {"a.yml": WORKFLOW}}}
@@ -259,7 +259,7 @@ def test_an_exporter_alone() -> None:
         ("Deployment", name),
         ("ConfigMap", "test-knavtool-dashboards"),
     }
-    groups = [grouping.api for grouping in GROUPINGS if grouping.api]
+    groups = [kind.group for kind in GROUPS if "minCount" in kind.values]
     read = ["nodes", "pods", *(f"podgroups.{group}" for group in groups)]
     assert rules(objects["ClusterRole", f"tests-{name}"]) == {one: {"list", "watch"} for one in read}
     binding = objects["ClusterRoleBinding", f"tests-{name}"]

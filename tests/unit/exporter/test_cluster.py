@@ -9,8 +9,9 @@ import pytest
 from knavtool.exporter.cluster import Cluster
 from knavtool.exporter.gangs import Gangs
 from knavtool.exporter.seen import Tracked, node_of, pod_of
+from support.exported import GROUPS
 
-TRACKED = Tracked(resources=("cpu", "memory", "nvidia.com/gpu"), labels=("rack",))
+TRACKED = Tracked(resources=("cpu", "memory", "nvidia.com/gpu"), labels=("rack",), groups=GROUPS)
 
 
 def node(name: str, *, gpus: str = "8", ready: str = "True", **labels: str) -> dict[str, Any]:

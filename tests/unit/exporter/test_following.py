@@ -16,10 +16,12 @@ from knavtool.exporter.gangs import Gangs
 from knavtool.exporter.seen import Tracked
 from knavtool.kube.gateway import Change, WatchEvent
 from knavtool.kube.resource import NODES, PODS, Resource
+from support.exported import GROUPS
 from support.memory import Memory
 
 POD_GROUPS = Resource("scheduling.k8s.io", "v1beta1", "podgroups", "PodGroup", namespaced=True)
-TRACKED = Tracked(resources=("nvidia.com/gpu",))
+
+TRACKED = Tracked(resources=("nvidia.com/gpu",), groups=GROUPS)
 
 
 class Server(Memory):
