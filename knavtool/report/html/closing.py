@@ -11,7 +11,7 @@ from knavtool.report.measured.numbers import text as shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from knavtool.measure.table import Measure, Measured, Table
+    from knavtool.measure.table import Column, Measure, Measured, Table
 
 _MOST_STEPS = 400
 _MOST_ROWS = 20
@@ -134,6 +134,11 @@ def data(measured: Measured, held: Mapping[str, tuple[str, int]]) -> str:
     )
 
 
+def _heading(column: Column) -> str:
+    unit = {"gpus": "", "pods": "", "count": "", "bytes": "MiB"}.get(column.unit, column.unit)
+    return f"{column.name} [{unit}]" if unit else column.name
+
+
 def _table(table: Table, held: int) -> str:
     count = len(table.rows)
     part = (
@@ -149,7 +154,7 @@ def _table(table: Table, held: int) -> str:
     if not count:
         return f'<p class="absent"><b>{marks.text(table.title)}</b>: empty</p>'
     meanings = "".join(f"<dt>{column.name}</dt><dd>{marks.text(column.text)}</dd>" for column in table.columns)
-    heads = [f"{column.name} [{column.unit}]" if column.unit else column.name for column in table.columns]
+    heads = [_heading(column) for column in table.columns]
     body = marks.table(
         heads, table.rows[:_MOST_ROWS], caption=table.title, units=[column.unit for column in table.columns]
     )
