@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from knavtool.measure.table import Table
 
-MOST_BYTES = 1_500_000
+MOST_BYTES = 1_100_000
 """Of all tables together, compressed."""
 
 
