@@ -114,13 +114,13 @@ def environment(measured: Measured) -> str:
         else '<p class="absent">Versions and settings of components: unknown.</p>'
     )
     gaps = measured.tables["gaps"]
-    missed = (
-        marks.table([column.name for column in gaps.columns], gaps.rows, caption="Gaps in the recording")
-        if gaps.rows
-        else ""
-    )
+    missed = ""
+    if gaps.rows:
+        heads = [column.name for column in gaps.columns]
+        missed = f"<h3>Gaps</h3>{marks.table(heads, gaps.rows, caption='Gaps in the recording')}"
     return (
-        f'<section id="environment"><h2>Environment</h2><dl class="environment">{known}</dl>{table}{missed}</section>'
+        f'<section id="environment"><h2>Environment</h2><dl class="environment">{known}</dl>'
+        f"<h3>Components</h3>{table}{missed}</section>"
     )
 
 
