@@ -34,10 +34,9 @@ def _between(before: Run, after: Run) -> Iterator[str]:
         if one.name != other.name:
             yield f"different workflows: A ran {one.name or _NAMELESS}, B {other.name or _NAMELESS}"
         if one.clock != other.clock:
-            yield (
-                f"different clocks: the moments of A are by {_CLOCKS.get(one.clock, one.clock)}, those of B by "
-                f"{_CLOCKS.get(other.clock, other.clock)}; what differs by the lag of the watch may be the clocks"
-            )
+            clocks = [_CLOCKS.get(clock, clock) for clock in (one.clock, other.clock)]
+            later = f"{'A' if one.clock == 'watch' else 'B'}'s are later by its lag"
+            yield f"different clocks: A has the moments of {clocks[0]}, B those of {clocks[1]}; {later}"
         cores = one.environment.get("cores"), other.environment.get("cores")
         if None not in cores and cores[0] != cores[1]:
             yield f"different machines: A had {cores[0]} processors, B {cores[1]}"

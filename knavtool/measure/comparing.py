@@ -34,6 +34,7 @@ _EXACT = frozenset(
 """Counts of what happened: they are the same if they are equal."""
 _OF_PODS = ("makespan", "pod.", "gang.latency", "gang.skew", "gang.partial")
 """Times from one moment of pods to another, which the audit log knows; it lacks those of other objects."""
+_ROUNDING = 1e-9
 _COMPARED = ("pod.wait", "gang.wait")
 """Distributions whose distance is told."""
 
@@ -78,7 +79,7 @@ class Change:
     """One measure in both runs.
 
     `difference` is after - before in the unit of the measure, `relative` the same as a share of before: None if that
-    is 0. Both are None if one of the values is. `why` is the reason for `UNKNOWN`.
+    is 0. Both are None if one of the values is. `why` is the reason for `UNKNOWN`, and for `SAME` if only the clock is.
     """
 
     before: Measure
@@ -151,23 +152,25 @@ def _change(before: Run, after: Run, name: str) -> Change:
     if first.value is None or second.value is None:
         why = first.why if first.why == second.why else "; ".join(missing)
         return Change(before=first, after=second, word=Word.UNKNOWN, why=why)
-    if abs(second.value - first.value) <= _same_within(before, after, name, max(abs(first.value), abs(second.value))):
-        return Change(before=first, after=second, word=Word.SAME)
-    least = samples_for(name)
-    if min(first.n, second.n) < least:
-        return Change(before=first, after=second, word=Word.UNKNOWN, why=too_few(least))
+    apart, size = abs(second.value - first.value), max(abs(first.value), abs(second.value))
+    least = _least(before, after, name)
+    if apart <= max(least, 0.0 if name in _EXACT else SAME_SHARE * size):
+        why = f"the clock cannot tell {least * 1000:.3g} ms apart" if apart > SAME_SHARE * size else ""
+        return Change(before=first, after=second, word=Word.SAME, why=why)
+    samples = samples_for(name)
+    if min(first.n, second.n) < samples:
+        return Change(before=first, after=second, word=Word.UNKNOWN, why=too_few(samples))
     way = LOWER if second.value < first.value else HIGHER
     better = good(name)
     word = Word.MOVED if not better else Word.BETTER if way == better else Word.WORSE
     return Change(before=first, after=second, word=word)
 
 
-def _same_within(before: Run, after: Run, name: str, size: float) -> float:
-    """By how much values of that size may differ and be the same."""
-    if name in _EXACT:
-        return 0.0
-    least = max(_noise(before.about, name), _noise(after.about, name)) if unit_of(name) == "s" else 1e-9
-    return max(least, SAME_SHARE * size)
+def _least(before: Run, after: Run, name: str) -> float:
+    """By how much values may differ at least and be the same, however small they are."""
+    if unit_of(name) == "s":
+        return max(_noise(before.about, name), _noise(after.about, name))
+    return 0.0 if name in _EXACT else _ROUNDING
 
 
 def _noise(about: About | None, name: str) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from knavtool.measure.comparing import Comparison
 
 _HINT = "for example 'gang.wait.p95<=+10%' or 'makespan<=+5s'; `knavtool run --threshold` takes values without a sign"
-_SIGNED = re.compile(r"([+-])(.+)|(0(?:\.0*)?%?)")
+_SIGNED = re.compile(r"([+-])([0-9.].*)|(0(?:\.0*)?%?)")
 _ACCEPT = "--allow-saturated accepts it"
 _EXACT = 9  # decimals to which numbers are compared
 

@@ -20,16 +20,19 @@ _NO_PODS = "no pod was created"
 _NO_GPUS = "no node with GPUs was seen"
 
 
-def sections(comparison: Comparison) -> list[Section]:
-    """The sections with all plots."""
+def sections(comparison: Comparison) -> tuple[Chart, list[Section]]:
+    """The plot of the first screen, and the sections with all others."""
     runs = {"A": comparison.before, "B": comparison.after}
     plots = _Plots(runs, comparison)
-    return [
+    bound = plots.column("timeline", "bound", "bound", "Pods bound", "How many pods have been bound so far.")
+    allocated = plots.allocated()
+    first = allocated if allocated.spec else bound
+    built = [
         Section(
             "pods",
             "Pods",
             [
-                plots.column("timeline", "bound", "bound", "Pods bound", "How many pods have been bound so far."),
+                bound,
                 plots.column("timeline", "pending", "pending", "Pods pending", "Created, not bound, not gone."),
                 plots.column(
                     "rates", "bound", "rates", "Bindings per second", "Pods bound in each second.", y="pods per second"
@@ -48,7 +51,7 @@ def sections(comparison: Comparison) -> list[Section]:
             "gpus",
             "GPUs",
             [
-                plots.allocated(),
+                allocated,
                 plots.column(
                     "blocks",
                     "free",
@@ -70,6 +73,7 @@ def sections(comparison: Comparison) -> list[Section]:
             ],
         ),
     ]
+    return first, [Section(part.id, part.title, [one for one in part.charts if one.id != first.id]) for part in built]
 
 
 class _Plots:

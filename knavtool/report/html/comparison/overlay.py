@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 40  # of the table behind a plot
 _STEPS = 300  # points of a distribution
+_PLACES = 60  # tried for a letter
 COLORS = {"A": theme.COLORS[5], "B": theme.COLORS[0]}
 DASHES = {"A": [6, 3], "B": [1, 0]}
 _LABELLED = {"A": 0.75, "B": 0.5}  # parts of a distribution
@@ -94,16 +95,15 @@ def stepped(
     if not found:
         return Chart(id=id, title=title, text=text, why=why)
     axis = Span(max(one.end for one in sides))
+    x = {**axis.x(), "axis": {"title": f"time since the first pod was created [{axis.unit}]"}}
     names = {one.key: one.name for one in sides if one.key in found}
-    data, labels = [], []
-    for key, one in found.items():
-        data += [
-            {"t": axis.at(one.times[index]), "k": names[key], "v": round(one.values[index], 6)}
-            for index in kept(one.times, [one.values], chart.MOST)
-        ]
-        labels.append({**_label(one, axis, first=key == "A"), "k": names[key], "side": key})
+    data = [
+        {"t": axis.at(one.times[index]), "k": names[key], "v": round(one.values[index], 6)}
+        for key, one in found.items()
+        for index in kept(one.times, [one.values], chart.MOST)
+    ]
     y: dict[str, Any] = {"field": "v", "type": "quantitative", "axis": {"title": y_title or unit}}
-    layers = [_lines(data, names, axis.x(), y, interpolate="step-after"), *_labels(labels, names, axis.x(), y)]
+    layers = [_lines(data, names, x, y, interpolate="step-after"), *_labels(_places(found, axis), x, y)]
     if rule is not None:
         layers += chart.rule_layers(rule[0], rule[1], y)
     layers += _gaps(sides, axis)
@@ -142,7 +142,7 @@ def distributed(
             for step in range(steps + 1)
         ]
         part = _LABELLED[key]
-        labels.append({"k": names[key], "side": key, "p": part, "v": quantile(values, part)})
+        labels.append({"side": key, "p": part, "v": quantile(values, part), "below": False})
     x = {"field": "v", "type": "quantitative", "axis": {"title": "waiting time [s]"}}
     y = {
         "field": "p",
@@ -173,7 +173,7 @@ def distributed(
         title=title,
         text=text,
         says=" ".join(f"{row[0]}: median {row[2]:.4g} s, P95 {row[4]:.4g} s, longest {row[6]:.4g} s." for row in rows),
-        spec=chart.layered([levels, line, *_labels(labels, names, x, y)], height=240),
+        spec=chart.layered([levels, line, *_labels(labels, x, y)], height=240),
         columns=("of", "n", "P50 [s]", "P90 [s]", "P95 [s]", "P99 [s]", "max [s]"),
         rows=rows,
     )
@@ -193,37 +193,36 @@ def _lines(
 
     return {
         "data": {"name": "main", "values": data},
-        "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 1.8, "clip": True},
+        "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 1.8, "strokeOpacity": 0.9, "clip": True},
         "encoding": {"x": x, "y": y, "stroke": scaled(COLORS), "strokeDash": scaled(DASHES)},
     }
 
 
-def _label(one: Series, axis: Span, *, first: bool) -> dict[str, Any]:
-    """Where a line gets its letter: where it is highest, the first time or the last."""
-    high = max(one.values)
-    times = [time for time, value in zip(one.times, one.values, strict=True) if value == high]
-    return {"t": axis.at(times[0] if first else times[-1]), "v": high}
+def _places(found: Mapping[str, Series], axis: Span) -> list[dict[str, Any]]:
+    """Where each line gets its letter: where they are farthest apart, a single one where it is highest."""
+    end = min(one.times[-1] for one in found.values())
+    moments = [end * number / _PLACES for number in range(2, _PLACES)]
+    lines = list(found.values())
+    # The last of several alike, where a line that only grows has left the axis.
+    place = max(reversed(moments), key=lambda time: abs(lines[0].at(time) - (lines[1].at(time) if lines[1:] else 0)))
+    high = max(max(one.values) for one in lines)
+    upper = max(one.at(place) for one in lines)
+    return [
+        # Below its line, if that is the lower one and there is room.
+        {"t": axis.at(place), "v": one.at(place), "side": key, "below": high * 0.15 < one.at(place) < upper}
+        for key, one in found.items()
+    ]
 
 
-def _labels(
-    labels: list[dict[str, Any]], names: Mapping[str, str], x: Mapping[str, Any], y: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _labels(labels: list[dict[str, Any]], x: Mapping[str, Any], y: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The letters of the runs at their lines."""
     found: list[dict[str, Any]] = []
-    for key in names:
-        mark = {
-            "type": "text",
-            "fontWeight": 700,
-            "fontSize": 13,
-            "baseline": "bottom",
-            "dx": -6,
-            "dy": -3,
-            "text": key,
-        }
-        data = {"values": [one for one in labels if one["side"] == key]}
+    for one in labels:
+        place = {"baseline": "top", "dy": 5} if one["below"] else {"baseline": "bottom", "dy": -4}
+        mark = {"type": "text", "fontWeight": 700, "fontSize": 13, "text": one["side"], **place}
         halo = {"stroke": "var(--page)", "strokeWidth": 4, "strokeJoin": "round", "fill": "var(--page)"}
-        looks = (halo, {"fill": COLORS[key]})
-        found += [{"data": data, "mark": {**mark, **look}, "encoding": {"x": x, "y": y}} for look in looks]
+        looks = (halo, {"fill": COLORS[one["side"]]})
+        found += [{"data": {"values": [one]}, "mark": {**mark, **look}, "encoding": {"x": x, "y": y}} for look in looks]
     return found
 
 

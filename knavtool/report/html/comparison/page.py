@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from knavtool.measure.comparing import Change, Comparison, Run
     from knavtool.report.compared.cells import Judged
+    from knavtool.report.html.charts.chart import Chart
     from knavtool.report.html.sections import Section
 
 _STYLE = Path(__file__).with_name("comparison.css")
@@ -36,12 +37,12 @@ def render(
     """
     drawing, library = Drawing(), Library(cache)
     try:
-        parts = sections(comparison)
-        every = [one for part in parts for one in part.charts]
+        first, parts = sections(comparison)
+        every = [first, *(one for part in parts for one in part.charts)]
         drawing.begin(every)
         charts = {chart.id: {"spec": chart.spec, "readout": chart.readout} for chart in every if chart.spec is not None}
         title = _title(comparison)
-        body = _body(comparison, changes, judged, title, parts, drawing.end())
+        body = _body(comparison, changes, judged, title, first, parts, drawing.end())
         return document(title, body, charts, {}, library.script(), style=_STYLE.read_text(encoding="utf-8"))
     finally:
         drawing.close()
@@ -60,6 +61,7 @@ def _body(
     changes: Sequence[Change],
     judged: Sequence[Judged],
     title: str,
+    first: Chart,
     parts: Sequence[Section],
     drawings: Mapping[str, str],
 ) -> str:
@@ -75,7 +77,8 @@ def _body(
         f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
         '<a class="skip" href="#report">Skip to the report</a>'
         f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
-        f'<main id="report" tabindex="-1"><div id="overview">{_head(comparison, judged, title)}</div>'
+        f'<main id="report" tabindex="-1"><div id="overview">{_head(comparison, judged, title)}'
+        f"{figure(first, drawings)}</div>"
         f"{_moved(comparison, changes)}{plots}{_all(comparison)}{tables.surroundings(comparison)}"
         f"<footer>Written by knavtool {__version__} from two runs.</footer></main>"
     )
@@ -106,7 +109,8 @@ def _verdict(judged: Sequence[Judged]) -> str:
         return ""
     missed = sum(not verdict.passed for _, verdict in judged)
     kind, sign = ("failed", "✕") if missed else ("passed", "✓")
-    word = f"{missed} of {len(judged)} thresholds missed" if missed else f"{len(judged)} thresholds met"
+    several = "" if len(judged) == 1 else "s"
+    word = f"{missed} of {len(judged)} threshold{several} missed" if missed else f"{len(judged)} threshold{several} met"
     return f'<p class="verdict {kind}"><span aria-hidden="true">{sign}</span> {word}</p>'
 
 

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from knavtool.report.measured.figures import Figure
 
 _MIDDLE, _LONGEST = 60, 54  # of a bar, in its own pixels
-_HEADS = ("measure", "A", "B", "change", "", "", "n", "result")
+_NUMBER = ' class="n"'
+_HEADS = (
+    ("measure", ""),
+    *((head, _NUMBER) for head in ("A", "B", "change", "")),
+    ("", ""),
+    ("n", _NUMBER),
+    ("result", ""),
+)
 
 
 def tile(change: Change, figure: Figure) -> str:
     """One figure: its name, both values, and how it moved."""
     one = cells(change)
-    moved = " ".join(filter(None, (one.relative or one.difference, one.word)))
+    moved = f"{one.relative or one.difference} {one.word}" if change.moved else one.word
     return (
         f'<a class="tile {change.word}" href="#moved" title="{marks.text(_meaning(change.name))}">'
         f'<span class="name">{marks.text(figure.title)}</span>'
@@ -35,7 +42,7 @@ def tile(change: Change, figure: Figure) -> str:
 
 def table(changes: Sequence[Change], caption: str) -> str:
     """Measures in rows; a bar to the right is more, one to the left less."""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
+    heads = "".join(f'<th scope="col"{cls}>{head}</th>' for head, cls in _HEADS)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{marks.text(caption)}"><table class="compared">'
         f"<caption>{marks.text(caption)}</caption><thead><tr>{heads}</tr></thead>"
@@ -70,7 +77,7 @@ def _bar(change: Change) -> str:
     tip = _MIDDLE + way * _LONGEST
     point = f'<path d="M{tip} 1l{way * 5} 5l{-way * 5} 5z"/>' if beyond else ""
     return (
-        f'<svg class="bar" viewBox="0 0 120 12" width="120" height="12" aria-hidden="true">'
+        f'<svg class="bar" viewBox="0 0 120 12" width="96" height="12" preserveAspectRatio="none" aria-hidden="true">'
         f'<path class="axis" d="M{_MIDDLE} 0V12"/>'
         f'<rect x="{left:.1f}" y="2" width="{size:.1f}" height="8"/>{point}</svg>'
     )
