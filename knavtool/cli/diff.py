@@ -81,15 +81,15 @@ def diff(
     ] = False,
 ) -> None:
     """Say which measures moved from one run to another, in a table or as a page with plots of both."""
-    from knavtool.measure.comparing import chosen, compare
+    from knavtool.measure.comparing import chosen, compare, matching
     from knavtool.measure.loading import load
     from knavtool.measure.relative import judge_relative, parse_relative
 
     # What is wrong with the options is told before recordings are read.
     thresholds = [parse_relative(text, allow_saturated=allow_saturated) for text in threshold or ()]
+    names = matching(measure) if measure else None
     comparison = compare(load(before), load(after))
-    every = every or format_ is Format.JSON
-    changes = chosen(comparison, measure or (), every=every)
+    changes = chosen(comparison, names, every=every or format_ is Format.JSON)
     judged = [(one, judge_relative(one, comparison)) for one in thresholds]
     if output is None and format_ is Format.HTML:
         output = Path("diff.html")

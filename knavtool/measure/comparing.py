@@ -14,7 +14,7 @@ from knavtool.measure.table import Measure
 from knavtool.measure.threshold import samples_for, too_few
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from knavtool.measure.table import About, Measured, Table
 
@@ -199,8 +199,8 @@ def values(run: Run, name: str) -> list[float]:
     return sorted(value for value in column if value is not None)
 
 
-def chosen(comparison: Comparison, names: Sequence[str] = (), *, every: bool = False) -> list[Change]:
-    """The measures that moved, `every` one, or those of `names`, of which `gang.wait` stands for all its statistics.
+def matching(names: Iterable[str]) -> frozenset[str]:
+    """The measures of these names, of which `gang.wait` stands for all its statistics.
 
     Raises UsageError for a name that no measure has.
     """
@@ -212,6 +212,11 @@ def chosen(comparison: Comparison, names: Sequence[str] = (), *, every: bool = F
             hint = nearest(name, [*known, *DISTRIBUTIONS]) or "; docs/measures.md lists them"
             raise UsageError(f"--measure {name!r}: no measure of that name{hint}")
         wanted |= found
-    if names:
-        return [change for change in comparison.changes if change.name in wanted]
+    return frozenset(wanted)
+
+
+def chosen(comparison: Comparison, names: Container[str] | None = None, *, every: bool = False) -> list[Change]:
+    """The changes of these measures; without names of those that moved, or of `every` one."""
+    if names is not None:
+        return [change for change in comparison.changes if change.name in names]
     return [change for change in comparison.changes if every or change.moved]

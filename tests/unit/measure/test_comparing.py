@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from knavtool.errors import UsageError
 from knavtool.measure.cautions import cautions, setups
-from knavtool.measure.comparing import Change, Comparison, Run, Word, chosen, compare
+from knavtool.measure.comparing import Change, Comparison, Run, Word, chosen, compare, matching
 from knavtool.measure.measuring import measure_file
 from knavtool.measure.names import DISTRIBUTIONS, GOOD, SINGLE, all_names, good, unit_of
 from knavtool.measure.statistics import ks_distance
@@ -159,11 +159,11 @@ def test_measures_are_chosen() -> None:
     found = compare(run(makespan=1, pods_count=2, gang_wait_max=3), run(makespan=1, pods_count=3, gang_wait_max=5))
     assert [one.name for one in chosen(found)] == ["gang.wait.max", "pods.count"]
     assert [one.name for one in chosen(found, every=True)] == all_names()
-    assert [one.name for one in chosen(found, ["gang.wait", "makespan"])] == [
+    assert [one.name for one in chosen(found, matching(["gang.wait", "makespan"]))] == [
         *sorted(f"gang.wait.{one}" for one in ("mean", "min", "p50", "p90", "p95", "p99", "max")), "makespan",
     ]  # fmt: skip
     with pytest.raises(UsageError, match=r"--measure 'gang.wate': no measure of that name; did you mean 'gang.wait'"):
-        chosen(found, ["gang.wate"])
+        matching(["gang.wate"])
 
 
 @given(st.lists(st.integers(0, 20), min_size=1), st.lists(st.integers(0, 20), min_size=1))
