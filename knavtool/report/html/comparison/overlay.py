@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 40  # of the table behind a plot
 _STEPS = 300  # points of a distribution
+_DENSE = 800  # points of both runs; their lines are thin, so that one does not hide the other
 _PLACES = 60  # tried for a letter
 COLORS = {"A": theme.COLORS[5], "B": theme.COLORS[0]}
 DASHES = {"A": [6, 3], "B": [1, 0]}
@@ -95,7 +96,7 @@ def stepped(
     if not found:
         return Chart(id=id, title=title, text=text, why=why)
     axis = Span(max(one.end for one in sides))
-    x = {**axis.x(), "axis": {"title": f"time since the first pod was created [{axis.unit}]"}}
+    x = {**axis.x(), "axis": {"title": f"time since the first pod was created [{axis.unit}]", "labelSeparation": 8}}
     names = {one.key: one.name for one in sides if one.key in found}
     data = [
         {"t": axis.at(one.times[index]), "k": names[key], "v": round(one.values[index], 6)}
@@ -193,7 +194,7 @@ def _lines(
 
     return {
         "data": {"name": "main", "values": data},
-        "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 1.8, "strokeOpacity": 0.9, "clip": True},
+        "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 1.8 if len(data) < _DENSE else 1.1, "clip": True},
         "encoding": {"x": x, "y": y, "stroke": scaled(COLORS), "strokeDash": scaled(DASHES)},
     }
 
