@@ -16,8 +16,6 @@ from knavtool.errors import UsageError
 if TYPE_CHECKING:
     import socket
 
-    from knavtool.catalogue.catalogue import Catalogue
-    from knavtool.exporter.groups import groups_in
     from knavtool.exporter.seen import Tracked
 
 _RESOURCES = ("cpu", "memory", "nvidia.com/gpu")
@@ -56,6 +54,8 @@ def exporter(
 
     /healthz and /readyz answer probes. Nodes, pods and PodGroups are listed once and then watched.
     """
+    from knavtool.catalogue.catalogue import Catalogue
+    from knavtool.exporter.groups import groups_in
     from knavtool.exporter.seen import Tracked
     from knavtool.listening import listener
     from knavtool.recording.kinds import all_kinds

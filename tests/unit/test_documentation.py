@@ -23,6 +23,7 @@ DOCUMENTS = [
     "docs/diff.md",
     "docs/in-cluster.md",
     "docs/server.md",
+    "docs/report.md",
     "docs/tuning.md",
 ]
 

@@ -23,6 +23,13 @@
     return loading;
   };
 
+  // Where the plot itself begins in its drawing.
+  const corner = (view) => {
+    const { left, top } = view.padding();
+    const [x, y] = view.origin();
+    return [x + left, y + top];
+  };
+
   const live = new Map(); // chart id -> {view, plot, ...} of the charts over time
   let zoom = null;
 
@@ -85,7 +92,7 @@
     let from = null;
     const at = (event) => {
       const { left } = plot.querySelector("svg").getBoundingClientRect();
-      const x = Math.max(0, Math.min(event.clientX - left - view.origin()[0], view.signal("width")));
+      const x = Math.max(0, Math.min(event.clientX - left - corner(view)[0], view.signal("width")));
       return view.scale("x").invert(x);
     };
     plot.addEventListener("pointermove", (event) => {
@@ -114,7 +121,7 @@
   const geometry = ({ view, plot }) => {
     const svg = plot.querySelector("svg").getBoundingClientRect();
     const box = plot.getBoundingClientRect();
-    const [x, y] = view.origin();
+    const [x, y] = corner(view);
     return { left: svg.left - box.left + x, top: svg.top - box.top + y, width: view.signal("width"), height: view.signal("height") };
   };
 

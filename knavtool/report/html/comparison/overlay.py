@@ -194,7 +194,12 @@ def _lines(
 
     return {
         "data": {"name": "main", "values": data},
-        "mark": {"type": "line", "interpolate": interpolate, "strokeWidth": 1.8 if len(data) < _DENSE else 1.1, "clip": True},
+        "mark": {
+            "type": "line",
+            "interpolate": interpolate,
+            "strokeWidth": 1.8 if len(data) < _DENSE else 1.1,
+            "clip": True,
+        },
         "encoding": {"x": x, "y": y, "stroke": scaled(COLORS), "strokeDash": scaled(DASHES)},
     }
 
