@@ -47,17 +47,24 @@ def render(measured: Measured, *, title: str = "", cache: Path | None = None) ->
         name = title or measured.about.name or "run"
         charts = {chart.id: {"spec": chart.spec, "readout": chart.readout} for chart in every if chart.spec is not None}
         body = _body(measured, name, first, parts, held, drawing.end())
-        return _document(name, body, charts, held, library.script())
+        return document(name, body, charts, held, library.script())
     finally:
         drawing.close()
         library.close()
 
 
-def _document(
-    title: str, body: str, charts: Mapping[str, object], held: dict[str, tuple[str, int]], library: str
+def document(
+    title: str,
+    body: str,
+    charts: Mapping[str, object],
+    held: Mapping[str, tuple[str, int]],
+    library: str,
+    *,
+    style: str = "",
 ) -> str:
+    """The file: the body, what it holds as data, and the scripts; `style` is added to that of all pages."""
     script = (_HERE / "page.js").read_text(encoding="utf-8")
-    style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8")
+    style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8") + style
     # Scripts run only if they are these two; styles may be inline, because drawings have them; nothing may be fetched.
     policy = (
         f"default-src 'none'; script-src {_hash(script)} {_hash(library)}; style-src 'unsafe-inline'; "
@@ -99,14 +106,14 @@ def _body(
     contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
     main = "".join(
         f'<section id="{part.id}"><h2>{marks.text(part.title)}</h2>'
-        f"{''.join(_chart(chart, drawings) for chart in part.charts)}</section>"
+        f"{''.join(figure(chart, drawings) for chart in part.charts)}</section>"
         for part in parts
     )
     return (
         f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
         '<a class="skip" href="#report">Skip to the report</a>'
         f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
-        f'<main id="report" tabindex="-1"><div id="overview">{head(measured, title)}{_chart(first, drawings)}</div>'
+        f'<main id="report" tabindex="-1"><div id="overview">{head(measured, title)}{figure(first, drawings)}</div>'
         f"{main}"
         f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
         f"{closing.data(measured, held)}"
@@ -114,7 +121,8 @@ def _body(
     )
 
 
-def _chart(chart: Chart, drawings: Mapping[str, str]) -> str:
+def figure(chart: Chart, drawings: Mapping[str, str]) -> str:
+    """A chart with its title, how to read it, and its values as a table; without a specification, why."""
     title = marks.text(chart.title)
     if chart.spec is None:
         return f'<p class="absent" id="{chart.id}"><b>{title}</b>: {marks.text(chart.why)}</p>'
