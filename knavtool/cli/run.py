@@ -149,13 +149,14 @@ def run(
         run_async(_print(target, planned))
         return
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
-    recording = None
+    recording, limit = None, rate_limit(target.environment, qps, burst)
     if recorded is not Record.OFF and (report is not None or planned.measures):
         recording = RunRecording(
             report,
             epoch=recorder.epoch,
             environment=target.environment,
             facts=facts,
+            limit=limit,
             everything=recorded is Record.FULL,
         )
     if server is None:
@@ -166,7 +167,7 @@ def run(
             facts,
             cleanup=cleanup,
             cleanup_timeout=seconds,
-            limit=rate_limit(target.environment, qps, burst),
+            limit=limit,
             prometheus=prometheus,
             recording=recording,
         )

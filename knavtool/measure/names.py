@@ -74,6 +74,8 @@ SINGLE: Mapping[str, tuple[str, str]] = {
     "watch.lag.p50": ("s", "the API server's write to the watch event, median"),
     "watch.lag.p95": ("s", "95th percentile"),
     "watch.lag.max": ("s", "longest"),
+    "tool.rate.asked": ("requests/s", "limit of knavtool's own requests, as asked for with --qps"),
+    "tool.rate.mean": ("requests/s", "requests of knavtool in the audit log per second, from the first to the last"),
     "tool.cpu.mean": ("cores", "processors that knavtool used"),
     "tool.lag.max": ("s", "longest time that knavtool's event loop was late"),
     "machine.cpu.mean": ("ratio", "processors of the machine in use / all of them"),
@@ -130,6 +132,8 @@ GOOD: Mapping[str, str] = {
     "watch.lag.p50": NEITHER,  # from here on of the machine that recorded
     "watch.lag.p95": NEITHER,
     "watch.lag.max": NEITHER,
+    "tool.rate.asked": NEITHER,
+    "tool.rate.mean": NEITHER,
     "tool.cpu.mean": NEITHER,
     "tool.lag.max": NEITHER,
     "machine.cpu.mean": NEITHER,
