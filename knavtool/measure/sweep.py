@@ -158,7 +158,7 @@ class _Sweep:
         what = change[3]
         if not isinstance(what, tuple):
             self._cluster.node(what)
-            self._touched.add("nodes")
+            self._touched.update(("capacity", "nodes"))
             return
         pod, event = what
         queue = self._queues[self._queue_of[pod.uid]]
@@ -198,11 +198,13 @@ class _Sweep:
         self._reason_of[pod.uid] = reason
         self._reasons[reason] += 1
         queue.pending += 1
+        if queue.pending == 1:
+            self._touched.add(f"queue/{queue.name}")
         self._counts["pending"] += 1
         if not reason.startswith("gated"):
             self._pending[wanted] += 1
             self._expected = self._expected or self._pending[wanted] == 1
-        self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
+        self._touched.add(f"reason/{reason}")
 
     def _waits_no_more(self, pod: Pod, queue: Queue, wanted: Amounts) -> None:
         reason = self._reason_of.pop(pod.uid, None)
@@ -210,18 +212,22 @@ class _Sweep:
             return
         self._reasons[reason] -= 1
         queue.pending -= 1
+        if queue.pending == 0:
+            self._touched.add(f"queue/{queue.name}")
         self._counts["pending"] -= 1
         if not reason.startswith("gated"):
             self._pending[wanted] -= 1
             self._expected = self._expected or self._pending[wanted] == 0
-        self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
+        self._touched.add(f"reason/{reason}")
 
     def _emit(self, at: float) -> None:
         """Take over what changed in this moment."""
         self._row("timeline", "", at, tuple(self._counts.values()))
         touched, self._touched = self._touched, set()
+        if "capacity" in touched:
+            self._capacity_changed(at)
         if "nodes" in touched:
-            self._nodes_changed(at)
+            self._use_changed(at)
         for key in sorted(touched):
             kind, _, name = key.partition("/")
             if kind == "queue":
@@ -243,20 +249,24 @@ class _Sweep:
         row = (blocks["whole"], blocks["half"], blocks["few"], blocks["none"])
         self._row("blocks", "", at, (*row, cluster.free_gpus, stranded, round(cluster.fragmentation, 6)))
 
-    def _nodes_changed(self, at: float) -> None:
+    def _capacity_changed(self, at: float) -> None:
+        cluster = self._cluster
+        for index, name in enumerate(RESOURCES):
+            self._capacity[name].change(at, cluster.capacity[index])
+        for pool, gpus in cluster.capacity_of.items():
+            self._row("capacity", pool, at, (pool, gpus))
+
+    def _use_changed(self, at: float) -> None:
         cluster = self._cluster
         # Without nodes in the recording all that is known is what pods took.
         allocated = cluster.allocated if self._facts.nodes else total(queue.used for queue in self._queues.values())
         for index, name in enumerate(RESOURCES):
-            self._capacity[name].change(at, cluster.capacity[index])
             self._allocated[name].change(at, allocated[index])
         has, taken = cluster.capacity[0], allocated[0]
         self._others["occupancy"].change(at, taken / has if has else 0.0)
         self._others["fragmentation"].change(at, cluster.fragmentation)
         for pool, gpus in cluster.allocated_of.items():
             self._row("pools", pool, at, (pool, gpus))
-        for pool, gpus in cluster.capacity_of.items():
-            self._row("capacity", pool, at, (pool, gpus))
 
     def _fairness(self, at: float, changed: Sequence[str]) -> None:
         if not changed:
