@@ -18,6 +18,8 @@ from knavtool.server.queue import open_queue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.types import ASGIApp
+
     from knavtool.server.context import Settings
     from knavtool.server.runs import CarryOut
 
@@ -28,11 +30,14 @@ _LONGEST_HEADERS = 32 * 1024
 _LAST_ANSWERS = 5  # seconds for answers that are on their way when the server ends
 
 
-def listener(address: str) -> socket.socket:
-    """A socket that listens on `HOST:PORT`, `[::1]:PORT` or, on all interfaces, `:PORT`; raises UsageError."""
+def listener(address: str, *, option: str = "--listen") -> socket.socket:
+    """A socket that listens on `HOST:PORT`, `[::1]:PORT` or, on all interfaces, `:PORT`; raises UsageError.
+
+    `option` is where the address comes from.
+    """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen {address}: expected HOST:PORT, for example 127.0.0.1:8080")
+        raise UsageError(f"{option} {address}: expected HOST:PORT, for example 127.0.0.1:8080")
     host = host.removeprefix("[").removesuffix("]")
     try:
         family, _, _, _, place = socket.getaddrinfo(
@@ -41,7 +46,7 @@ def listener(address: str) -> socket.socket:
         return socket.create_server(place[:2], family=family, backlog=512)
     except OSError as error:
         raise UsageError(
-            f"cannot listen on {address}: {error.strerror}", hint="--listen names another address"
+            f"cannot listen on {address}: {error.strerror}", hint=f"{option} names another address"
         ) from None
 
 
@@ -56,6 +61,24 @@ def is_loopback(listening: socket.socket) -> bool:
     return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
 
 
+def http_server(app: ASGIApp, *, last_answers: int = _LAST_ANSWERS) -> uvicorn.Server:
+    """A server of an application; when it is to exit, answers that are on their way have so many seconds."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            http="h11",  # the one that limits headers
+            h11_max_incomplete_event_size=_LONGEST_HEADERS,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=last_answers,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+        )
+    )
+
+
 async def serve(
     listening: socket.socket, carry_out: CarryOut, settings: Settings, *, limit: int, keep: int, drain: float
 ) -> None:
@@ -63,20 +86,7 @@ async def serve(
     seconds before it is cancelled. A second cancellation cancels it at once, a third one leaves its cleanup undone.
     """
     async with open_queue(carry_out, limit=limit, keep=keep) as queue:
-        server = _Server(
-            uvicorn.Config(
-                create_app(queue, settings),
-                http="h11",  # the one that limits headers
-                h11_max_incomplete_event_size=_LONGEST_HEADERS,
-                limit_concurrency=_MOST_CONNECTIONS,
-                timeout_graceful_shutdown=_LAST_ANSWERS,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-            )
-        )
+        server = http_server(create_app(queue, settings))
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
         try:
             if await _interrupted(serving):

@@ -17,13 +17,21 @@ from knavtool.report.html.library import Library
 from knavtool.report.html.sections import sections
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from knavtool.measure.table import Measured
     from knavtool.report.html.charts.chart import Chart
     from knavtool.report.html.sections import Section
 
 _HERE = Path(__file__).parent
+CLOSING = (
+    ("measures", "Measures"),
+    ("steps", "Checks and steps"),
+    ("environment", "Environment"),
+    ("data", "Tables"),
+)
+"""The last sections."""
+_ASKS = "connect-src 'self'; "
 
 
 def write(path: Path, measured: Measured, *, title: str = "", cache: Path | None = None) -> None:
@@ -46,24 +54,31 @@ def render(measured: Measured, *, title: str = "", cache: Path | None = None) ->
         name = title or measured.about.name or "run"
         charts = {chart.id: {"spec": chart.spec, "readout": chart.readout} for chart in every if chart.spec is not None}
         body = _body(measured, name, first, parts, held, drawing.end())
-        return _document(name, body, charts, held, library.script())
+        return document(name, body, charts, {name: text for name, (text, _) in held.items()}, library.script())
     finally:
         drawing.close()
         library.close()
 
 
-def _document(
-    title: str, body: str, charts: Mapping[str, object], held: dict[str, tuple[str, int]], library: str
+def document(
+    title: str,
+    body: str,
+    charts: Mapping[str, object],
+    tables: Mapping[str, str],
+    library: str,
+    *,
+    live: str = "",
 ) -> str:
+    """The whole page; one with the script `live` may ask who has sent it, any other asks nobody."""
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8")
-    # Scripts run only if they are these two; styles may be inline, because drawings have them; nothing may be fetched.
+    # Scripts run only if they are these; styles may be inline, because drawings have them; nothing may be fetched.
     policy = (
-        f"default-src 'none'; script-src {_hash(script)} {_hash(library)}; style-src 'unsafe-inline'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join(map(_hash, filter(None, (script, library, live))))}; "
+        f"style-src 'unsafe-inline'; {_ASKS if live else ''}base-uri 'none'; form-action 'none'"
     )
     data = {"library": packed_bytes(library.encode()), "charts": packed(charts)}
-    data |= {f"table-{name}": text for name, (text, _) in held.items()}
+    data |= {f"table-{name}": text for name, text in tables.items()}
     blocks = "\n".join(f'<script type="text/plain" id="{name}">{text}</script>' for name, text in data.items())
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -72,7 +87,7 @@ def _document(
         '<meta name="referrer" content="no-referrer">\n'
         f'<meta name="generator" content="knavtool {__version__}">\n'
         f"<title>{marks.text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n{blocks}\n"
-        f"<script>{script}</script>\n</body>\n</html>\n"
+        f"<script>{script}</script>\n{f'<script>{live}</script>' if live else ''}\n</body>\n</html>\n"
     )
 
 
@@ -88,32 +103,35 @@ def _body(
     held: dict[str, tuple[str, int]],
     drawings: Mapping[str, str],
 ) -> str:
-    links = [("overview", "Overview"), *((part.id, part.title) for part in parts)]
-    links += [
-        ("measures", "Measures"),
-        ("steps", "Checks and steps"),
-        ("environment", "Environment"),
-        ("data", "Tables"),
-    ]
-    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
     main = "".join(
         f'<section id="{part.id}"><h2>{marks.text(part.title)}</h2>'
-        f"{''.join(_chart(chart, drawings) for chart in part.charts)}</section>"
+        f"{''.join(figure(chart, drawings) for chart in part.charts)}</section>"
         for part in parts
     )
+    return framed(
+        [(part.id, part.title) for part in parts],
+        f'<div id="overview">{head(measured, title)}{figure(first, drawings)}</div>'
+        f"{main}"
+        f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
+        f"{closing.data(measured, held)}"
+        f"<footer>Written by knavtool {__version__} from a recording.</footer>",
+    )
+
+
+def framed(parts: Iterable[tuple[str, str]], main: str) -> str:
+    """What stands around the report: patterns, and the contents with sections of these ids and titles."""
+    links = [("overview", "Overview"), *parts, *CLOSING]
+    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
     return (
         f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
         '<a class="skip" href="#report">Skip to the report</a>'
         f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
-        f'<main id="report" tabindex="-1"><div id="overview">{head(measured, title)}{_chart(first, drawings)}</div>'
-        f"{main}"
-        f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
-        f"{closing.data(measured, held)}"
-        f"<footer>Written by knavtool {__version__} from a recording.</footer></main>"
+        f'<main id="report" tabindex="-1">{main}</main>'
     )
 
 
-def _chart(chart: Chart, drawings: Mapping[str, str]) -> str:
+def figure(chart: Chart, drawings: Mapping[str, str]) -> str:
+    """A chart with all that is said about it, or why there is none."""
     title = marks.text(chart.title)
     if chart.spec is None:
         return f'<p class="absent" id="{chart.id}"><b>{title}</b>: {marks.text(chart.why)}</p>'
@@ -127,5 +145,5 @@ def _chart(chart: Chart, drawings: Mapping[str, str]) -> str:
         f'<h3 id="{chart.id}-title">{title}</h3>'
         f'<p class="how">{marks.text(chart.text)}</p>'
         f'<div class="plot" data-chart="{chart.id}" role="img" aria-label="{title}. {marks.text(chart.says)}">'
-        f"{drawings[chart.id]}</div>{values}</figure>"
+        f"{drawings.get(chart.id, '')}</div>{values}</figure>"
     )
