@@ -33,6 +33,7 @@ cli = group(
         "run": Command("knavtool.cli.run", "Run workflows on a cluster and report the results."),
         "report": Command("knavtool.cli.report", "Make the report of a run again from its recording."),
         "serve": Command("knavtool.cli.serve", "Serve an HTTP API that queues and executes runs."),
+        "exporter": Command("knavtool.cli.exporter", "Serve metrics of a cluster for Prometheus."),
         "validate": Command("knavtool.cli.validate", "Check workflow and values files without a cluster."),
         "schema": Command("knavtool.cli.schema", "Print a JSON schema, for editors and other programs."),
         "cluster": Command("knavtool.cli.cluster", "Start, inspect and stop a Kubernetes control plane."),

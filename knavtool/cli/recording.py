@@ -130,6 +130,7 @@ class RunRecording:
         from knavtool.engines.local.plan import local_cluster
         from knavtool.engines.local.recorded import Numbers, components, open_audit_log
         from knavtool.recording.samples import Samples, every, tell_once
+        from knavtool.usage import LoopLag
 
         files = local_cluster(server, self._environment)
         log = open_audit_log(files) if files is not None else "the cluster is not a local one"
@@ -145,7 +146,8 @@ class RunRecording:
         tell_once(write, about, components(files) if files is not None else ())
         self._moments.use(None if isinstance(log, str) else log, reason=log if isinstance(log, str) else "")
         numbers = Numbers(files) if files is not None else None
-        samples = Samples(write, lag=self._facts.loop.take, processes=numbers)
+        loop = LoopLag()
+        samples = Samples(write, lag=loop.take, processes=numbers)
         ticking = [
             # Often, so that it does not keep the run waiting for long.
             asyncio.create_task(every(_SETTLING, self._moments.settle), name="moments"),
@@ -155,7 +157,8 @@ class RunRecording:
             ),
         ]
         try:
-            yield
+            with loop.measured():
+                yield
             await self._settled(_AT_THE_END)
         finally:
             for task in ticking:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from knavtool.cli import options
 from knavtool.cli.connection import connected
 from knavtool.cli.limits import rate_limit
+from knavtool.cli.logs import log_to_stderr
 from knavtool.cli.on_server import generated_token
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
@@ -78,10 +78,10 @@ def serve(
 ) -> None:
     """Serve an HTTP API that queues runs and executes them on the cluster, one at a time."""
     from knavtool.documents.duration import parse_duration
+    from knavtool.listening import is_loopback, listener, url
     from knavtool.server import tokens
     from knavtool.server.bodies import Limits
     from knavtool.server.context import Settings
-    from knavtool.server.serving import is_loopback, listener, url
 
     target = options.target(context, kubeconfig, kube_context)
     limits = Limits(size=_bytes(max_body), seconds=parse_duration(body_timeout, option="--body-timeout"))
@@ -103,7 +103,7 @@ def serve(
                 f"--listen {listen} lets other machines in, so a token must be given",
                 hint="openssl rand -hex 32 >token; knavtool serve --token-file token",
             )
-        _log(target)
+        log_to_stderr(target, "knavtool.server")
         # A workflow that waits for a key must not wait for one at the server's terminal.
         with Path(os.devnull).open() as nothing:
             os.dup2(nothing.fileno(), 0)
@@ -158,30 +158,6 @@ async def _serve(
 
     logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", address, server)
     await serving.serve(listening, carry_out, settings, limit=limit, keep=keep, drain=drain)
-
-
-def _log(target: options.Target) -> None:
-    """Log to stderr."""
-    as_json = target.settings.log_format is options.LogFormat.JSON
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(message)s"))
-    logging.basicConfig(handlers=[handler])
-    logging.getLogger("knavtool.server").setLevel(logging.INFO)
-    logging.getLogger("uvicorn.access").setLevel(logging.INFO if target.settings.verbose else logging.WARNING)
-
-
-class _JsonFormatter(logging.Formatter):
-    """One object per line, as `--log-format json` gives for events."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        import json
-        from datetime import UTC, datetime
-
-        at = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        entry = {"time": at, "level": record.levelname.lower(), "message": record.getMessage()}
-        if record.exc_info:
-            entry["error"] = self.formatException(record.exc_info)
-        return json.dumps(entry)
 
 
 def _bytes(text: str) -> int:

@@ -29,7 +29,7 @@ class Web:
 
     def say(self, log_format: options.LogFormat) -> None:
         """Say where the page is; the token stays in the browser, because it stands behind a #."""
-        from knavtool.server.serving import url
+        from knavtool.listening import url
 
         address = f"{url(self.listening)}/#token={self.token}"
         if log_format is options.LogFormat.JSON:
@@ -48,7 +48,7 @@ def listen(address: str | None, *, web: bool, server: str | None, off: bool) -> 
         raise UsageError("--web does not work with --server", hint=f"open {server.rstrip('/')}/runs/ID/live")
     if off:
         raise UsageError("--web needs what --record off leaves out")
-    from knavtool.server.serving import listener
+    from knavtool.listening import listener
 
     given = address or _FREE
     listening = listener(given if ":" in given else f"127.0.0.1:{given}", option="--web-listen")

@@ -33,10 +33,12 @@ class Client(Server):
     """`gateway.Gateway` over HTTP; made by `connect`.
 
     Answers to writes carry the object's metadata only: nobody here needs the rest, and the server saves the encoding.
+    Lists that begin a watch come in pages of so many objects; two of them are in memory at a time.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, page: int = 500) -> None:
         super().__init__(transport)
+        self._page = page
         self._discovery = Discovery(transport)
 
     async def discover(self, api_version: str, kind: str) -> Resource:
@@ -90,11 +92,11 @@ class Client(Server):
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
-        limit: int = 500,
+        limit: int | None = None,
         metadata_only: bool = False,
     ) -> AsyncIterator[Manifest]:
         """Like `pages`, with each page's list metadata."""
-        query = {"limit": str(limit), "labelSelector": label_selector, "fieldSelector": field_selector}
+        query = {"limit": str(limit or self._page), "labelSelector": label_selector, "fieldSelector": field_selector}
         path = resource.path(namespace)
         headers = {"Accept": _METADATA_LIST} if metadata_only else None
         while True:

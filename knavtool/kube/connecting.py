@@ -46,16 +46,20 @@ async def connect(
 
 
 @asynccontextmanager
-async def connect_to(config: Kubeconfig) -> AsyncIterator[Client]:
-    """Open a client for the cluster of a context that was chosen before; otherwise as `connect`."""
-    async with open_client(await accesses.access_of(config)) as client:
+async def connect_to(config: Kubeconfig, *, retry_timeout: float = 60.0, page: int = 500) -> AsyncIterator[Client]:
+    """Open a client for the cluster of a context that was chosen before; otherwise as `connect`.
+
+    `page` is how many objects the lists that begin a watch bring at a time.
+    """
+    access = await accesses.access_of(config)
+    async with open_client(access, retry_timeout=retry_timeout, page=page) as client:
         await client.version()
         yield client
 
 
 @asynccontextmanager
 async def open_client(
-    access: accesses.Access, *, limit: RateLimit | None = None, retry_timeout: float = 60.0
+    access: accesses.Access, *, limit: RateLimit | None = None, retry_timeout: float = 60.0, page: int = 500
 ) -> AsyncIterator[Client]:
     """Open a client without asking the server for anything yet."""
     import aiohttp
@@ -73,4 +77,5 @@ async def open_client(
     ) as session:
         # aiohttp would repeat lost GETs and DELETEs by itself, unseen; whether a DELETE was lost matters to its answer.
         session._retry_connection = False  # noqa: SLF001 - there is no option for it
-        yield Client(Transport(access, session, limit=limit or RateLimit(), retry_timeout=retry_timeout))
+        transport = Transport(access, session, limit=limit or RateLimit(), retry_timeout=retry_timeout)
+        yield Client(transport, page=page)

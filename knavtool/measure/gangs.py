@@ -76,7 +76,7 @@ class Gangs:
         own = {thing.uid for thing in chain} | {pod.owner_uid}
         if pod.gangs:
             # Several gangs may belong to one owner, so what the pod says itself comes first.
-            kind, name = min(pod.gangs.items())
+            kind, name = min(pod.gangs.items(), key=lambda one: (not self._counts(pod.namespace, *one), one))
             key = (kind, pod.namespace, name)
             if chain and any(group.owner_uid in own for group in groups):
                 # Made for the owner, with a name that nobody chose.
@@ -94,6 +94,11 @@ class Gangs:
         else:
             gang.groups += [group for group in groups if group not in gang.groups]
         return gang
+
+    def _counts(self, namespace: str, kind: str, name: str) -> bool:
+        """Whether a group says how many of its pods have to be bound together."""
+        group = self._named.get((kind, namespace, name))
+        return group is not None and group.values.get("minCount") is not None
 
     def _chain(self, pod: Pod) -> tuple[Thing, ...]:
         """The owners of a pod, the nearest first, as far as they are recorded."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from knavtool.measure.facts import Facts
 
-_ROWS = 120
+_ROWS = 64
 _INTERVALS = 120
 
 

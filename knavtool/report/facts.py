@@ -30,7 +30,6 @@ class Facts:
     cpu: float = 0.0
     wall: float = 0.0
     lag: float = 0.0
-    loop: LoopLag = field(default_factory=LoopLag, compare=False, repr=False)
 
     @property
     def busy(self) -> float:
@@ -40,11 +39,12 @@ class Facts:
     @contextmanager
     def measured(self) -> Iterator[None]:
         """Measure until the block ends; inside a running event loop."""
+        loop = LoopLag()
         wall, cpu = time.monotonic(), time.process_time()
         try:
-            with self.loop.measured():
+            with loop.measured():
                 yield
         finally:
-            self.lag = max(self.lag, self.loop.worst)
+            self.lag = max(self.lag, loop.worst)
             self.wall += time.monotonic() - wall
             self.cpu += time.process_time() - cpu

@@ -11,10 +11,10 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from knavtool.listening import http_server, is_loopback
 from knavtool.report.html.live import frame
 from knavtool.server import tokens
 from knavtool.server.feeding import Feeding
-from knavtool.server.serving import http_server, is_loopback
 
 if TYPE_CHECKING:
     import socket
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+_MOST_CONNECTIONS = 64
 _HERE = ("127.0.0.1", "localhost", "[::1]")
 STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 HEADERS = {
@@ -51,7 +52,8 @@ async def shown(
     # What goes wrong with requests is no matter of the run, whose progress is on the terminal.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     feeding = Feeding(recording)
-    server = http_server(_application(feeding, token, cache, only_here=is_loopback(listening)), last_answers=1)
+    app = _application(feeding, token, cache, only_here=is_loopback(listening))
+    server = http_server(app, connections=_MOST_CONNECTIONS, last_answers=1)
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="page")
     feed = asyncio.create_task(feeding.feed(said_at_end), name="feed")
     try:

@@ -116,7 +116,7 @@ class Program:
     """One pinned program for one platform; `release` is None if its publisher has no file for the platform.
 
     Without a `check` nothing tells its version, so that a program of that name on PATH is not trusted. `revision`
-    counts how often the way in which this version is made was changed.
+    counts how often the way in which this version is made was changed. An `interpreter` is the Python that runs us.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Program:
     release: Release | None = None
     build: Build | None = None
     revision: int = 0
+    interpreter: bool = False
 
     @property
     def recipe(self) -> str:
@@ -196,6 +197,7 @@ def _program(name: str, record: Mapping[str, Any], version: str, host: Platform,
         release=_release(record.get("releases", ()), values, host, pinned=pinned),
         build=build and _build(build, values, pinned=pinned),
         revision=record.get("revision", 0),
+        interpreter=record.get("interpreter", False),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -101,7 +102,8 @@ class Toolchain:
         self.pins = pins or load_pins()
         self.programs = _joined(self.pins.programs, programs or {})
         self.store = Store(cache)
-        self.explicit = dict(explicit or {})
+        ours = {name: Path(sys.executable) for name, program in self.programs.items() if program.interpreter}
+        self.explicit = {**ours, **(explicit or {})}
         self._environment = dict(environment or {})
         self._search_path = search_path
         self._sources = {*sources, Source.EXPLICIT} - ({Source.DOWNLOAD} if offline else set())

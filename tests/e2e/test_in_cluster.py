@@ -40,7 +40,9 @@ from knavtool.kube.waiting import until
 from knavtool.workflow.tasks import TASKS
 from support import kubeconfigs
 from support.charts import CHART
+from support.cli import SCRIPT
 from support.control_plane import LocalCluster
+from support.exported import until as until_exported
 from support.programs import program
 from support.workflows import register, submit, task, write
 
@@ -81,9 +83,9 @@ class Release:
         namespace = self.namespace if resource.namespaced else None
         return self.plane.ask(lambda client: client.get(resource, name, namespace=namespace))
 
-    def token(self) -> str:
-        """A token of the service account, as a pod gets one."""
-        return self._call("kubectl", "create", "token", self.name).strip()
+    def token(self, account: str = "") -> str:
+        """A token of a service account, by default that of the runs, as a pod gets one."""
+        return self._call("kubectl", "create", "token", account or self.name).strip()
 
     def cluster(self) -> dict[str, str]:
         """Address and authority of the API server."""
@@ -91,17 +93,17 @@ class Release:
         found: dict[str, str] = next(one["cluster"] for one in config["clusters"] if one["name"] == self.plane.context)
         return found
 
-    def kubeconfig(self) -> Path:
+    def kubeconfig(self, account: str = "") -> Path:
         """A kubeconfig with nothing but that token."""
         cluster = self.cluster()
         authority = Path(cluster["certificate-authority"])
         return kubeconfigs.write(
-            self._directory / "account", cluster["server"], authority=authority, token=self.token()
+            self._directory / "account", cluster["server"], authority=authority, token=self.token(account)
         )
 
-    def as_account(self, question: Callable[[Client], Any]) -> Any:
+    def as_account(self, question: Callable[[Client], Any], account: str = "") -> Any:
         """Ask the API server with the rights of the service account."""
-        kubeconfig = self.kubeconfig()
+        kubeconfig = self.kubeconfig(account)
 
         async def asked() -> Any:
             async with connect(kubeconfig=kubeconfig, context=None) as client:
@@ -109,7 +111,7 @@ class Release:
 
         return asyncio.run(asked())
 
-    def until_may(self, verb: str, resource: Resource, *, expected: bool = True) -> None:
+    def until_may(self, verb: str, resource: Resource, *, expected: bool = True, account: str = "") -> None:
         """Wait until the API server's authorizer has seen the role as it is; its cache cannot be watched."""
 
         async def known(client: Client) -> None:
@@ -117,7 +119,7 @@ class Release:
                 while await client.may(verb, resource) is not expected:  # noqa: ASYNC110 - see above
                     await asyncio.sleep(0.05)
 
-        self.as_account(known)
+        self.as_account(known, account)
 
     def _call(self, name: str, *args: str | Path) -> str:
         where = ["--kubeconfig", self.plane.kubeconfig, "--namespace", self.namespace]
@@ -333,3 +335,35 @@ async def test_a_pod_finds_its_cluster_by_itself(
     async with connect(kubeconfig=None, context=None, environment={"HOME": str(tmp_path)}) as client:
         assert await client.may("create", JOBS)
         assert not await client.may("list", SECRETS)
+
+
+def test_the_exporter_works_with_the_rights_of_the_chart(release: Release, tmp_path: Path) -> None:
+    account = "knavtool-exporter"
+    release.install({"mode": "none", "exporter": {"enabled": True}})
+    release.until_may("watch", PODS, account=account)
+    assert release.get(DEPLOYMENTS, account)["spec"]["template"]["spec"]["serviceAccountName"] == account
+    values = tmp_path / "nodes.yaml"
+    values.write_text(yaml.safe_dump({"nodes": [{"type": "dgxa100.80g", "count": 2}]}))
+    release.plane.cli("nodes", "apply", "-f", values)
+    command = [str(SCRIPT), "exporter", "--listen", "127.0.0.1:0", "--kubeconfig", str(release.kubeconfig(account))]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            url = re.search(r"serving (\S+)/metrics", said)
+            assert url, said
+            found = until_exported(url[1], lambda seen: seen.get("knavtool_allocatable_gpus") is not None)
+        finally:
+            process.kill()
+    assert list(found["knavtool_allocatable_gpus"].values()) == [16]
+
+    async def rights(client: Client) -> set[tuple[str, str]]:
+        asked = [(verb, kind) for verb in ("list", "watch", "create", "delete") for kind in (NODES, PODS, SECRETS)]
+        return {(verb, kind.plural) for verb, kind in asked if await client.may(verb, kind)}
+
+    assert release.as_account(rights, account) == {
+        ("list", "nodes"),
+        ("watch", "nodes"),
+        ("list", "pods"),
+        ("watch", "pods"),
+    }

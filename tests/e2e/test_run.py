@@ -32,7 +32,8 @@ def test_a_job_runs_to_success_and_leaves_reports_and_nothing_else(run_cluster: 
     report = tmp_path / "report"
     done = run_cluster.run("run", WORKFLOWS / "test-job.yml", "--cleanup", "--report", report)
     assert "5 tasks: 5 ok" in done.stderr
-    assert done.stderr.splitlines()[-1] == f"reports: {report}/{{report.json,junit.xml,summary.md,recording.jsonl.gz}}"
+    files = "{report.json,junit.xml,summary.md,report.html,recording.jsonl.gz}"
+    assert done.stderr.splitlines()[-1] == f"reports: {report}/{files}"
     assert done.stdout == ""
     suites = list(JUnitXml.fromfile(str(tmp_path / "report" / "junit.xml")))
     assert [(suite.name, suite.tests, suite.failures) for suite in suites] == [

@@ -12,6 +12,7 @@ from knavtool.measure import names, tables
 from knavtool.measure.table import About, Measure, Measured
 
 _WORDS = ("0/{n} nodes are available: {n} Insufficient nvidia.com/gpu", "gated", "waiting for a scheduler")
+_STEPS = {"timeline": 1, "occupancy": 2, "pools": 2, "priorities": 2, "fairness": 2, "blocks": 1}
 _AGENTS = ("kube-scheduler", "kube-controller-manager", "kwok", "knavtool")
 
 
@@ -237,6 +238,9 @@ def _measured(
     )
     _gpus(rows, changes, world.nodes, queues, quota=quota)
     rows["capacity"] = [(0.0, "dgx", world.nodes * 8)]
+    for series, keys in _STEPS.items():
+        # Of several states at one moment, the last one is what holds from then on.
+        rows[series] = list({row[:keys]: row for row in rows[series]}.values())
     rows["heat"] = _heat(changes, world.nodes, seconds)
     rows["pending"] = _pending(rows["timeline"], world.nodes)
     rows["requests"] = _requests(world.random, rows["rates"])

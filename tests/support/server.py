@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from knavtool.events import Result
+from knavtool.listening import listener, url
 from knavtool.server import wire
 from knavtool.server.bodies import Limits
 from knavtool.server.context import Settings
-from knavtool.server.serving import listener, serve, url
+from knavtool.server.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -22,6 +22,7 @@ DOCUMENTS = [
     "docs/workflows.md",
     "docs/in-cluster.md",
     "docs/server.md",
+    "docs/report.md",
     "docs/tuning.md",
 ]
 

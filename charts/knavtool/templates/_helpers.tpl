@@ -28,3 +28,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "knavtool.tokenSecret" -}}
 {{- .Values.server.token.existingSecret | default (printf "%s-token" (include "knavtool.fullname" .)) -}}
 {{- end -}}
+
+{{/* The exporter has a name of its own, so that the Service of a server does not lead to it. */}}
+{{- define "knavtool.exporterName" -}}
+{{ include "knavtool.fullname" . }}-exporter
+{{- end -}}
+
+{{- define "knavtool.exporterSelectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-exporter
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "knavtool.exporterLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "knavtool.exporterSelectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: exporter
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}

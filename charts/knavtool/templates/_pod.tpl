@@ -1,8 +1,11 @@
-{{/* What the pod of a job and the pod of a server have in common. Takes `root` and `container`, the rest of it. */}}
+{{/*
+What all pods have in common. Takes `root` and `container`, the rest of it; `serviceAccount` and `resources` if they are
+not those of the values.
+*/}}
 {{- define "knavtool.pod" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
-serviceAccountName: {{ include "knavtool.serviceAccountName" $root }}
+serviceAccountName: {{ .serviceAccount | default (include "knavtool.serviceAccountName" $root) }}
 # For a Service called `knavtool` Kubernetes would set KNAVTOOL_PORT and the like, as if they were options.
 enableServiceLinks: false
 {{- with $values.image.pullSecrets }}
@@ -13,7 +16,7 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  {{- if and (eq $values.mode "job") $values.reports.persistentVolumeClaim }}
+  {{- if and (eq $values.mode "job") $values.reports.persistentVolumeClaim (not .serviceAccount) }}
   # So that the claim can be written to.
   fsGroup: 65532
   {{- end }}
@@ -50,6 +53,6 @@ containers:
     capabilities:
       drop: [ALL]
   resources:
-    {{- toYaml $values.resources | nindent 4 }}
+    {{- toYaml (.resources | default $values.resources) | nindent 4 }}
   {{- .container | nindent 2 }}
 {{- end -}}

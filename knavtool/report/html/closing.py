@@ -11,7 +11,7 @@ from knavtool.report.measured.numbers import text as shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from knavtool.measure.table import Measure, Measured, Table
+    from knavtool.measure.table import Column, Measure, Measured, Table
 
 _MOST_STEPS = 400
 _MOST_ROWS = 20
@@ -114,13 +114,13 @@ def environment(measured: Measured) -> str:
         else '<p class="absent">Versions and settings of components: unknown.</p>'
     )
     gaps = measured.tables["gaps"]
-    missed = (
-        marks.table([column.name for column in gaps.columns], gaps.rows, caption="Gaps in the recording")
-        if gaps.rows
-        else ""
-    )
+    missed = ""
+    if gaps.rows:
+        heads = [column.name for column in gaps.columns]
+        missed = f"<h3>Gaps</h3>{marks.table(heads, gaps.rows, caption='Gaps in the recording')}"
     return (
-        f'<section id="environment"><h2>Environment</h2><dl class="environment">{known}</dl>{table}{missed}</section>'
+        f'<section id="environment"><h2>Environment</h2><dl class="environment">{known}</dl>'
+        f"<h3>Components</h3>{table}{missed}</section>"
     )
 
 
@@ -132,6 +132,11 @@ def data(measured: Measured, held: Mapping[str, tuple[str, int]]) -> str:
         "Moments are seconds since the recording began.</p><noscript><p>Saving whole tables needs scripts, or "
         f"<code>knavtool report --format csv</code>.</p></noscript>{parts}</section>"
     )
+
+
+def _heading(column: Column) -> str:
+    unit = {"gpus": "", "pods": "", "count": "", "bytes": "MiB"}.get(column.unit, column.unit)
+    return f"{column.name} [{unit}]" if unit else column.name
 
 
 def _table(table: Table, held: int) -> str:
@@ -149,7 +154,7 @@ def _table(table: Table, held: int) -> str:
     if not count:
         return f'<p class="absent"><b>{marks.text(table.title)}</b>: empty</p>'
     meanings = "".join(f"<dt>{column.name}</dt><dd>{marks.text(column.text)}</dd>" for column in table.columns)
-    heads = [f"{column.name} [{column.unit}]" if column.unit else column.name for column in table.columns]
+    heads = [_heading(column) for column in table.columns]
     body = marks.table(
         heads, table.rows[:_MOST_ROWS], caption=table.title, units=[column.unit for column in table.columns]
     )

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from knavtool.measure.table import Table
 
-MOST_BYTES = 1_500_000
+MOST_BYTES = 1_100_000
 """Of all tables together, compressed."""
 
 
+_MOST_ROWS = 100_000  # of a table; to compress more takes long, and they would not fit
 _LARGE = 1e9
 _FIRST = ("components", "gaps", "steps", "queues", "preemptions", "gangs", "pods")
 
@@ -39,16 +40,16 @@ def packed_tables(tables: Iterable[Table], most: int = MOST_BYTES) -> dict[str, 
     If all of them are too large together, some lose their last rows: those that follow from others before the pods
     and gangs, and the largest ones first.
     """
-    whole = {table.name: (table, _packed_table(table, len(table.rows))) for table in tables}
+    whole = {table.name: (table, _packed_table(table, min(len(table.rows), _MOST_ROWS))) for table in tables}
     found: dict[str, tuple[str, int]] = {}
     left = most
     order = sorted(whole.items(), key=lambda one: (one[0] not in _FIRST, len(one[1][1])))
     for number, (name, (table, text)) in enumerate(order):
         # Each may take its part of what is left, those in front half of it.
         room = left // 2 if name in _FIRST else left // (len(whole) - number)
-        rows = len(table.rows)
-        if len(text) > room:
-            rows = int(rows * room / len(text) * 0.95)
+        rows = min(len(table.rows), _MOST_ROWS)
+        while len(text) > room and rows:
+            rows = int(min(rows * room / len(text) * 0.95, rows - 1))
             text = _packed_table(table, rows)  # noqa: PLW2901 - this is the one that goes in
         found[name] = (text, rows)
         left -= len(text)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_LONG = 48  # characters of a cell that may take several lines
+
+
 def text(value: Any) -> str:
     """A value as text, also inside attributes."""
     return escape(str(value), quote=True)
@@ -45,7 +48,8 @@ def table(
 def _cell(value: Any, unit: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f'<td class="n">{text(cell(value, unit))}</td>'
-    return f"<td>{text(cell(value, unit))}</td>"
+    shown = text(cell(value, unit))
+    return f'<td class="long">{shown}</td>' if len(shown) > _LONG else f"<td>{shown}</td>"
 
 
 def sparkline(points: Sequence[tuple[float, float]], *, top: float | None = None, area: bool = True) -> str:

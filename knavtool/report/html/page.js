@@ -23,6 +23,13 @@
     return loading;
   };
 
+  // Where the plot itself begins in its drawing.
+  const corner = (view) => {
+    const { left, top } = view.padding();
+    const [x, y] = view.origin();
+    return [x + left, y + top];
+  };
+
   const live = new Map(); // chart id -> {view, plot, ...} of the charts over time
   const drawn = new WeakMap(); // plot -> what ends its view
   const each = { s: 1, min: 60, h: 3600 };
@@ -95,7 +102,7 @@
     let from = null;
     const at = (event) => {
       const { left } = plot.querySelector("svg").getBoundingClientRect();
-      const x = Math.max(0, Math.min(event.clientX - left - one.view.origin()[0], one.view.signal("width")));
+      const x = Math.max(0, Math.min(event.clientX - left - corner(one.view)[0], one.view.signal("width")));
       return one.view.scale("x").invert(x);
     };
     plot.addEventListener("pointermove", (event) => {
@@ -124,7 +131,7 @@
   const geometry = ({ view, plot }) => {
     const svg = plot.querySelector("svg").getBoundingClientRect();
     const box = plot.getBoundingClientRect();
-    const [x, y] = view.origin();
+    const [x, y] = corner(view);
     return { left: svg.left - box.left + x, top: svg.top - box.top + y, width: view.signal("width"), height: view.signal("height") };
   };
 

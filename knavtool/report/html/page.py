@@ -42,7 +42,8 @@ def write(path: Path, measured: Measured, *, title: str = "", cache: Path | None
 def render(measured: Measured, *, title: str = "", cache: Path | None = None) -> str:
     """The page of a run; `title` is the run's name unless one is given.
 
-    Takes 2 s, and 2 s more if `cache` does not hold the script of the charts yet; at most 3 MB for any run.
+    Takes 2 s, and 3 s more if `cache` does not hold the script of the charts yet. The page has at most 3 MB for 10,000
+    pods, and hardly more for any run.
     """
     drawing, library = Drawing(), Library(cache)
     try:

@@ -53,13 +53,13 @@ def text(measure: Measure) -> str:
 
 
 def cell(value: Any, unit: str = "") -> str:
-    """A value of a table in one cell; what is not known is a dash."""
+    """A value of a table in one cell, bytes as MiB; what is not known is a dash."""
     if value is None:
         return "–"  # noqa: RUF001
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and unit != "":
         if unit == "bytes":
-            return f"{short(value / 2**20)}\u00a0MiB"
+            return short(value / 2**20)
         return f"{value:.3f}".rstrip("0").rstrip(".")
     return str(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from knavtool import resources
+from knavtool import __version__, resources
 from knavtool.catalogue.catalogue import SHIPPED, Catalogue
 from knavtool.catalogue.checks import VARIABLES, contradictions
 from knavtool.catalogue.reading import read
@@ -223,3 +223,7 @@ def test_a_record_at_another_version_has_no_sums() -> None:
     assert objects.release.checksums == "https://h/v2.0.0"
     assert objects.images == {"i": "i:v2.0.0"}
     assert other.chart.version == "2.0.0"
+
+
+def test_the_exporter_has_the_version_of_knavtool() -> None:
+    assert Catalogue.load({"HOME": "/nonexistent"}).component("exporter").version == __version__

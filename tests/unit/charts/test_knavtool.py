@@ -13,6 +13,7 @@ from knavtool import __version__
 from knavtool.workflow.tasks import TYPES
 from support.charts import CHART, helm, refusal, render
 from support.cli import commands
+from support.exported import GROUPS
 
 WORKFLOW = "name: a\ntasks:\n- {id: s, type: Sleep, params: {timeout: 1s}}\n"
 JOB = {"workflows": {"files": {"a.yml": WORKFLOW}}}
@@ -128,7 +129,9 @@ def test_the_token_of_an_existing_secret() -> None:
     assert volume["secret"] == {"secretName": "mine", "items": [{"key": "api-token", "path": "token"}]}
 
 
-@pytest.mark.parametrize("values", [JOB, SERVER], ids=["job", "server"])
+@pytest.mark.parametrize(
+    "values", [JOB, SERVER, {"mode": "none", "exporter": {"enabled": True}}], ids=["job", "server", "exporter"]
+)
 def test_a_pod_is_restricted_and_keeps_off_virtual_nodes(values: dict[str, Any]) -> None:
     spec = pod({**values, "tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "ssd"}})
     assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -242,8 +245,78 @@ def test_an_account_of_somebody_else_gets_no_rights_if_so_wanted() -> None:
     assert pod(values)["serviceAccountName"] == "mine"
 
 
+EXPORTER = {"mode": "none", "exporter": {"enabled": True}}
+
+
+def test_an_exporter_alone() -> None:
+    objects = render(EXPORTER)
+    name = "test-knavtool-exporter"
+    assert set(objects) == {
+        ("ServiceAccount", name),
+        ("ClusterRole", f"tests-{name}"),
+        ("ClusterRoleBinding", f"tests-{name}"),
+        ("Service", name),
+        ("Deployment", name),
+        ("ConfigMap", "test-knavtool-dashboards"),
+    }
+    groups = [kind.group for kind in GROUPS if "minCount" in kind.values]
+    read = ["nodes", "pods", *(f"podgroups.{group}" for group in groups)]
+    assert rules(objects["ClusterRole", f"tests-{name}"]) == {one: {"list", "watch"} for one in read}
+    binding = objects["ClusterRoleBinding", f"tests-{name}"]
+    assert binding["roleRef"]["name"] == f"tests-{name}"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "tests"}]
+    spec = pod(EXPORTER)
+    assert spec["serviceAccountName"] == name
+    container = spec["containers"][0]
+    assert container["args"] == ["exporter", "--listen=0.0.0.0:8081", "--resource=cpu,memory,nvidia.com/gpu"]
+    assert container["resources"]["limits"] == {"memory": "256Mi"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
+
+
+def test_the_service_of_a_server_does_not_lead_to_the_exporter() -> None:
+    objects = render({**SERVER, "exporter": {"enabled": True}})
+    for name, other in (("test-knavtool", "test-knavtool-exporter"), ("test-knavtool-exporter", "test-knavtool")):
+        deployment = objects["Deployment", name]["spec"]
+        selector = objects["Service", name]["spec"]["selector"]
+        assert deployment["selector"]["matchLabels"] == selector
+        assert selector.items() <= deployment["template"]["metadata"]["labels"].items()
+        assert not selector.items() <= objects["Deployment", other]["spec"]["template"]["metadata"]["labels"].items()
+    assert objects["Deployment", "test-knavtool"]["spec"]["template"]["spec"]["serviceAccountName"] == "test-knavtool"
+
+
+def test_the_operator_of_prometheus_finds_the_exporter() -> None:
+    monitor = {"enabled": True, "interval": "30s", "labels": {"release": "monitoring"}}
+    chosen = {"enabled": True, "serviceMonitor": monitor, "nodeLabels": ["topology.kubernetes.io/rack", "nodeType"]}
+    values = {**EXPORTER, "exporter": chosen}
+    objects = render(values)
+    found = objects["ServiceMonitor", "test-knavtool-exporter"]
+    service = objects["Service", "test-knavtool-exporter"]
+    assert found["metadata"]["labels"]["release"] == "monitoring"
+    assert found["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert found["spec"]["endpoints"] == [{"port": service["spec"]["ports"][0]["name"], "interval": "30s"}]
+    assert "--node-label=topology.kubernetes.io/rack,nodeType" in pod(values)["containers"][0]["args"]
+    assert "ServiceMonitor" not in {kind for kind, _ in render(EXPORTER)}
+
+
+def test_dashboards_are_a_config_map_that_the_sidecar_of_grafana_finds() -> None:
+    files = {file.name: json.loads(file.read_text()) for file in (CHART / "dashboards").iterdir()}
+    found = render(EXPORTER)["ConfigMap", "test-knavtool-dashboards"]
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert {name: json.loads(text) for name, text in found["data"].items()} == files
+    chosen = {"enabled": True, "dashboards": {"labels": {"other": "x"}, "annotations": {"grafana_folder": "GPUs"}}}
+    metadata = render({**EXPORTER, "exporter": chosen})["ConfigMap", "test-knavtool-dashboards"]["metadata"]
+    assert metadata["labels"]["other"] == "x"
+    assert metadata["annotations"] == {"grafana_folder": "GPUs"}
+    without = {"enabled": True, "dashboards": {"enabled": False}}
+    assert "ConfigMap" not in {kind for kind, _ in render({**EXPORTER, "exporter": without})}
+
+
 BAD = [
-    ({"mode": "daemon"}, "at '/mode': value must be one of 'job', 'server'"),
+    ({"mode": "daemon"}, "at '/mode': value must be one of 'job', 'server', 'none'"),
+    ({**EXPORTER, "exporter": {"resourceNames": []}}, "at '/exporter/resourceNames': minItems: got 0, want 1"),
+    ({**EXPORTER, "exporter": {"nodeLabels": ["a b"]}}, "at '/exporter/nodeLabels/0': 'a b' does not match"),
+    ({**EXPORTER, "exporter": {"serviceMonitor": {"interval": "often"}}}, "at '/exporter/serviceMonitor/interval'"),
     ({**JOB, "imagee": {}}, "additional properties 'imagee' not allowed"),
     ({**JOB, "image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy'"),
     ({**JOB, "tasks": ["CheckPods"]}, "at '/tasks/0': value must be one of 'Configure'"),
@@ -266,7 +339,14 @@ def test_wrong_values_are_refused(values: dict[str, Any], said: str) -> None:
     assert said in refusal(values)
 
 
-@pytest.mark.parametrize("values", [{**JOB, "workflows": {**JOB["workflows"], "variables": {"a": 1}}}, SERVER])
+ALL_ARGUMENTS = [
+    {**JOB, "workflows": {**JOB["workflows"], "variables": {"a": 1}}},
+    SERVER,
+    {**EXPORTER, "exporter": {"enabled": True, "nodeLabels": ["a"]}},
+]
+
+
+@pytest.mark.parametrize("values", ALL_ARGUMENTS)
 def test_the_program_knows_the_arguments(values: dict[str, Any]) -> None:
     name, *given = pod(values)["containers"][0]["args"]
     options = {option for parameter in commands()[(name,)].params for option in parameter.opts}

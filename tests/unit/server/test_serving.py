@@ -10,9 +10,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from knavtool.listening import listener, url
 from knavtool.server.bodies import Limits
 from knavtool.server.context import Settings
-from knavtool.server.serving import listener, serve, url
+from knavtool.server.serving import serve
 from support.server import TOKEN, Api, Gate, sleep
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from knavtool.cli.on_server import generated_token, token
 from knavtool.errors import UsageError
+from knavtool.listening import is_loopback, listener, url
 from knavtool.server import tokens
-from knavtool.server.serving import is_loopback, listener, url
 
 
 def test_a_generated_token_is_for_its_owner_and_gone_at_the_end(tmp_path: Path) -> None:
