@@ -52,7 +52,8 @@ def is_loopback(listening: socket.socket) -> bool:
 def http_server(app: Any, *, connections: int, last_answers: int = _LAST_ANSWERS) -> uvicorn.Server:
     """A server of an ASGI application, for at most so many connections; its `serve(sockets=[...])` serves.
 
-    That goes on until `should_exit` is set; answers that are on their way have `last_answers` seconds then. Signals are not its business but that of the command.
+    That goes on until `should_exit` is set; answers that are on their way have `last_answers` seconds then. Signals
+    are not its business but that of the command.
     """
     return _Server(
         uvicorn.Config(

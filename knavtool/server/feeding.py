@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from knavtool.measure.tables import COLUMNS
 from knavtool.report.html.feed import END
 from knavtool.server.live import Live
 from knavtool.subprocesses import process_group
@@ -60,11 +61,12 @@ class Feeding:
                     await self._renew()
                 if self.live.watched:
                     async with asyncio.timeout(_LAST):
-                        await self._measure("ended")
+                        _, error = await self._measure("ended")
+                        said_at_end += f" What came last is not shown: {error}." if error else ""
         except TimeoutError:
             self.live.tell("ended", f"{said_at_end} What came last is not shown: measuring it took too long.")
-        except (OSError, EOFError) as error:
-            self.live.tell("ended", f"This page is not renewed any more: {error}.")
+        except Exception as error:  # noqa: BLE001 - a page that cannot be shown is no reason to stop the run
+            self.live.tell("ended", f"This page is not renewed any more: {str(error) or type(error).__name__}.")
         else:
             self.live.tell("ended", said_at_end)
         finally:
@@ -75,7 +77,7 @@ class Feeding:
 
     async def table(self, name: str) -> bytes | None:
         """A table as the page unpacks it, in JSON; None if it cannot be had."""
-        if self._process is None:
+        if self._process is None or name not in COLUMNS:
             return None
         try:
             # An answer is read to its end, also if nobody waits for it any more.

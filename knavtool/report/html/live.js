@@ -123,7 +123,7 @@
       const messages = (rest + value).split("\n\n");
       rest = messages.pop();
       for (const message of messages) {
-        const [, event, data] = message.match(/^event: (.*)\ndata: (.*)$/) ?? [];
+        const [, event, data] = message.match(/^event: ([^\n]*)\ndata: ([^\n]*)$/) ?? [];
         if (!event) continue; // a sign of life
         if (event !== "state") {
           parts.set(event, JSON.parse(data));
