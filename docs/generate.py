@@ -14,7 +14,7 @@ import typer.main
 from chart_rights import chart_data
 
 from knavtool.cli.app import cli
-from knavtool.measure.names import DISTRIBUTIONS, SINGLE
+from knavtool.measure.names import DISTRIBUTIONS, GOOD, SINGLE
 from knavtool.measure.tables import COLUMNS, TITLES
 from knavtool.workflow.registry import built_in, schema_text
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 _BY_KIND = ("apiVersion", "kind", "name", "namespace", "labels", "ownedBy")
-_DISTRIBUTIONS = "| measure | unit | table | meaning |\n|---|---|---|---|\n"
-_SINGLE = "| measure | unit | meaning |\n|---|---|---|\n"
+_DISTRIBUTIONS = "| measure | unit | better | table | meaning |\n|---|---|---|---|---|\n"
+_SINGLE = "| measure | unit | better | meaning |\n|---|---|---|---|\n"
 _TABLES = "An empty cell is not known, or did not happen.\n"
 _HEAD = "| type | does | params (**bold**: required) |\n|---|---|---|\n"
 
@@ -69,9 +69,9 @@ def _with_table(text: str) -> str:
 def _with_measures(text: str) -> str:
     """The document, with a line for each measure and each column of a table."""
     distributions = "".join(
-        f"| `{name}` | {one.unit} | {one.table} | {one.text} |\n" for name, one in DISTRIBUTIONS.items()
+        f"| `{name}` | {one.unit} | {GOOD[name]} | {one.table} | {one.text} |\n" for name, one in DISTRIBUTIONS.items()
     )
-    single = "".join(f"| `{name}` | {unit} | {meaning} |\n" for name, (unit, meaning) in SINGLE.items())
+    single = "".join(f"| `{name}` | {unit} | {GOOD[name]} | {meaning} |\n" for name, (unit, meaning) in SINGLE.items())
     for head, rows in ((_DISTRIBUTIONS, distributions), (_SINGLE, single)):
         text = re.sub(rf"{re.escape(head)}(\|.*\n)*", lambda _, given=head + rows: given, text)
     before = text.partition(_TABLES)[0]

@@ -48,7 +48,7 @@ def main() -> None:
     show_closing(console, recorder.roots)
     if "--report " in command:
         directory = command.split("--report ")[1].split()[0]
-        console.print(Text(f"reports: {directory}/{{report.json,junit.xml,summary.md,recording.jsonl.gz}}"))
+        console.print(Text(f"reports: {directory}/{{report.json,junit.xml,summary.md,report.html,recording.jsonl.gz}}"))
     Path(target).write_text(console.export_svg(title="knavtool"), encoding="utf-8")
 
 

@@ -32,6 +32,7 @@ cli = group(
     {
         "run": Command("knavtool.cli.run", "Run workflows on a cluster and report the results."),
         "report": Command("knavtool.cli.report", "Make the report of a run again from its recording."),
+        "diff": Command("knavtool.cli.diff", "Say which measures moved from one run to another."),
         "serve": Command("knavtool.cli.serve", "Serve an HTTP API that queues and executes runs."),
         "exporter": Command("knavtool.cli.exporter", "Serve metrics of a cluster for Prometheus."),
         "validate": Command("knavtool.cli.validate", "Check workflow and values files without a cluster."),

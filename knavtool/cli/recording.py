@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from knavtool.errors import KnavError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from knavtool.kube.connection.limiting import RateLimit
     from knavtool.measure.table import Measured
     from knavtool.report.facts import Facts
     from knavtool.workflow.plan import Plan
@@ -74,6 +75,7 @@ class RunRecording:
         epoch: float,
         environment: Mapping[str, str],
         facts: Facts,
+        limit: Callable[[str], RateLimit],
         everything: bool,
     ) -> None:
         from knavtool.catalogue.catalogue import Catalogue
@@ -87,6 +89,7 @@ class RunRecording:
         self.file = Recording((directory or self._own or Path()) / NAME, clock=time.monotonic, epoch=epoch)
         self._environment = environment
         self._facts = facts
+        self._limit = limit
         self._moments = Moments(self.file)
         kinds = all_kinds(Catalogue.load(environment).readable()[0])
         self.pulse = Pulse(time.monotonic)
@@ -141,6 +144,7 @@ class RunRecording:
             "cores": self._facts.cores,
             "server": self._facts.server,
             "context": self._facts.context,
+            "qps": self._limit(server).qps or None,
         }
         write = self.file.write
         tell_once(write, about, components(files) if files is not None else ())

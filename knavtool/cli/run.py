@@ -168,13 +168,14 @@ def run(
         return
     shown = listen(web_listen, web=web, server=server, off=recorded is Record.OFF)
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
-    recording = None
+    recording, limit = None, rate_limit(target.environment, qps, burst)
     if recorded is not Record.OFF and (report is not None or planned.measures or shown is not None):
         recording = RunRecording(
             report,
             epoch=recorder.epoch,
             environment=target.environment,
             facts=facts,
+            limit=limit,
             everything=recorded is Record.FULL,
         )
     if shown is not None:
@@ -187,7 +188,7 @@ def run(
             facts,
             cleanup=cleanup,
             cleanup_timeout=seconds,
-            limit=rate_limit(target.environment, qps, burst),
+            limit=limit,
             prometheus=prometheus,
             recording=recording,
             web=shown,

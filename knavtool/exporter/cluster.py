@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, TypeVar
 
 from knavtool.exporter.blocks import Blocks, blocks
-from knavtool.exporter.seen import BOUND, ENDED, PENDING_STATES, Shape
+from knavtool.exporter.seen import BOUND, ENDED, GATED, PENDING_STATES, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +75,8 @@ class Cluster:
 
     def blocks(self) -> Blocks:
         """Free and stranded GPUs now."""
-        return blocks(self._amounts(), (shape.amounts for _, shape in self._pending))
+        # What a gate holds back asks for nothing yet.
+        return blocks(self._amounts(), (shape.amounts for state, shape in self._pending if state != GATED))
 
     def _amounts(self) -> Iterator[tuple[Amounts, Amounts]]:
         return ((node.amounts, self.used(name).amounts) for name, node in self.nodes.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from knavtool.measure import heat, load, rows, run
@@ -74,7 +75,7 @@ def _about(facts: Facts, swept: Swept) -> About:
         for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
     }
     return About(
-        name=root.name if root is not None else "",
+        name=_together(root.name) if root is not None else "",
         began=facts.began,
         seconds=facts.end,
         clock=facts.clock,
@@ -88,6 +89,17 @@ def _about(facts: Facts, swept: Swept) -> About:
         notes=list(_notes(facts, swept)),
         environment=facts.environment,
     )
+
+
+def _together(names: str) -> str:
+    """Several workflows as a shell writes them, `gang-scheduling-{nodes,kueue,run}`, if their names begin alike."""
+    each = names.split(", ")
+    words = [name.split("-") for name in each]
+    same = list(itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*words, strict=False)))
+    first = "-".join(parts[0] for parts in same)
+    if len(each) == 1 or not first or first in each:
+        return names
+    return f"{first}-{{{','.join(name.removeprefix(f'{first}-') for name in each)}}}"
 
 
 def _notes(facts: Facts, swept: Swept) -> Iterator[str]:

@@ -74,11 +74,71 @@ SINGLE: Mapping[str, tuple[str, str]] = {
     "watch.lag.p50": ("s", "the API server's write to the watch event, median"),
     "watch.lag.p95": ("s", "95th percentile"),
     "watch.lag.max": ("s", "longest"),
+    "tool.rate.asked": ("requests/s", "limit of knavtool's own requests, as asked for with --qps"),
+    "tool.rate.mean": ("requests/s", "requests of knavtool in the audit log per second, from the first to the last"),
     "tool.cpu.mean": ("cores", "processors that knavtool used"),
     "tool.lag.max": ("s", "longest time that knavtool's event loop was late"),
     "machine.cpu.mean": ("ratio", "processors of the machine in use / all of them"),
 }
 """Unit and meaning of the measures that are one number each."""
+
+
+LOWER, HIGHER, NEITHER = "lower", "higher", ""
+
+GOOD: Mapping[str, str] = {
+    "pod.wait": LOWER,
+    "pod.start": LOWER,
+    "pod.runtime": NEITHER,  # of the workload
+    "pod.attempts": LOWER,
+    "gang.admission": LOWER,
+    "gang.first": LOWER,
+    "gang.wait": LOWER,
+    "gang.full": LOWER,
+    "gang.latency": LOWER,
+    "gang.skew": LOWER,
+    "gang.partial": LOWER,
+    "gang.turnaround": LOWER,
+    "gang.slowdown": LOWER,
+    "gang.requeues": LOWER,
+    "makespan": LOWER,
+    "pods.count": NEITHER,
+    "pods.bound": NEITHER,
+    "pods.ended": NEITHER,
+    "pods.rate.mean": HIGHER,
+    "pods.rate.max": HIGHER,
+    "pods.created.rate.mean": NEITHER,  # of those who create them
+    "gangs.count": NEITHER,
+    "gangs.partial": LOWER,
+    "gang.partial.time": LOWER,
+    "gpu.capacity": NEITHER,
+    "gpu.allocated.mean": HIGHER,
+    "gpu.allocated.max": HIGHER,
+    "gpu.allocated.time": NEITHER,  # the same work in more GPU-seconds is no gain
+    "gpu.occupancy.mean": HIGHER,
+    "gpu.occupancy.max": HIGHER,
+    "gpu.stranded.mean": LOWER,
+    "gpu.stranded.max": LOWER,
+    "gpu.stranded.time": LOWER,
+    "gpu.fragmentation.mean": LOWER,
+    "gpu.fragmentation.max": LOWER,
+    "cpu.occupancy.mean": HIGHER,
+    "memory.occupancy.mean": HIGHER,
+    "fairness.jain.mean": HIGHER,
+    "fairness.jain.min": HIGHER,
+    "preemptions.count": NEITHER,  # a policy may demand them; what they threw away is a loss
+    "evictions.count": NEITHER,
+    "preemptions.lost": LOWER,
+    "requests.count": NEITHER,
+    "watch.lag.p50": NEITHER,  # from here on of the machine that recorded
+    "watch.lag.p95": NEITHER,
+    "watch.lag.max": NEITHER,
+    "tool.rate.asked": NEITHER,
+    "tool.rate.mean": NEITHER,
+    "tool.cpu.mean": NEITHER,
+    "tool.lag.max": NEITHER,
+    "machine.cpu.mean": NEITHER,
+}
+"""Which way is better, for each of `SINGLE` and `DISTRIBUTIONS`."""
 
 
 def all_names() -> list[str]:
@@ -91,3 +151,13 @@ def unit_of(name: str) -> str:
     if name in SINGLE:
         return SINGLE[name][0]
     return DISTRIBUTIONS[name.rpartition(".")[0]].unit
+
+
+def subject_of(name: str) -> str:
+    """What a measure is a statistic of, as in `DISTRIBUTIONS`, or the measure itself."""
+    return name if name in SINGLE else name.rpartition(".")[0]
+
+
+def good(name: str) -> str:
+    """Whether a measure had better be `LOWER`, `HIGHER` or `NEITHER`; KeyError if there is none of that name."""
+    return GOOD[subject_of(name)]

@@ -119,6 +119,13 @@ class _Run:
         for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0)):
             lag = percentile(facts.lags, share) if facts.lags else None
             yield self._measure(f"watch.lag.{name}", lag, len(facts.lags), why)
+        asked = facts.environment.get("qps")
+        limit = float(asked) if asked else None
+        yield self._measure("tool.rate.asked", limit, int(limit is not None), "no limit was asked for")
+        own = [(at, count) for at, agent, _, _, count in facts.requests if agent == load.TOOL]
+        sent = sum(count for _, count in own)
+        mean = sent / (own[-1][0] + 1 - own[0][0]) if own else None
+        yield self._measure("tool.rate.mean", mean, sent, "there was no audit log")
         cpu, samples = load.mean_of_tool(facts)
         yield self._measure("tool.cpu.mean", cpu, samples, "there were too few samples")
         late = max((lag for _, lag in facts.loop), default=None)

@@ -41,3 +41,22 @@ def distributions(tables: Mapping[str, Table]) -> Iterator[Measure]:
                 why = f"of none of {len(tables[quantity.table].rows)} {quantity.table} it is known"
                 why = why if tables[quantity.table].rows else f"there were no {quantity.table}"
                 yield Measure(name=f"{name}.{one}", value=None, unit=quantity.unit, n=0, why=why)
+
+
+def ks_distance(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """The largest difference between the shares of two sorted samples that do not exceed a value, and that value.
+
+    Of several such values, the lowest. Both must have samples. O(n).
+    """
+    largest, at = 0.0, min(first[0], second[0])
+    one = other = 0
+    while one < len(first) and other < len(second):
+        value = min(first[one], second[other])
+        while one < len(first) and first[one] <= value:
+            one += 1
+        while other < len(second) and second[other] <= value:
+            other += 1
+        apart = abs(one / len(first) - other / len(second))
+        if apart > largest:
+            largest, at = apart, value
+    return largest, at

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from knavtool.documents.complaints import nearest
 from knavtool.documents.duration import is_duration, parse_duration
 from knavtool.errors import UsageError
-from knavtool.measure.names import DISTRIBUTIONS, all_names, unit_of
+from knavtool.measure.names import DISTRIBUTIONS, SINGLE, all_names, unit_of
 from knavtool.measure.tables import TITLES
 
 if TYPE_CHECKING:
@@ -63,29 +63,45 @@ def make(
     measure: str, op: str, value: str | float, *, samples: int | None = None, allow_saturated: bool = False
 ) -> Threshold:
     """A threshold; raises UsageError for an unknown measure, or a value that does not fit its unit."""
-    if measure not in all_names():
-        hint = nearest(measure, all_names()) or "; docs/measures.md lists them"
-        raise UsageError(f"no measure {measure!r}{hint}")
+    known_measure(measure)
     return Threshold(
         measure=measure,
         op=op,
         value=parse_value(value, unit_of(measure)),
         written=str(value),
-        samples=samples if samples is not None else _SAMPLES.get(measure.rpartition(".")[2], 1),
+        samples=samples if samples is not None else samples_for(measure),
         allow_saturated=allow_saturated,
     )
 
 
+def known_measure(name: str) -> None:
+    """Raise UsageError if there is no measure of that name."""
+    if name not in all_names():
+        hint = nearest(name, all_names()) or "; docs/measures.md lists them"
+        raise UsageError(f"no measure {name!r}{hint}")
+
+
+def samples_for(name: str) -> int:
+    """How many samples a measure needs before it says anything; what is counted or added up may be of none."""
+    return _SAMPLES.get(name.rpartition(".")[2], 0 if name in SINGLE else 1)
+
+
+def split(text: str) -> tuple[str, str, str] | None:
+    """Measure, operator and value of a threshold of the command line; None if it has not that form."""
+    found = _TEXT.fullmatch(text)
+    return (found[1], found[2], found[3]) if found is not None else None
+
+
 def parse(text: str) -> Threshold:
     """A threshold of the command line, `gang.wait.p95<=20s`; raises UsageError."""
-    found = _TEXT.fullmatch(text)
+    found = split(text)
     if found is None:
         raise UsageError(
             f"--threshold {text!r}: expected MEASURE, one of {', '.join(OPERATORS)}, and a value",
             hint="for example 'gang.wait.p95<=20s' or 'gpu.occupancy.mean>=80%'",
         )
     try:
-        return make(found[1], found[2], found[3])
+        return make(*found)
     except UsageError as error:
         raise UsageError(f"--threshold {text!r}: {error.message}", hint=error.hint) from None
 
@@ -115,10 +131,9 @@ def judge(threshold: Threshold, measured: Measured) -> Verdict:
         return missed(f"{measure.name} is unknown: {measure.why}")
     shown = f"{measure.name} is {shown_value(measure)} (n={measure.n})"
     if not OPERATORS[threshold.op](measure.value, threshold.value):
-        return missed(f"{shown}, expected {threshold.op} {threshold.written}; see {_place(measure)} in the report")
+        return missed(f"{shown}, expected {threshold.op} {threshold.written}; see {place_of(measure)} in the report")
     if measure.n < threshold.samples:
-        fewer = f"expected {threshold.samples} or more; samples: {measure.n} accepts fewer"
-        return missed(f"{shown}, of too few samples: {fewer}")
+        return missed(f"{shown}, {too_few(threshold.samples)}; samples: {measure.n} accepts fewer")
     if measured.about.saturated and not threshold.allow_saturated:
         reason = "; ".join(measured.about.saturated)
         return missed(f"{shown}, but the run was saturated: {reason}; set allowSaturated: true to accept it")
@@ -137,6 +152,12 @@ def shown_value(measure: Measure) -> str:
     return number if measure.unit == "count" else f"{number} {measure.unit}"
 
 
-def _place(measure: Measure) -> str:
+def too_few(samples: int) -> str:
+    """What is said of a measure that needs more samples."""
+    return f"of too few samples: expected {samples} or more"
+
+
+def place_of(measure: Measure) -> str:
+    """Where in a report more of a measure is to be seen."""
     quantity = DISTRIBUTIONS.get(measure.name.rpartition(".")[0])
     return f"{TITLES[quantity.table]!r}" if quantity is not None else "'Measures'"

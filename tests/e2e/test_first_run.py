@@ -71,6 +71,7 @@ def test_the_quick_start_works_as_it_is_written(newcomer: Mapping[str, str], hom
     assert sorted(file.name for file in (tmp_path / "checkout" / "report").iterdir()) == [
         "junit.xml",
         "recording.jsonl.gz",
+        "report.html",
         "report.json",
         "summary.md",
     ]

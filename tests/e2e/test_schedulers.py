@@ -105,4 +105,12 @@ def test_on_kubernetes(control_plane: LocalCluster, files: Combination) -> None:
 @pytest.mark.cluster
 @pytest.mark.parametrize(("name", "files"), cases(), ids=called)
 def test_with_components(labs: Callable[[str], LocalCluster], name: str, files: Combination) -> None:
-    run(labs(name), files, **settings(files))
+    measured = run(labs(name), files, **settings(files))
+    if files[-1].stem == "test-preemption":
+        lost = list(measured.tables["preemptions"].dicts())
+        assert measured.measures["preemptions.count"].value == len(lost) > 0
+        assert all(row["by"] and row["lost"] > 0 for row in lost)
+    if files[-1].parent.name == "gang-scheduling":
+        # All of these schedulers start gangs whole, and Kueue admits them so.
+        assert measured.measures["gang.partial.time"].value == 0
+        assert measured.measures["gangs.count"].value == len(_SIZES)

@@ -228,6 +228,7 @@ def _measured(
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in tables.COLUMNS}
     rows["pods"] = [_pod_row(pod, gang) for gang in gangs for pod in gang.pods]
     rows["gangs"] = [_gang_row(gang) for gang in gangs]
+    rows["spans"] = [span for gang in gangs for span in _spans(gang, seconds)]
     rows["timeline"] = _timeline(pods)
     rows["rates"] = _rates(pods, seconds)
     rows["preemptions"] = sorted(world.preempted)
@@ -307,13 +308,22 @@ def _gang_row(gang: Gang) -> tuple[Any, ...]:
     return (
         gang.name, "Job", gang.queue, gang.priority, len(gang.pods), least, sum(pod.gpus for pod in gang.pods),
         gang.created,
-        gang.created + 0.02, first, full, full, ended, 0.02, _less(first, created), _less(full, created),
-        _less(full, created),
+        gang.created + 0.02, first, full, full, ended, 0.02, _less(first, gang.created),
+        _less(full, gang.created), _less(full, gang.created), _less(full, created),
         _less(full, first), _less(full, first) or 0.0, turnaround,
         turnaround / runtime if turnaround and runtime else None,
         0,
         sum(pod.outcome == "preempted" for pod in gang.pods), "done" if ended else "pending",
     )  # fmt: skip
+
+
+def _spans(gang: Gang, seconds: float) -> list[tuple[Any, ...]]:
+    row = dict(zip((column.name for column in tables.COLUMNS["gangs"]), _gang_row(gang), strict=True))
+    last = seconds if row["ended"] is None else row["ended"]
+    first = last if row["first"] is None else row["first"]
+    enough = last if row["enough"] is None else row["enough"]
+    states = [("waiting", gang.created, first), ("partial", first, enough), ("bound", enough, last)]
+    return [(gang.name, gang.queue, state, since, until) for state, since, until in states if until > since]
 
 
 def _timeline(pods: list[Pod]) -> list[tuple[Any, ...]]:

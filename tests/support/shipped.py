@@ -16,10 +16,14 @@ from knavtool.kube.resource import (
     PODS,
     RESOURCE_SLICES,
 )
+from knavtool.measure.measuring import measure_file
+from knavtool.measure.table import Measured
 from support.control_plane import LocalCluster
 
 Combination = tuple[Path, ...]
 
+REPORTS = Path(__file__).parents[2] / "reports"
+"""Where the reports of shipped workflows stay after the tests."""
 WORKFLOWS = resources.data_directory() / "workflows"
 BENCHMARKS = WORKFLOWS / "benchmarks"
 ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
@@ -66,13 +70,24 @@ def called(given: object) -> str | None:
     return str(given.relative_to(WORKFLOWS)) if isinstance(given, Path) else None
 
 
-def run(cluster: LocalCluster, files: Combination, **settings: object) -> None:
-    """Run workflows to their end, as a user does; nothing of it may stay."""
+def run(cluster: LocalCluster, files: Combination, **settings: object) -> Measured:
+    """Run workflows to their end, as a user does; nothing of it may stay but its report, which people may look at."""
     before = _there(cluster)
     chosen = itertools.chain(*(("--set", f"{name}={value}") for name, value in settings.items()))
-    cluster.cli("run", argument(files), "--cleanup", *chosen, timeout=400)
+    report = (
+        REPORTS
+        / cluster.name
+        / "_".join(str(file.relative_to(WORKFLOWS).with_suffix("")) for file in files).replace("/", "-")
+    )
+    cluster.cli("run", argument(files), "--cleanup", "--report", report, *chosen, timeout=400)
     # What a test before left terminating may have gone meanwhile.
     assert [one for one in _there(cluster) if one not in before] == []
+    assert (report / "report.html").stat().st_size < 3_000_000
+    measured = measure_file(report)
+    assert measured.about.whole
+    assert measured.about.passed
+    assert measured.about.clock == "audit"
+    return measured
 
 
 def _there(cluster: LocalCluster) -> list[str]:

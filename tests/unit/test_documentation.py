@@ -20,6 +20,7 @@ DOCUMENTS = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/workflows.md",
+    "docs/diff.md",
     "docs/in-cluster.md",
     "docs/server.md",
     "docs/report.md",

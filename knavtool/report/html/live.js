@@ -30,7 +30,7 @@
   // What the reader has opened, scrolled and chosen by the keyboard stays so.
   const put = (old, fresh, replace) => {
     const all = (root, what) => [...root.querySelectorAll(what)];
-    const title = (one) => one.querySelector("summary b, summary")?.textContent;
+    const title = (one) => (one ? `${title(one.parentElement.closest("details"))} > ${one.querySelector("summary b, summary")?.textContent}` : "");
     const open = new Set(all(old, "details[open]").map(title));
     const scrolled = new Map(all(old, ".scroll").map((one) => [one.getAttribute("aria-label"), [one.scrollLeft, one.scrollTop]]));
     for (const one of all(fresh, "details")) one.open = open.has(title(one));

@@ -55,7 +55,7 @@ def render(measured: Measured, *, title: str = "", cache: Path | None = None) ->
         name = title or measured.about.name or "run"
         charts = {chart.id: {"spec": chart.spec, "readout": chart.readout} for chart in every if chart.spec is not None}
         body = _body(measured, name, first, parts, held, drawing.end())
-        return document(name, body, charts, {name: text for name, (text, _) in held.items()}, library.script())
+        return document(name, body, charts, held, library.script())
     finally:
         drawing.close()
         library.close()
@@ -65,21 +65,25 @@ def document(
     title: str,
     body: str,
     charts: Mapping[str, object],
-    tables: Mapping[str, str],
+    held: Mapping[str, tuple[str, int]],
     library: str,
     *,
+    style: str = "",
     live: str = "",
 ) -> str:
-    """The whole page; one with the script `live` may ask who has sent it, any other asks nobody."""
+    """The file: the body, what it holds as data, and the scripts; `style` is added to that of all pages.
+
+    One with the script `live` may ask who has sent it, any other asks nobody.
+    """
     script = (_HERE / "page.js").read_text(encoding="utf-8")
-    style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8")
+    style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8") + style
     # Scripts run only if they are these; styles may be inline, because drawings have them; nothing may be fetched.
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_hash, filter(None, (script, library, live))))}; "
         f"style-src 'unsafe-inline'; {_ASKS if live else ''}base-uri 'none'; form-action 'none'"
     )
     data = {"library": packed_bytes(library.encode()), "charts": packed(charts)}
-    data |= {f"table-{name}": text for name, text in tables.items()}
+    data |= {f"table-{name}": text for name, (text, _) in held.items()}
     blocks = "\n".join(f'<script type="text/plain" id="{name}">{text}</script>' for name, text in data.items())
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -132,7 +136,7 @@ def framed(parts: Iterable[tuple[str, str]], main: str) -> str:
 
 
 def figure(chart: Chart, drawings: Mapping[str, str]) -> str:
-    """A chart with all that is said about it, or why there is none."""
+    """A chart with its title, how to read it, and its values as a table; without a specification, why."""
     title = marks.text(chart.title)
     if chart.spec is None:
         return f'<p class="absent" id="{chart.id}"><b>{title}</b>: {marks.text(chart.why)}</p>'

@@ -52,6 +52,7 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 2, 1, 2, 1, 2], [1,
 COLORS = tuple(f"var(--s{number + 1})" for number in range(SERIES))
 FILLS = tuple(f"url(#fill{number + 1})" for number in range(SERIES))
 GAP = "url(#gap)"
+QUEUED = "url(#queued)"
 WAITING = "url(#waiting)"
 PARTIAL = "url(#partial)"
 
@@ -90,6 +91,7 @@ def patterns() -> str:
     return (
         f"<defs>{fills}"
         + _pattern("gap", "none", _OVER[4], "var(--soft)", 0.5)
+        + _pattern("queued", "none", _OVER[2], "var(--soft)", 0.6)
         + _pattern("waiting", "none", _OVER[1], "var(--soft)", 0.75)
         + _pattern("partial", "var(--s2)", _OVER[6], "var(--page)", 0.6)
         + "</defs>"

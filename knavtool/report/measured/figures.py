@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from knavtool.measure.table import Measured
+    from collections.abc import Mapping
+
+    from knavtool.measure.table import Measure, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,14 @@ _COUNT = 5
 
 def chosen(measured: Measured) -> list[Figure]:
     """Five of them: what is known comes first, in the order above, and zeros make room for what happened."""
+    return chosen_of(measured.measures)
+
+
+def chosen_of(measures: Mapping[str, Measure]) -> list[Figure]:
+    """The same of measures alone, all of which must be there."""
 
     def value(figure: Figure) -> float | None:
-        return measured.measures[figure.measure].value
+        return measures[figure.measure].value
 
     known = [figure for figure in _ALL if value(figure) is not None]
     if any(figure.measure == "gang.wait.p95" for figure in known):

@@ -29,11 +29,11 @@ def document(measured: Measured, pictures: Mapping[str, str] | None = None) -> s
     """
     about = measured.about
     parts = [
-        f"## {_inline(about.name or 'run')}: {_VERDICTS[about.passed]}",
-        *(f"> saturated: {_inline(reason)}" for reason in about.saturated),
+        f"## {inline(about.name or 'run')}: {_VERDICTS[about.passed]}",
+        *(f"> saturated: {inline(reason)}" for reason in about.saturated),
         *([] if about.whole else ["> the recording was cut off"]),
-        *(f"> {_inline(note)}" for note in about.notes),
-        *(f"![{_inline(title)}]({path})" for path, title in (pictures or {}).items()),
+        *(f"> {inline(note)}" for note in about.notes),
+        *(f"![{inline(title)}]({path})" for path, title in (pictures or {}).items()),
         "\n".join(_single(measured)),
         "\n".join(_distributions(measured)),
         _about(measured),
@@ -68,7 +68,7 @@ def _single(measured: Measured) -> Iterator[str]:
     if known:
         yield "| measure | value | n | |\n|---|--:|--:|---|"
     for one in known:
-        yield f"| {one.name} | {text(one)} | {one.n} | {_inline(names.SINGLE[one.name][1])} |"
+        yield f"| {one.name} | {text(one)} | {one.n} | {inline(names.SINGLE[one.name][1])} |"
 
 
 def _distributions(measured: Measured) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _distributions(measured: Measured) -> Iterator[str]:
     for name in known:
         found = [measured.measures[f"{name}.{statistic}"] for statistic in _STATISTICS]
         cells = " | ".join(text(one) for one in found)
-        yield f"| {name} | {cells} | {found[0].n} | {_inline(names.DISTRIBUTIONS[name].text)} |"
+        yield f"| {name} | {cells} | {found[0].n} | {inline(names.DISTRIBUTIONS[name].text)} |"
 
 
 def _about(measured: Measured) -> str:
@@ -87,9 +87,9 @@ def _about(measured: Measured) -> str:
     if about.lag_p95 is not None:
         known.append(f"lag of the watch, P95: {' '.join(duration(about.lag_p95))}")
     known += [f"{name} {value}" for name, value in about.environment.items() if value]
-    return f"<sub>{' · '.join(map(_inline, known))}</sub>"
+    return f"<sub>{' · '.join(map(inline, known))}</sub>"
 
 
-def _inline(words: str) -> str:
+def inline(words: str) -> str:
     """Text that a Markdown reader shows as it is: one line, nothing in it is markup."""
     return _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", escape(" ".join(words.split()), quote=False))

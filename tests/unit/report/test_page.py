@@ -15,9 +15,10 @@ import pytest
 
 from knavtool.errors import OutputError
 from knavtool.measure import tables
-from knavtool.report.html import embedding, figures, library, page, render, write
+from knavtool.report.html import embedding, library, page, render, write
 from knavtool.report.html.head import clock, head
 from knavtool.report.html.sections import sections
+from knavtool.report.measured import figures
 from support import measured as made_up
 
 if TYPE_CHECKING:

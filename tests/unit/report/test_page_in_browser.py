@@ -300,11 +300,15 @@ def _rounded(cell: str) -> Any:
         return cell
 
 
+_WORDS = ("failed", "ok", "task", "queued", "waiting", "partial", "bound")
+"""What knavtool itself writes, so that nobody can choose it."""
+
+
 def _hostile(run: Measured) -> Measured:
     """The same run with names that try to be markup, wherever there is text."""
 
     def spoiled(value: Any) -> Any:
-        return _HOSTILE if isinstance(value, str) and value not in ("failed", "ok", "task") else value
+        return _HOSTILE if isinstance(value, str) and value not in _WORDS else value
 
     tables = {
         name: replace(table, rows=[tuple(map(spoiled, row)) for row in table.rows])

@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 _MOST = 60  # gangs
 _ROW = 13  # pixels
-_STATES = ("waiting", "bound in part", "bound")
+_STATES = {
+    "queued": ("queued", theme.QUEUED),
+    "waiting": ("waiting", theme.WAITING),
+    "partial": ("bound in part", theme.PARTIAL),
+    "bound": ("bound", theme.COLORS[0]),
+}
+"""What people call the states of `spans`, and how they look."""
 _BINS = 100
 
 
 def gantt(measured: Measured) -> Chart:
-    """A row per gang: waiting, bound in part, bound."""
+    """A row per gang: queued, waiting, bound in part, bound."""
     every = [row for row in measured.tables["gangs"].dicts() if row["created"] is not None]
     chosen = _chosen(every)
     some = "" if len(chosen) == len(every) else (
@@ -30,17 +36,24 @@ def gantt(measured: Measured) -> Chart:
     base: dict[str, Any] = {
         "id": "gantt",
         "title": "Gangs and Jobs",
-        "text": "From creation to the last end: waiting, bound in part (some pods, but fewer than minCount), bound. "
-        "Crosses are evictions." + some,
-        "sources": ("gangs", "preemptions"),
+        "text": "From creation to the last end: queued (without pods), waiting, bound in part (fewer than minCount "
+        "pods, for more than 5 s), bound. Crosses are evictions." + some,
+        "sources": ("gangs", "spans", "preemptions"),
     }
     if not chosen:
         return Chart(**base, why="there is no gang or Job")
     axis = chart.span(measured.about)
     names = [chart.clipped(row["gang"], 30) for row in chosen]
     bars = []
+    spans: dict[str, list[dict[str, Any]]] = {}
+    for span in measured.tables["spans"].dicts():
+        if span["state"] in _STATES:
+            spans.setdefault(span["gang"], []).append(span)
+    seen = {span["state"] for each in spans.values() for span in each}
+    shown = [look for state, look in _STATES.items() if state in seen]
     for place, row in enumerate(chosen):
-        for state, begin, end in _phases(row, measured.about.seconds):
+        for span in spans.get(row["gang"], ()):
+            state, begin, end = _STATES[span["state"]][0], span["since"], span["until"]
             bars.append(
                 {"y": place + 0.1, "z": place + 0.9, "a": axis.at(begin), "b": axis.at(end), "s": state}
                 | {"k": row["gang"], "q": row["queue"], "pods": row["pods"], "w": row["wait"], "o": row["outcome"]}
@@ -72,7 +85,7 @@ def gantt(measured: Measured) -> Chart:
                     "field": "s",
                     "type": "nominal",
                     "sort": None,
-                    "scale": {"domain": list(_STATES), "range": [theme.WAITING, theme.PARTIAL, theme.COLORS[0]]},
+                    "scale": {"domain": [name for name, _ in shown], "range": [fill for _, fill in shown]},
                     "legend": {"symbolType": "square"},
                 },
                 "tooltip": [
@@ -180,15 +193,6 @@ def pending(measured: Measured) -> Chart:
         sources=("pending",),
         why="no pod was ever pending",
     )
-
-
-def _phases(row: dict[str, Any], end: float) -> list[tuple[str, float, float]]:
-    """The states of a gang, each from when to when; what did not end lasts until the recording does."""
-    last = end if row["ended"] is None else row["ended"]
-    first = last if row["first"] is None else row["first"]
-    enough = last if row["enough"] is None else row["enough"]
-    phases = [("waiting", row["created"], first), ("bound in part", first, enough), ("bound", enough, last)]
-    return [(state, begin, until) for state, begin, until in phases if until > begin]
 
 
 def _chosen(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Two runs compared, as text for a terminal, Markdown and JSON."""
