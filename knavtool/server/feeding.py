@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from knavtool.errors import KnavError
 from knavtool.measure.tables import COLUMNS
 from knavtool.report.html.feed import END
 from knavtool.server.live import Live
@@ -31,12 +32,14 @@ _LEAVING = 5.0
 class Feeding:
     """Measures a recording in a process of its own, and puts what it gives into `live`.
 
-    Nothing is measured while nobody looks.
+    Nothing is measured while nobody looks. `said_at_end` is told when the run has ended.
     """
 
-    def __init__(self, recording: Path) -> None:
+    def __init__(self, recording: Path, said_at_end: str) -> None:
         self.live = Live()
-        self._recording = recording
+        self.recording = recording
+        self._said_at_end = said_at_end
+        self._only = asyncio.Lock()
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._ending = asyncio.Event()
@@ -45,24 +48,40 @@ class Feeding:
         """The recording is whole: the next measuring is the last."""
         self._ending.set()
 
-    async def feed(self, said_at_end: str) -> None:
+    async def feed(self) -> None:
         """Measure again and again until `end`; whoever looks has got all of it then, or had time for it.
 
         A process that measures and fails ends the page, and raises nothing.
         """
         if not await self._looked_at():
             return
-        command = (sys.executable, "-P", "-m", "knavtool.report.html.feed", str(self._recording))
+        async with self._only:
+            await self._feed(late=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVING):
+                await self.live.nobody()
+
+    async def finish(self) -> None:
+        """See to it that who comes after the end sees it."""
+        async with self._only:
+            if not self.live.ended:
+                await self._feed(late=True)
+
+    async def _feed(self, *, late: bool) -> None:
+        """Tell all until the end, and the end if somebody looks or is `late`."""
+        command = (sys.executable, "-P", "-m", "knavtool.report.html.feed", str(self.recording))
+        said_at_end = self._said_at_end
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
             async with process_group(*command, stdin=pipe, stdout=pipe, stderr=nowhere, limit=_LONGEST_LINE) as process:
                 self._process = process
                 while await self._looked_at():
                     await self._renew()
-                if self.live.watched:
-                    async with asyncio.timeout(_LAST):
-                        _, error = await self._measure("ended")
-                        said_at_end += f" What came last is not shown: {error}." if error else ""
+                if not (self.live.watched or late):
+                    return
+                async with asyncio.timeout(_LAST):
+                    _, error = await self._measure("ended")
+                    said_at_end += f" What came last is not shown: {error}." if error else ""
         except TimeoutError:
             self.live.tell("ended", f"{said_at_end} What came last is not shown: measuring it took too long.")
         except Exception as error:  # noqa: BLE001 - a page that cannot be shown is no reason to stop the run
@@ -71,9 +90,6 @@ class Feeding:
             self.live.tell("ended", said_at_end)
         finally:
             self._process = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LEAVING):
-                await self.live.nobody()
 
     async def table(self, name: str) -> bytes | None:
         """A table as the page unpacks it, in JSON; None if it cannot be had."""
@@ -131,3 +147,14 @@ class Feeding:
                 if name.decode() == END:
                     return lines, orjson.loads(content)
                 lines[name.decode()] = content
+
+
+async def report_page(recording: Path) -> bytes:
+    """`report.html` of a recording, made in a process of its own; raises KnavError."""
+    command = (sys.executable, "-P", "-m", "knavtool", "report", str(recording), "--output", "-")
+    pipe = asyncio.subprocess.PIPE
+    async with process_group(*command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+        page, said = await process.communicate()
+    if process.returncode:
+        raise KnavError(said.decode(errors="replace").strip().removeprefix("error: "))
+    return page

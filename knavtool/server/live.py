@@ -36,6 +36,11 @@ class Live:
         """Whether somebody looks."""
         return self._count > 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be told."""
+        return self._ended
+
     def put(self, name: str, content: bytes) -> None:
         """Change a part, JSON in one line; nobody is told before `tell`."""
         self._parts[name] = (self._version + 1, b"event: %s\ndata: %s\n\n" % (name.encode(), content))

@@ -51,11 +51,11 @@ async def shown(
     """
     # What goes wrong with requests is no matter of the run, whose progress is on the terminal.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-    feeding = Feeding(recording)
+    feeding = Feeding(recording, said_at_end)
     app = _application(feeding, token, cache, only_here=is_loopback(listening))
     server = http_server(app, connections=_MOST_CONNECTIONS, last_answers=1)
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="page")
-    feed = asyncio.create_task(feeding.feed(said_at_end), name="feed")
+    feed = asyncio.create_task(feeding.feed(), name="feed")
     try:
         yield
     finally:
@@ -70,13 +70,9 @@ async def shown(
 
 
 def _application(feeding: Feeding, token: str, cache: Path, *, only_here: bool) -> Starlette:
-    making: list[asyncio.Future[str]] = []
-
     async def page(_: Request) -> Response:
         # Without the token too: there is nothing of the run in it.
-        if not making:
-            making.append(asyncio.ensure_future(asyncio.to_thread(frame, cache)))
-        return HTMLResponse(await asyncio.shield(making[0]), headers=HEADERS)
+        return HTMLResponse(await asyncio.to_thread(frame, cache), headers=HEADERS)
 
     async def events(_: Request) -> Response:
         return StreamingResponse(feeding.live.follow(), media_type="text/event-stream", headers=STREAM)

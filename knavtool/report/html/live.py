@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from knavtool.measure.table import Measured
 
 
+@functools.cache
 def frame(cache: Path | None = None) -> str:
-    """The page before it is filled, with nothing of the run in it.
+    """The page before it is filled, with nothing of the run in it; made once.
 
     Takes a tenth of a second, and 2 s more if `cache` does not hold the script of the charts yet.
     """

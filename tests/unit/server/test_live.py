@@ -8,16 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 import pytest
 
+from knavtool.events import Listeners, Steps
 from knavtool.listening import listener, url
 from knavtool.recording.file import Recording
 from knavtool.server import feeding
 from knavtool.server.live import Live
 from knavtool.server.page import shown
+from support.server import Api, Gate, serving
+
+if TYPE_CHECKING:
+    from knavtool.report.facts import Facts
+    from knavtool.server.models import Options
+    from knavtool.workflow.plan import Plan
 
 TOKEN = "a-token-of-the-tests"
 
@@ -206,3 +213,78 @@ async def test_there_are_signs_of_life() -> None:
     assert (await anext(stream)).startswith(b":")
     await stream.aclose()
     await live.nobody()
+
+
+class Recorded(Gate):
+    """Runs that are recorded until they are let through."""
+
+    async def __call__(
+        self, plan: Plan, options: Options, steps: Steps, facts: Facts, directory: Path | None = None
+    ) -> bool:
+        assert directory is not None
+        recording = Recording(directory / "recording.jsonl.gz", clock=asyncio.get_running_loop().time, epoch=0)
+        recording.write(fact="pod", event="created", uid="1", namespace="default", name="first")
+        recording.flush()
+        try:
+            return await super().__call__(plan, options, Steps(Listeners(steps.emit, recording)), facts)
+        finally:
+            recording.close()
+
+
+async def read(api: Api, path: str) -> dict[str, Any]:
+    """A whole stream of parts."""
+    status, text = await api.ask("GET", path)
+    assert status == 200, text
+    return dict(_message(block) for block in text.split("\n\n") if block.startswith("event: "))
+
+
+def _message(block: str) -> Message:
+    event, data = block.split("\n")
+    return Message(event.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+
+
+async def test_a_run_on_a_server_has_a_page(tmp_path: Path) -> None:
+    gate = Recorded()
+    async with serving(gate, recordings=tmp_path) as api:
+        id_ = await api.submit()
+        place = f"/runs/{id_}/live"
+        status, frame = await api.ask("GET", place, headers={"Authorization": ""})
+        assert status == 200
+        assert id_ not in frame
+        for path in ("/events", "/tables/pods"):
+            assert (await api.ask("GET", place + path, headers={"Authorization": "Bearer no"}))[0] == 401
+        watching = asyncio.create_task(read(api, f"{place}/events"))
+        gate.open.set()
+        await api.end(id_)
+        for found in (await watching, await read(api, f"{place}/events")):  # also for one who comes late
+            assert found["state"] == {"kind": "ended", "text": "The run has ended; this page holds the whole report."}
+            assert "table-pods" in found
+            assert "Passed" in found["head"]
+        status, page = await api.ask("GET", f"/runs/{id_}/report", params={"format": "html"})
+        assert status == 200
+        assert page.startswith("<!doctype html>")
+
+
+async def test_what_was_recorded_is_kept_as_long_as_the_run(tmp_path: Path) -> None:
+    gate, kept = Recorded(), tmp_path / "recordings"
+    gate.open.set()
+    async with serving(gate, recordings=kept, keep=1) as api:
+        first = await api.submit()
+        await api.end(first)
+        assert [one.name for one in kept.iterdir()] == [first]
+        second = await api.submit()
+        await api.end(second)
+        await api.end(await api.submit())
+        assert first not in [one.name for one in kept.iterdir()]
+    assert not list(kept.iterdir())
+
+
+async def test_a_run_that_is_not_recorded_has_no_page() -> None:
+    gate = Gate()
+    gate.open.set()
+    async with serving(gate) as api:
+        id_ = await api.submit()
+        await api.end(id_)
+        for path in ("live/events", "live/tables/pods", "report?format=html"):
+            status, problem = await api.ask("GET", f"/runs/{id_}/{path}")
+            assert (status, problem["hint"]) == (404, "knavtool serve --record full")
