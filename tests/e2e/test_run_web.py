@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.browser import chromium, visited
+from support.cli import SCRIPT
 from support.live_run import live_run
 from support.run_cluster import RunCluster
 from support.terminal import Typist, terminal
@@ -199,3 +202,31 @@ def test_a_port_that_is_taken_is_told(knavtool: Callable[..., CompletedProcess[s
         done = knavtool("run", workflow, "--web-listen", str(port), check=2)
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
     assert "--web-listen names another address" in done.stderr
+
+
+@pytest.mark.cluster
+def test_a_run_on_a_server_has_a_page(run_cluster: RunCluster, tmp_path: Path) -> None:
+    workflow = run_cluster.write(
+        run_cluster.submit(run="1s"), task("CheckPod", refTaskId="job", status="Succeeded", timeout="60s")
+    )
+    client = {"KNAVTOOL_TOKEN": "a-token", "KNAVTOOL_KUBECONFIG": "", "KNAVTOOL_CONTEXT": ""}
+    command = [str(SCRIPT), "serve", "--listen", "127.0.0.1:0"]
+    environment = os.environ | {"KNAVTOOL_TOKEN": "a-token", "TMPDIR": str(tmp_path)}
+    with chromium() as browser, subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            address = next(found[1] for line in server.stderr if (found := re.search(r"serving (\S+),", line)))
+            run_cluster.run("run", workflow, "--server", address, "--cleanup", env=client)
+            context = browser.new_context()
+            asked = context.request.get(f"{address}/runs", headers={"Authorization": "Bearer a-token"})
+            (run,) = asked.json()
+            with visited(browser, f"{address}/runs/{run['id']}/live#token=a-token") as page:
+                assert until_it_is(page, "ended") == "The run has ended; this page holds the whole report."
+                assert page.url == f"{address}/runs/{run['id']}/live"
+                assert page.locator(".verdict").inner_text().split()[-1] == "Passed"
+                until_measured(page, "pods.ended", "1")
+            context.close()
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+    assert not list(tmp_path.glob("knavtool-serve-*"))
