@@ -18,11 +18,14 @@ _LONGEST_HEADERS = 32 * 1024
 _LAST_ANSWERS = 5  # seconds for answers that are on their way when the server ends
 
 
-def listener(address: str) -> socket.socket:
-    """A socket that listens on `HOST:PORT`, `[::1]:PORT` or, on all interfaces, `:PORT`; raises UsageError."""
+def listener(address: str, *, option: str = "--listen") -> socket.socket:
+    """A socket that listens on `HOST:PORT`, `[::1]:PORT` or, on all interfaces, `:PORT`; raises UsageError.
+
+    `option` is where the address comes from.
+    """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen {address}: expected HOST:PORT, for example 127.0.0.1:8080")
+        raise UsageError(f"{option} {address}: expected HOST:PORT, for example 127.0.0.1:8080")
     host = host.removeprefix("[").removesuffix("]")
     try:
         family, _, _, _, place = socket.getaddrinfo(
@@ -31,7 +34,7 @@ def listener(address: str) -> socket.socket:
         return socket.create_server(place[:2], family=family, backlog=512)
     except OSError as error:
         raise UsageError(
-            f"cannot listen on {address}: {error.strerror}", hint="--listen names another address"
+            f"cannot listen on {address}: {error.strerror}", hint=f"{option} names another address"
         ) from None
 
 
@@ -46,10 +49,11 @@ def is_loopback(listening: socket.socket) -> bool:
     return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
 
 
-def http_server(app: Any, *, connections: int) -> uvicorn.Server:
+def http_server(app: Any, *, connections: int, last_answers: int = _LAST_ANSWERS) -> uvicorn.Server:
     """A server of an ASGI application, for at most so many connections; its `serve(sockets=[...])` serves.
 
-    That goes on until `should_exit` is set. Signals are not its business but that of the command.
+    That goes on until `should_exit` is set; answers that are on their way have `last_answers` seconds then. Signals
+    are not its business but that of the command.
     """
     return _Server(
         uvicorn.Config(
@@ -57,7 +61,7 @@ def http_server(app: Any, *, connections: int) -> uvicorn.Server:
             http="h11",  # the one that limits headers
             h11_max_incomplete_event_size=_LONGEST_HEADERS,
             limit_concurrency=connections,
-            timeout_graceful_shutdown=_LAST_ANSWERS,
+            timeout_graceful_shutdown=last_answers,
             ws="none",
             lifespan="off",
             log_config=None,

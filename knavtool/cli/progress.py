@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from knavtool.cli import crash, streams
 from knavtool.cli.options import Globals, LogFormat
@@ -16,15 +16,19 @@ from knavtool.events import Emit, Listeners, Noted, Steps
 from knavtool.report import console
 from knavtool.report.recorder import Recorder
 
+if TYPE_CHECKING:
+    from knavtool.recording.pulse import Pulse
+
 
 @contextmanager
-def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
+def steps(settings: Globals, *, listen: Iterable[Emit] = (), pulse: Pulse | None = None) -> Iterator[Steps]:
     """Steps whose events are sent to every listener, and then shown on stderr.
 
-    A live tree on a terminal, lines elsewhere, one JSON object per event with `--log-format json`. The end of a run is
-    its table and totals. Failures that have more to say than one line, and are not the error that ends the command,
-    are shown in full. A view that fails, because its reader has gone or the disk is full, changes nothing of the
-    command: it is sent nothing more, and a warning says so if there is still a way to say it.
+    A live tree on a terminal, with the `pulse` of a run below it, lines elsewhere, one JSON object per event with
+    `--log-format json`. The end of a run is its table and totals. Failures that have more to say than one line, and
+    are not the error that ends the command, are shown in full. A view that fails, because its reader has gone or the
+    disk is full, changes nothing of the command: it is sent nothing more, and a warning says so if there is still a
+    way to say it.
     """
     stream = sys.stderr
     as_json = settings.log_format is LogFormat.JSON
@@ -38,7 +42,13 @@ def steps(settings: Globals, *, listen: Iterable[Emit] = ()) -> Iterator[Steps]:
     closing = ExitStack()
     try:
         view = console.view(
-            stream, live=live, json=as_json, verbose=verbose, epoch=epoch, stdout_is_terminal=sys.stdout.isatty()
+            stream,
+            live=live,
+            json=as_json,
+            verbose=verbose,
+            epoch=epoch,
+            stdout_is_terminal=sys.stdout.isatty(),
+            pulse=pulse,
         )
         listeners.add(closing.enter_context(view))
         yield Steps(listeners)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knavtool.errors import KnavError, OutputError, UsageError
 
@@ -83,6 +83,7 @@ class RunRecording:
         from knavtool.recording.file import NAME, Recording
         from knavtool.recording.kinds import all_kinds
         from knavtool.recording.moments import Moments
+        from knavtool.recording.pulse import Pulse
 
         self._own = None if directory is not None else Path(tempfile.mkdtemp(prefix="knavtool-recording-"))
         self.file = Recording((directory or self._own or Path()) / NAME, clock=time.monotonic, epoch=epoch)
@@ -91,7 +92,16 @@ class RunRecording:
         self._limit = limit
         self._moments = Moments(self.file)
         kinds = all_kinds(Catalogue.load(environment).readable()[0])
-        self.cluster = ClusterFacts(self._moments.write, kinds, everything=everything)
+        self.pulse = Pulse(time.monotonic)
+        self.cluster = ClusterFacts(self._write, kinds, everything=everything)
+
+    def _write(self, **fact: Any) -> None:
+        self.pulse.take(fact)
+        self._moments.write(**fact)
+
+    def end(self) -> None:
+        """Nothing more is recorded; the file is whole, and stays until `close`."""
+        self.file.close()
 
     def close(self, *, keep: bool) -> None:
         """End the file, and remove it if it is not to be kept."""
@@ -146,7 +156,9 @@ class RunRecording:
             # Often, so that it does not keep the run waiting for long.
             asyncio.create_task(every(_SETTLING, self._moments.settle), name="moments"),
             # What was told until now is in the file then.
-            asyncio.create_task(every(1.0, self._moments.settle, samples.take, self.file.flush), name="samples"),
+            asyncio.create_task(
+                every(1.0, self._moments.settle, samples.take, self.pulse.sample, self.file.flush), name="samples"
+            ),
         ]
         try:
             with loop.measured():

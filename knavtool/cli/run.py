@@ -16,8 +16,10 @@ from knavtool.cli.connection import connected
 from knavtool.cli.limits import Burst, Qps, rate_limit
 from knavtool.cli.on_server import run_on_server
 from knavtool.cli.recording import Record, RunRecording, choose, expecting
+from knavtool.cli.reports import write_reports
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
+from knavtool.cli.web import Web, listen, showing
 from knavtool.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from knavtool.kube.connection.limiting import RateLimit
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
-    from knavtool.report.write import ReportFiles
     from knavtool.workflow.plan import Plan
 
 
@@ -79,6 +80,23 @@ def run(
             "--record",
             envvar="KNAVTOOL_RECORD",
             help="Record pods alone, or all that report.html shows (full), to recording.jsonl.gz. Defaults to full.",
+        ),
+    ] = None,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web",
+            envvar="KNAVTOOL_WEB",
+            help="Show report.html in the browser while the run goes on; prints its URL.",
+        ),
+    ] = False,
+    web_listen: Annotated[
+        Optional[str],  # noqa: UP045 - see above
+        typer.Option(
+            "--web-listen",
+            metavar="[HOST:]PORT",
+            envvar="KNAVTOOL_WEB_LISTEN",
+            help="Address of that page; implies --web. Defaults to a free port of 127.0.0.1.",
         ),
     ] = None,
     threshold: Annotated[
@@ -148,9 +166,10 @@ def run(
     if dry_run:
         run_async(_print(target, planned))
         return
+    shown = listen(web_listen, web=web, server=server, off=recorded is Record.OFF)
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
     recording, limit = None, rate_limit(target.environment, qps, burst)
-    if recorded is not Record.OFF and (report is not None or planned.measures):
+    if recorded is not Record.OFF and (report is not None or planned.measures or shown is not None):
         recording = RunRecording(
             report,
             epoch=recorder.epoch,
@@ -159,6 +178,8 @@ def run(
             limit=limit,
             everything=recorded is Record.FULL,
         )
+    if shown is not None:
+        shown.say(target.settings.log_format)
     if server is None:
         work = _execute(
             target,
@@ -170,6 +191,8 @@ def run(
             limit=limit,
             prometheus=prometheus,
             recording=recording,
+            web=shown,
+            report=report,
         )
     else:
         request = {
@@ -185,7 +208,7 @@ def run(
         if recording is not None:
             recording.close(keep=bool(recorder.roots))
         if recorder.roots:
-            unwritten.extend(_write(reports, recording, recorder, facts, target.settings.log_format))
+            unwritten.extend(write_reports(reports, recording, recorder, facts, target.settings.log_format))
 
     passed = False
     try:
@@ -224,6 +247,8 @@ async def _execute(
     limit: Callable[[str], RateLimit],
     prometheus: str | None,
     recording: RunRecording | None,
+    web: Web | None,
+    report: Path | None,
 ) -> bool:
     """Execute the plan from here."""
     from knavtool.cli.programs import advice
@@ -236,54 +261,19 @@ async def _execute(
 
     listeners: list[Emit] = [recorder] if recording is None else [recorder, recording.file]
 
-    with progress(target.settings, listen=listeners) as steps:
-        return await carry_out(
-            planned,
-            helm=await helm_program(target, steps),
-            connect=partial(connected, target, limit, facts),
-            steps=steps,
-            cleanup=cleanup,
-            cleanup_timeout=cleanup_timeout,
-            terminal=find_terminal(),
-            prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            warn_about_exits=partial(warn_about_exits, target.environment),
-            advise=partial(advice, target.environment),
-            recorded=recording,
-        )
-
-
-def _write(
-    reports: ReportFiles,
-    recording: RunRecording | None,
-    recorder: Recorder,
-    facts: Facts,
-    log_format: options.LogFormat,
-) -> list[OutputError]:
-    """Write the reports and say where they are; returns why some could not be written."""
-    from knavtool.cli.programs import cache_directory
-
-    measured, unmeasured = recording.measured_whole() if recording is not None and reports.directory else (None, [])
-    written, failed = reports.write(
-        recorder.record, epoch=recorder.epoch, facts=facts, measured=measured, cache=cache_directory(os.environ)
-    )
-    failed += unmeasured
-    if recording is not None and (failure := recording.file.failure) is not None:
-        failed.append(OutputError(f"the recording {recording.file.path} is not complete: {failure.strerror}"))
-    elif recording is not None and reports.directory is not None:
-        written.append(recording.file.path)
-    if written and log_format is options.LogFormat.JSON:
-        import json
-
-        streams.say(json.dumps({"event": "reports", "files": [str(path) for path in written]}))
-    elif written:
-        names: dict[Path, list[str]] = {}
-        for path in written:
-            names.setdefault(path.parent, []).append(path.name)
-        places = [f"{directory}/{_together(files)}" for directory, files in names.items()]
-        streams.say(f"reports: {', '.join(places)}")
-    return failed
-
-
-def _together(names: list[str]) -> str:
-    """Files of one directory as a shell writes them: `{a,b}`."""
-    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+    pulse = recording.pulse if recording is not None else None
+    with progress(target.settings, listen=listeners, pulse=pulse) as steps:
+        async with showing(web, recording, report, target.environment):
+            return await carry_out(
+                planned,
+                helm=await helm_program(target, steps),
+                connect=partial(connected, target, limit, facts),
+                steps=steps,
+                cleanup=cleanup,
+                cleanup_timeout=cleanup_timeout,
+                terminal=find_terminal(),
+                prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
+                warn_about_exits=partial(warn_about_exits, target.environment),
+                advise=partial(advice, target.environment),
+                recorded=recording,
+            )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
+import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,16 +18,19 @@ from knavtool.cli.connection import connected
 from knavtool.cli.limits import rate_limit
 from knavtool.cli.logs import log_to_stderr
 from knavtool.cli.on_server import generated_token
+from knavtool.cli.programs import cache_directory
+from knavtool.cli.recording import Record, RunRecording
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
 from knavtool.errors import UsageError
+from knavtool.events import Listeners, Steps
 
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Awaitable, Callable
 
-    from knavtool.events import Steps
-    from knavtool.server.context import Settings
+    from knavtool.kube.connection.limiting import RateLimit
     from knavtool.server.models import Options
+    from knavtool.server.runs import CarryOut
     from knavtool.workflow.plan import Plan
 
 
@@ -68,6 +73,14 @@ def serve(
     max_body: Annotated[
         str, typer.Option("--max-body", envvar="KNAVTOOL_MAX_BODY", help="Maximum size of a request.")
     ] = "10Mi",
+    record: Annotated[
+        Record,
+        typer.Option(
+            "--record",
+            envvar="KNAVTOOL_RECORD",
+            help="What of each run is recorded, for its page: pods alone, everything (full), or nothing (off).",
+        ),
+    ] = Record.FULL,
     body_timeout: Annotated[
         str, typer.Option("--body-timeout", envvar="KNAVTOOL_BODY_TIMEOUT", help="Time limit for receiving a request.")
     ] = "30s",
@@ -79,7 +92,7 @@ def serve(
     """Serve an HTTP API that queues runs and executes them on the cluster, one at a time."""
     from knavtool.documents.duration import parse_duration
     from knavtool.listening import is_loopback, listener, url
-    from knavtool.server import tokens
+    from knavtool.server import serving, tokens
     from knavtool.server.bodies import Limits
     from knavtool.server.context import Settings
 
@@ -90,6 +103,9 @@ def serve(
     if not root.is_dir():
         raise UsageError(f"--root {root}: no such directory")
     with ExitStack() as stack:
+        recordings = None
+        if record is not Record.OFF:
+            recordings = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="knavtool-serve-")))
         listening = stack.enter_context(listener(listen))
         if token_file is not None:
             token = tokens.read(token_file)
@@ -107,25 +123,29 @@ def serve(
         # A workflow that waits for a key must not wait for one at the server's terminal.
         with Path(os.devnull).open() as nothing:
             os.dup2(nothing.fileno(), 0)
-        settings = Settings(token=token, limits=limits, root=root.resolve(), types=types)
-        address = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
-        run_async(
-            _serve(
-                target, listening, settings, address, limit=queue, keep=keep, drain=drain_seconds, prometheus=prometheus
-            )
+        settings = Settings(
+            token=token, limits=limits, root=root.resolve(), types=types, cache=cache_directory(target.environment)
         )
+        address = f"{url(listening)}, token in {token_file or '$KNAVTOOL_TOKEN'}"
+        serve_ = partial(
+            serving.serve,
+            listening,
+            settings=settings,
+            limit=queue,
+            keep=keep,
+            drain=drain_seconds,
+            recordings=recordings,
+        )
+        run_async(_serve(target, serve_, address, prometheus=prometheus, everything=record is Record.FULL))
 
 
 async def _serve(
     target: options.Target,
-    listening: socket.socket,
-    settings: Settings,
+    serve_: Callable[[CarryOut], Awaitable[None]],
     address: str,
     *,
-    limit: int,
-    keep: int,
-    drain: float,
     prometheus: str | None,
+    everything: bool,
 ) -> None:
     """Find out whether the cluster can be used, then serve."""
     from knavtool.cli.programs import advice
@@ -135,7 +155,6 @@ async def _serve(
     from knavtool.engines.local.exits import warn_about_exits
     from knavtool.engines.local.prometheus import find_prometheus
     from knavtool.report.facts import Facts
-    from knavtool.server import serving
     from knavtool.workflow import execution
 
     with progress(target.settings) as steps:
@@ -143,12 +162,38 @@ async def _serve(
     async with connected(target, rate_limit(target.environment, None, None), Facts()) as gateway:
         server = gateway.server
 
-    async def carry_out(plan: Plan, options: Options, steps: Steps, facts: Facts) -> bool:
+    async def carry_out(plan: Plan, options: Options, steps: Steps, facts: Facts, directory: Path | None) -> bool:
+        limit, recording = rate_limit(target.environment, options.qps, options.burst), None
+        if directory is not None:
+            recording = RunRecording(
+                directory,
+                epoch=time.time() - time.monotonic(),
+                environment=target.environment,
+                facts=facts,
+                limit=limit,
+                everything=everything,
+            )
+            steps = Steps(Listeners(steps.emit, recording.file), clock=steps.clock)
+        try:
+            return await execute(plan, options, steps, facts, limit, recording)
+        finally:
+            if recording is not None:
+                recording.end()
+
+    async def execute(
+        plan: Plan,
+        options: Options,
+        steps: Steps,
+        facts: Facts,
+        limit: Callable[[str], RateLimit],
+        recording: RunRecording | None,
+    ) -> bool:
         return await execution.carry_out(
             plan,
             helm=helm,
-            connect=partial(connected, target, rate_limit(target.environment, options.qps, options.burst), facts),
+            connect=partial(connected, target, limit, facts),
             steps=steps,
+            recorded=recording,
             cleanup=options.cleanup,
             cleanup_timeout=parse_duration(options.cleanup_timeout),
             prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
@@ -157,7 +202,7 @@ async def _serve(
         )
 
     logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", address, server)
-    await serving.serve(listening, carry_out, settings, limit=limit, keep=keep, drain=drain)
+    await serve_(carry_out)
 
 
 def _bytes(text: str) -> int:

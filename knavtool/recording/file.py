@@ -43,9 +43,11 @@ class Recording:
         self._lines: list[bytes] = []
         self._due: asyncio.TimerHandle | None = None
         self._file = -1
+        self._made = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FOR_PEOPLE)
+            self._made = True
         except OSError as error:
             self.failure = error
         began = datetime.fromtimestamp(self._began + epoch, UTC).isoformat()
@@ -91,14 +93,18 @@ class Recording:
             os.ftruncate(self._file, size)  # half a member could not be read
 
     def close(self, *, keep: bool = True) -> None:
-        """Write the rest and the end, without which a recording was cut off; without `keep` remove the file."""
-        self.write(fact="end")
-        self.flush()
+        """Write the rest and the end, without which a recording was cut off; without `keep` remove the file.
+
+        One that is closed already may still be removed.
+        """
         if self._file >= 0:
+            self.write(fact="end")
+            self.flush()
             os.close(self._file)
             self._file = -1
-            if not keep:
-                self.path.unlink(missing_ok=True)
+        if self._made and not keep:
+            self._made = False
+            self.path.unlink(missing_ok=True)
 
     def __call__(self, event: Event) -> None:
         """Record the steps of the run, as a listener to its events."""

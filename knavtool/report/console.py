@@ -9,14 +9,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from knavtool.events import Emit
+    from knavtool.recording.pulse import Pulse
     from knavtool.report.recorder import Recorder
 
 
 @contextmanager
 def view(
-    stream: TextIO, *, live: bool, json: bool, verbose: bool, epoch: float, stdout_is_terminal: bool = False
+    stream: TextIO,
+    *,
+    live: bool,
+    json: bool,
+    verbose: bool,
+    epoch: float,
+    stdout_is_terminal: bool = False,
+    pulse: Pulse | None = None,
 ) -> Iterator[Emit]:
-    """A listener that shows events on `stream` until the block ends; rich is imported for a terminal only."""
+    """A listener that shows events on `stream` until the block ends; rich is imported for a terminal only.
+
+    A live tree has the `pulse` below it.
+    """
     if json:
         from knavtool.report.lines import JsonLines
 
@@ -24,7 +35,7 @@ def view(
     elif live:
         from knavtool.report.live import LiveTree
 
-        with LiveTree(stream, verbose=verbose, stdout_is_terminal=stdout_is_terminal) as tree:
+        with LiveTree(stream, verbose=verbose, stdout_is_terminal=stdout_is_terminal, pulse=pulse) as tree:
             yield tree
     else:
         from knavtool.report.lines import Lines

@@ -15,6 +15,7 @@ from knavtool.events import Result
 from knavtool.report import table, text
 from knavtool.report.closing import closing
 from knavtool.report.recorder import Note, Record, Recorder
+from knavtool.report.sparkline import pulse_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, OverflowMethod, RenderResult
 
     from knavtool.events import Event
+    from knavtool.recording.pulse import Pulse
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SYMBOLS = {
@@ -34,6 +36,8 @@ ASCII_FRAMES = "|/-\\"
 ASCII_SYMBOLS = {Result.OK: "+", Result.FAILED: "x", Result.SKIPPED: "-", Result.CANCELLED: "!"}
 BAR_WIDTH = 20
 NAME_WIDTH = 48
+LEAST_ROOM = 12
+"""Lines that a screen must have before some of them go to anything but the tree."""
 NO_SYMBOL = Text(" ")
 
 
@@ -68,7 +72,10 @@ def _done_round(record: Record) -> bool:
 
 
 class Tree:
-    """Draws the records of a recorder; the columns only ever move to the right, when a longer name comes."""
+    """Draws the records of a recorder; the columns only ever move to the right, when a longer name comes.
+
+    Below them is the pulse of a run that is recorded, until it ends, if the screen has room for both.
+    """
 
     def __init__(
         self,
@@ -76,11 +83,13 @@ class Tree:
         *,
         verbose: bool = False,
         unicode: bool = True,
+        pulse: Pulse | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recorder = recorder
         self._verbose = verbose
         self._unicode = unicode
+        self._pulse = pulse
         # rich marks a cut with a character that other encodings do not have.
         self._overflow: OverflowMethod = "ellipsis" if unicode else "crop"
         self._clock = clock
@@ -94,6 +103,8 @@ class Tree:
         lines = [TreeRow(0, note) for note in tuple(self._recorder.notes)]
         lines += rows(self._recorder.roots, verbose=self._verbose)
         room = max(console.height - 2, 3)
+        pulse = self._pulse_lines(width) if room >= LEAST_ROOM else []
+        room -= len(pulse)
         if not self.whole and len(lines) > room:
             # What was written about a step is worth less than another step.
             lines = [row for row in lines if not isinstance(row.about, str)]
@@ -104,6 +115,15 @@ class Tree:
         self._name_width = max(self._name_width, longest)
         for row in lines:
             yield self._line(row, width)
+        yield from pulse
+
+    def _pulse_lines(self, width: int) -> list[Text]:
+        """The pulse after a line that sets it apart; nothing unless a workflow runs: cleanups are not watched."""
+        inside = (record for root in tuple(self._recorder.roots) for record in tuple(root.children))
+        if self._pulse is None or not any(one.kind == "workflow" and one.result is None for one in inside):
+            return []
+        lines = list(pulse_lines(self._pulse.beats, width, unicode=self._unicode))
+        return [Text(), *lines] if lines else []
 
     def _line(self, row: TreeRow, width: int) -> Text:
         if isinstance(row.about, Note):
@@ -211,12 +231,12 @@ class LiveTree:
     The tree of a run makes room for the summary that follows it, unless `verbose`; any other tree stays.
     """
 
-    def __init__(self, stream: TextIO, *, verbose: bool, stdout_is_terminal: bool) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool, stdout_is_terminal: bool, pulse: Pulse | None = None) -> None:
         self._console = _Console(file=stream, highlight=False, emoji=False, markup=False)
         self._recorder = Recorder()
         self._verbose = verbose
         unicode = self._console.encoding.lower().startswith("utf")
-        self._tree = Tree(self._recorder, verbose=verbose, unicode=unicode)
+        self._tree = Tree(self._recorder, verbose=verbose, unicode=unicode, pulse=pulse)
         # Data that a command prints while the tree is up must appear above it on a terminal, but must
         # never be led away from a file or pipe.
         self._live = _Live(

@@ -12,7 +12,7 @@ from knavtool.server import problems
 from knavtool.server.context import Context
 from knavtool.server.models import Problem, Submission
 from knavtool.server.problems import documented
-from knavtool.server.routes import health, runs, workflow
+from knavtool.server.routes import health, live, runs, workflow
 
 if TYPE_CHECKING:
     from knavtool.server.context import Settings
@@ -31,7 +31,7 @@ def create_app(queue: Queue, settings: Settings) -> FastAPI:
     )
     app.state.context = Context(queue=queue, settings=settings)
     problems.install(app)
-    for routes in (health, runs, workflow):
+    for routes in (health, runs, live, workflow):
         app.include_router(routes.router)
     return app
 

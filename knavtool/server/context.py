@@ -21,13 +21,15 @@ from knavtool.workflow.registry import Registry, built_in
 class Settings:
     """What the server was told at its start.
 
-    Below `root` the templates of `POST /workflow` are read; workflows may have tasks of these `types`.
+    Below `root` the templates of `POST /workflow` are read; workflows may have tasks of these `types`. `cache` keeps
+    the script of the charts.
     """
 
     token: str
     limits: Limits
     root: Path
     types: Registry = field(default_factory=built_in)
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

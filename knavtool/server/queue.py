@@ -13,6 +13,7 @@ from knavtool.server.runs import CarryOut, Run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from knavtool.workflow.plan import Plan
 
@@ -36,10 +37,14 @@ class Draining(Refused):
 
 
 class Queue:
-    """Made by `open_queue`; `limit` runs may wait, and `keep` of those that have ended are remembered."""
+    """Made by `open_queue`; `limit` runs may wait, and `keep` of those that have ended are remembered.
 
-    def __init__(self, carry_out: CarryOut, *, limit: int, keep: int) -> None:
+    Runs are recorded below `recordings`, if that is given, and kept there as long as they are remembered.
+    """
+
+    def __init__(self, carry_out: CarryOut, *, limit: int, keep: int, recordings: Path | None = None) -> None:
         self._carry_out = carry_out
+        self._recordings = recordings
         self._limit = limit
         self._keep = keep
         self._runs: dict[str, Run] = {}
@@ -71,7 +76,7 @@ class Queue:
     def add(self, plan: Plan, options: Options, wait: Wait) -> Run:
         """Put a run at the end; raises Refused."""
         self.check(wait)
-        run = Run(plan, options)
+        run = Run(plan, options, self._recordings)
         self._runs[run.id] = run
         self._waiting.append(run)
         self._moved()
@@ -132,15 +137,20 @@ class Queue:
         ended = [run for run in self._runs.values() if run.ended]
         for run in ended[: max(len(ended) - self._keep, 0)]:
             del self._runs[run.id]
+            run.forget()
 
 
 @asynccontextmanager
-async def open_queue(carry_out: CarryOut, *, limit: int, keep: int) -> AsyncIterator[Queue]:
+async def open_queue(
+    carry_out: CarryOut, *, limit: int, keep: int, recordings: Path | None = None
+) -> AsyncIterator[Queue]:
     """A queue that works until the block ends."""
-    queue = Queue(carry_out, limit=limit, keep=keep)
+    queue = Queue(carry_out, limit=limit, keep=keep, recordings=recordings)
     working = asyncio.create_task(queue.work(), name="queue")
     try:
         yield queue
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+        for run in queue.runs():
+            run.forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 import uuid
 from collections import Counter
@@ -11,29 +12,39 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from knavtool.errors import ExitCode, KnavError, exit_code, primary_error
 from knavtool.events import Listeners, StepProgressed, Steps
+from knavtool.recording.file import NAME
 from knavtool.report.facts import Facts
 from knavtool.report.recorder import Recorder
 from knavtool.server import wire
+from knavtool.server.feeding import Feeding
 from knavtool.server.log import Log
 from knavtool.server.models import Counts, Fault, Options, RunStatus, State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from knavtool.events import Event
     from knavtool.workflow.plan import Plan
 
+_SAID_AT_END = "The run has ended; this page holds the whole report."
+
 logger = logging.getLogger(__name__)
 
-CarryOut: TypeAlias = "Callable[[Plan, Options, Steps, Facts], Awaitable[bool]]"
-"""Executes a plan on the server's cluster; False if a check failed, and fills in the facts. Raises KnavError."""
+CarryOut: TypeAlias = "Callable[[Plan, Options, Steps, Facts, Path | None], Awaitable[bool]]"
+"""Executes a plan on the server's cluster; False if a check failed, and fills in the facts. Raises KnavError.
+
+If a directory is given, the run is recorded there.
+"""
 
 
 class Run:
     """A run and all that belongs to it; two runs share nothing."""
 
-    def __init__(self, plan: Plan, options: Options) -> None:
+    def __init__(self, plan: Plan, options: Options, recordings: Path | None = None) -> None:
         self.id = uuid.uuid4().hex
+        self._directory = recordings / self.id if recordings is not None else None
+        self.page = Feeding(self._directory / NAME, _SAID_AT_END) if self._directory is not None else None
         self.name = ", ".join(workflow.name for workflow in plan.workflows)
         self.log = Log()
         self.recorder = Recorder(epoch=time.time() - time.monotonic())
@@ -49,6 +60,7 @@ class Run:
         self._exit_code: ExitCode | None = None
         self._error: Fault | None = None
         self._task: asyncio.Task[bool] | None = None
+        self._feeding: asyncio.Task[None] | None = None
 
     @property
     def ended(self) -> bool:
@@ -88,7 +100,9 @@ class Run:
         self._state, self._position, self._started = State.RUNNING, None, time.time()
         self._tell_status()
         steps = Steps(self._listeners)
-        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, steps, self.facts))
+        self._task = asyncio.ensure_future(carry_out(self._plan, self._options, steps, self.facts, self._directory))
+        if self.page is not None:
+            self._feeding = asyncio.create_task(self.page.feed(), name="feed")
         try:
             await asyncio.wait([self._task])
         except asyncio.CancelledError:
@@ -115,6 +129,13 @@ class Run:
             self._tell_status()
             self._task.cancel()
 
+    def forget(self) -> None:
+        """Remove what was recorded, and show it to nobody any more."""
+        if self._feeding is not None:
+            self._feeding.cancel()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
     def _log(self, event: Event) -> None:
         name, data = wire.encode(event)
         self.log.append(name, data, progress_of=event.step if isinstance(event, StepProgressed) else None)
@@ -134,6 +155,8 @@ class Run:
     def _end(self, state: State, exit_code: ExitCode) -> None:
         self._state, self._exit_code = state, exit_code
         self._position, self._ended, self._plan = None, time.time(), None
+        if self.page is not None:
+            self.page.end()
         for _, error in self._listeners.failures:
             logger.error("run %s: internal error: its events are not complete", self.id, exc_info=error)
         self._tell_status()

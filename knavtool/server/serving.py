@@ -12,6 +12,7 @@ from knavtool.server.queue import open_queue
 
 if TYPE_CHECKING:
     import socket
+    from pathlib import Path
 
     from knavtool.server.context import Settings
     from knavtool.server.runs import CarryOut
@@ -22,12 +23,19 @@ _MOST_CONNECTIONS = 512
 
 
 async def serve(
-    listening: socket.socket, carry_out: CarryOut, settings: Settings, *, limit: int, keep: int, drain: float
+    listening: socket.socket,
+    carry_out: CarryOut,
+    settings: Settings,
+    *,
+    limit: int,
+    keep: int,
+    drain: float,
+    recordings: Path | None = None,
 ) -> None:
     """Serve until this task is cancelled: then no run is taken any more, and the one that runs may end within `drain`
     seconds before it is cancelled. A second cancellation cancels it at once, a third one leaves its cleanup undone.
     """
-    async with open_queue(carry_out, limit=limit, keep=keep) as queue:
+    async with open_queue(carry_out, limit=limit, keep=keep, recordings=recordings) as queue:
         server = http_server(create_app(queue, settings), connections=_MOST_CONNECTIONS)
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
         try:

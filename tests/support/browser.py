@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,20 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, file: Path, **context: Any) -> Iterator[Page]:
     """A page from disk; when the block ends, it must have told no error and asked for nothing."""
+    with _watched(browser, file.as_uri(), lambda url: url.partition("#")[0] == file.as_uri(), context) as page:
+        yield page
+
+
+@contextmanager
+def visited(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
+    """A page from a server; when the block ends, it must have told no error and asked nobody else."""
+    origin = "/".join(url.split("/")[:3]) + "/"
+    with _watched(browser, url, lambda asked: asked.startswith(origin), context) as page:
+        yield page
+
+
+@contextmanager
+def _watched(browser: Browser, url: str, own: Callable[[str], bool], context: dict[str, Any]) -> Iterator[Page]:
     faults: list[str] = []
     here = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
     try:
@@ -41,17 +55,17 @@ def opened(browser: Browser, file: Path, **context: Any) -> Iterator[Page]:
         page.on("console", lambda said: faults.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda sent: faults.append(f"request: {sent.url}") if not _own(sent.url, file) else None)
-        page.goto(file.as_uri())
+        page.on("request", lambda sent: faults.append(f"request: {sent.url}") if not _own(sent.url, own) else None)
+        page.goto(url)
         yield page
         assert not faults
     finally:
         here.close()
 
 
-def _own(url: str, file: Path) -> bool:
+def _own(url: str, own: Callable[[str], bool]) -> bool:
     # What a page makes itself asks nobody: a table to save.
-    return url.partition("#")[0] == file.as_uri() or url.startswith("blob:")
+    return own(url) or url.startswith("blob:")
 
 
 def enliven(page: Page) -> list[str]:

@@ -52,7 +52,7 @@ class Gate:
         self.cleanup.set()
         self.names: list[str] = []
 
-    async def __call__(self, plan: Plan, _: Options, steps: Steps, facts: Facts) -> bool:
+    async def __call__(self, plan: Plan, _: Options, steps: Steps, facts: Facts, __: Path | None = None) -> bool:
         name, facts.server = plan.workflows[0].name, "v1.0.0"
         self.names.append(name)
         with (
@@ -113,11 +113,14 @@ async def serving(
     keep: int = 3,
     size: int = 10_000,
     seconds: float = 10,
+    recordings: Path | None = None,
 ) -> AsyncIterator[Api]:
     """A server until the block ends; what still runs then is cancelled."""
     with listener("127.0.0.1:0") as listening:
         settings = Settings(token=TOKEN, limits=Limits(size=size, seconds=seconds), root=root)
-        server = asyncio.create_task(serve(listening, carry_out, settings, limit=limit, keep=keep, drain=0))
+        server = asyncio.create_task(
+            serve(listening, carry_out, settings, limit=limit, keep=keep, drain=0, recordings=recordings)
+        )
         try:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
                 yield Api(url(listening), session)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
-import select
 import subprocess
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +15,29 @@ from support.cli import SCRIPT
 
 
 class Typist:
-    """Somebody at the terminal of a process; `seen` is what came so far."""
+    """Somebody at the terminal of a process; `seen` is what came so far.
+
+    It is always read, because a process whose terminal nobody reads stands still.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
         self.process = process
         self.seen = ""
         self._descriptor = descriptor
+        self._more = threading.Condition()
+        self._reader = threading.Thread(target=self._read, name="terminal")
+        self._reader.start()
 
     def until(self, text: str, *, within: float = 60) -> None:
-        """Read until a text has come."""
-        deadline = time.monotonic() + within
-        while text not in self.seen:
-            assert self._read(deadline - time.monotonic()), f"no {text!r} in:\n{self.seen}"
+        """Wait until a text has come."""
+        with self._more:
+            self._more.wait_for(lambda: text in self.seen or not self._reader.is_alive(), within)
+            assert text in self.seen, f"no {text!r} in:\n{self.seen}"
+
+    def forget(self) -> None:
+        """Wait for what comes from now on."""
+        with self._more:
+            self.seen = ""
 
     def type(self, line: str) -> None:
         """Type a line."""
@@ -34,21 +45,26 @@ class Typist:
 
     def end(self, *, within: float = 120) -> int:
         """Read to the end of the process; its exit code."""
-        deadline = time.monotonic() + within
-        while self._read(deadline - time.monotonic()):
-            pass
-        return self.process.wait(max(deadline - time.monotonic(), 0))
+        code = self.process.wait(within)
+        self.join()
+        return code
 
-    def _read(self, within: float) -> bool:
-        """Whether there is more to come in time."""
-        if not select.select([self._descriptor], [], [], max(within, 0))[0]:
-            return False
-        try:
-            got = os.read(self._descriptor, 1 << 16)
-        except OSError:
-            return False  # what Linux says when the last process at the other side is gone
-        self.seen += got.decode(errors="replace").replace("\r\n", "\n")
-        return bool(got)
+    def join(self) -> None:
+        """Read what is left after the end."""
+        self._reader.join(10)
+
+    def _read(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        while True:
+            try:
+                got = os.read(self._descriptor, 1 << 16)
+            except OSError:
+                got = b""  # what Linux says when the last process at the other side is gone
+            with self._more:
+                self.seen = (self.seen + decoder.decode(got)).replace("\r\n", "\n")
+                self._more.notify_all()
+            if not got:
+                return
 
 
 @contextmanager
@@ -59,9 +75,11 @@ def terminal(*args: str | Path, env: Mapping[str, str]) -> Iterator[Typist]:
     environment = {**os.environ, **env}
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
+    typist = Typist(process, ours)
     try:
-        yield Typist(process, ours)
+        yield typist
     finally:
         process.kill()
         process.wait()
+        typist.join()
         os.close(ours)

@@ -21,12 +21,13 @@ _VERDICTS = {
     False: ("failed", "✕", "Failed"),
     None: ("ended", "…", "Did not end"),
 }
+_RUNNING = ("running", "●", "Running")
 
 
-def head(measured: Measured, title: str) -> str:
-    """The header of the page."""
+def head(measured: Measured, title: str, *, going_on: bool = False) -> str:
+    """The header of the page; there is no verdict yet on a run that is `going_on`."""
     about = measured.about
-    kind, sign, word = _VERDICTS[about.passed]
+    kind, sign, word = _RUNNING if going_on else _VERDICTS[about.passed]
     tiles = "".join(figures.tile(measured, figure) for figure in chosen(measured))
     return (
         f'<header class="head"><div class="title"><h1>{marks.text(title)}</h1>'

@@ -31,7 +31,10 @@
   };
 
   const live = new Map(); // chart id -> {view, plot, ...} of the charts over time
-  let zoom = null;
+  const drawn = new WeakMap(); // plot -> what ends its view
+  const each = { s: 1, min: 60, h: 3600 };
+  let zoom = null; // in seconds
+  const zoomed = ({ time }) => zoom && zoom.map((at) => at / each[time]);
 
   // As many names of a legend stand beside each other as there is room for.
   const fitted = (spec, width) => {
@@ -58,19 +61,21 @@
     place.style.visibility = "hidden";
     place.style.width = "100%";
     plot.append(place);
-    const { view } = await window.vegaEmbed(place, { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } }, {
+    const { view, finalize } = await window.vegaEmbed(place, { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } }, {
       actions: false,
       ast: true, // expressions are interpreted, so that the page needs no eval
       renderer: "svg",
       tooltip: { theme: "custom", disableDefaultStyle: true },
       patch: (vega) => {
         if (!time) return vega;
-        (vega.signals ??= []).push({ name: "zoom", value: zoom });
+        (vega.signals ??= []).push({ name: "zoom", value: zoomed(readout) });
         for (const scale of vega.scales) if (scale.name === "x") scale.domainRaw = { signal: "zoom" };
         return vega;
       },
     });
     plot.querySelector(":scope > svg")?.remove();
+    drawn.get(plot)?.();
+    drawn.set(plot, () => (finalize(), place.remove()));
     place.removeAttribute("style");
     plot.classList.add("live");
     if (time) follow(id, plot, view, spec, readout);
@@ -86,14 +91,19 @@
       series.get(k).push([t, v]);
     }
     for (const points of series.values()) points.sort((a, b) => a[0] - b[0]);
+    const before = live.get(id);
+    if (before?.plot === plot) {
+      Object.assign(before, { view, series, readout });
+      return;
+    }
     const part = (name) => plot.appendChild(Object.assign(document.createElement("div"), { className: name }));
     const one = { view, plot, series, readout, cursor: part("cursor"), values: part("values"), range: part("range") };
     live.set(id, one);
     let from = null;
     const at = (event) => {
       const { left } = plot.querySelector("svg").getBoundingClientRect();
-      const x = Math.max(0, Math.min(event.clientX - left - corner(view)[0], view.signal("width")));
-      return view.scale("x").invert(x);
+      const x = Math.max(0, Math.min(event.clientX - left - corner(one.view)[0], one.view.signal("width")));
+      return one.view.scale("x").invert(x);
     };
     plot.addEventListener("pointermove", (event) => {
       const t = at(event);
@@ -111,8 +121,8 @@
         const range = [from, at(end)].sort((a, b) => a - b);
         from = null;
         one.range.style.display = "none";
-        const scale = view.scale("x");
-        if (scale(range[1]) - scale(range[0]) > 5) setZoom(range);
+        const scale = one.view.scale("x");
+        if (scale(range[1]) - scale(range[0]) > 5) setZoom(range.map((t) => t * each[one.readout.time]));
       }, { once: true });
     });
     plot.addEventListener("dblclick", () => setZoom(null));
@@ -182,7 +192,7 @@
   const setZoom = (range) => {
     zoom = range;
     reset.style.display = range ? "block" : "none";
-    for (const { view } of live.values()) view.signal("zoom", range).runAsync();
+    for (const { view, readout } of live.values()) view.signal("zoom", zoomed(readout)).runAsync();
   };
 
   // Tables as CSV.
@@ -216,7 +226,15 @@
       queue = queue.then(() => show(target)).catch((error) => console.error(`${target.dataset.chart}: ${error.stack ?? error}`));
     }
   }, { rootMargin: "300px" });
-  for (const plot of document.querySelectorAll("[data-chart]")) seen.observe(plot);
+  const watch = (plot) => (seen.unobserve(plot), seen.observe(plot)); // tells at once whether it is in sight
+  for (const plot of document.querySelectorAll("[data-chart]")) watch(plot);
+
+  // What live.js changes on a page that is not finished.
+  window.knavtool = {
+    save,
+    watch,
+    change: async (changed) => Object.assign(await load(), changed),
+  };
 
   // The contents say where one is.
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));

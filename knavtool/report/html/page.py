@@ -17,13 +17,21 @@ from knavtool.report.html.library import Library
 from knavtool.report.html.sections import sections
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from knavtool.measure.table import Measured
     from knavtool.report.html.charts.chart import Chart
     from knavtool.report.html.sections import Section
 
 _HERE = Path(__file__).parent
+CLOSING = (
+    ("measures", "Measures"),
+    ("steps", "Checks and steps"),
+    ("environment", "Environment"),
+    ("data", "Tables"),
+)
+"""The last sections."""
+_ASKS = "connect-src 'self'; "
 
 
 def write(path: Path, measured: Measured, *, title: str = "", cache: Path | None = None) -> None:
@@ -61,14 +69,18 @@ def document(
     library: str,
     *,
     style: str = "",
+    live: str = "",
 ) -> str:
-    """The file: the body, what it holds as data, and the scripts; `style` is added to that of all pages."""
+    """The file: the body, what it holds as data, and the scripts; `style` is added to that of all pages.
+
+    One with the script `live` may ask who has sent it, any other asks nobody.
+    """
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     style = theme.css_variables() + (_HERE / "page.css").read_text(encoding="utf-8") + style
-    # Scripts run only if they are these two; styles may be inline, because drawings have them; nothing may be fetched.
+    # Scripts run only if they are these; styles may be inline, because drawings have them; nothing may be fetched.
     policy = (
-        f"default-src 'none'; script-src {_hash(script)} {_hash(library)}; style-src 'unsafe-inline'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join(map(_hash, filter(None, (script, library, live))))}; "
+        f"style-src 'unsafe-inline'; {_ASKS if live else ''}base-uri 'none'; form-action 'none'"
     )
     data = {"library": packed_bytes(library.encode()), "charts": packed(charts)}
     data |= {f"table-{name}": text for name, (text, _) in held.items()}
@@ -80,7 +92,7 @@ def document(
         '<meta name="referrer" content="no-referrer">\n'
         f'<meta name="generator" content="knavtool {__version__}">\n'
         f"<title>{marks.text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n{blocks}\n"
-        f"<script>{script}</script>\n</body>\n</html>\n"
+        f"<script>{script}</script>\n{f'<script>{live}</script>' if live else ''}\n</body>\n</html>\n"
     )
 
 
@@ -96,28 +108,30 @@ def _body(
     held: dict[str, tuple[str, int]],
     drawings: Mapping[str, str],
 ) -> str:
-    links = [("overview", "Overview"), *((part.id, part.title) for part in parts)]
-    links += [
-        ("measures", "Measures"),
-        ("steps", "Checks and steps"),
-        ("environment", "Environment"),
-        ("data", "Tables"),
-    ]
-    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
     main = "".join(
         f'<section id="{part.id}"><h2>{marks.text(part.title)}</h2>'
         f"{''.join(figure(chart, drawings) for chart in part.charts)}</section>"
         for part in parts
     )
+    return framed(
+        [(part.id, part.title) for part in parts],
+        f'<div id="overview">{head(measured, title)}{figure(first, drawings)}</div>'
+        f"{main}"
+        f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
+        f"{closing.data(measured, held)}"
+        f"<footer>Written by knavtool {__version__} from a recording.</footer>",
+    )
+
+
+def framed(parts: Iterable[tuple[str, str]], main: str) -> str:
+    """What stands around the report: patterns, and the contents with sections of these ids and titles."""
+    links = [("overview", "Overview"), *parts, *CLOSING]
+    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
     return (
         f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
         '<a class="skip" href="#report">Skip to the report</a>'
         f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
-        f'<main id="report" tabindex="-1"><div id="overview">{head(measured, title)}{figure(first, drawings)}</div>'
-        f"{main}"
-        f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
-        f"{closing.data(measured, held)}"
-        f"<footer>Written by knavtool {__version__} from a recording.</footer></main>"
+        f'<main id="report" tabindex="-1">{main}</main>'
     )
 
 
@@ -136,5 +150,5 @@ def figure(chart: Chart, drawings: Mapping[str, str]) -> str:
         f'<h3 id="{chart.id}-title">{title}</h3>'
         f'<p class="how">{marks.text(chart.text)}</p>'
         f'<div class="plot" data-chart="{chart.id}" role="img" aria-label="{title}. {marks.text(chart.says)}">'
-        f"{drawings[chart.id]}</div>{values}</figure>"
+        f"{drawings.get(chart.id, '')}</div>{values}</figure>"
     )

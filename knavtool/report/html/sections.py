@@ -33,6 +33,11 @@ _SECTIONS: Sequence[tuple[str, str, Sequence[Callable[[Measured], Chart]]]] = (
 )
 
 
+def titles() -> list[tuple[str, str]]:
+    """The id and title of each section."""
+    return [(name, title) for name, title, _ in _SECTIONS]
+
+
 def sections(measured: Measured) -> tuple[Chart, list[Section]]:
     """The chart of the first screen, and the sections with all others."""
     built = [Section(name, title, [one(measured) for one in charts]) for name, title, charts in _SECTIONS]

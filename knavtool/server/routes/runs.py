@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from knavtool.report import json_file, junit_file, markdown_file
 from knavtool.server import bodies, problems, uploads
 from knavtool.server.context import Body, Found, Here, authenticated
+from knavtool.server.feeding import report_page
 from knavtool.server.models import WORKFLOW_EXAMPLE, Options, QueueOptions, RunStatus, Submission
+from knavtool.server.page import HEADERS
 from knavtool.server.problems import Refusal, documented
 
 router = APIRouter(tags=["runs"], dependencies=[Depends(authenticated)], responses=documented(401, 422))
@@ -47,6 +49,7 @@ _REPORT: dict[str, Any] = {
         "application/json": {"schema": {"type": "object", "description": "See `knavtool schema report`."}},
         "application/xml": {"schema": {"type": "string"}},
         "text/markdown": {"schema": {"type": "string"}},
+        "text/html": {"schema": {"type": "string"}},
     },
 }
 
@@ -57,6 +60,7 @@ class ReportFormat(StrEnum):
     JSON = "json"
     JUNIT = "junit"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 @router.post(
@@ -146,6 +150,10 @@ async def report(run: Found, format: ReportFormat = ReportFormat.JSON) -> Respon
             return Response(junit_file.document(record, epoch=epoch, facts=run.facts), media_type="application/xml")
         case ReportFormat.MARKDOWN:
             return Response(markdown_file.document(record, facts=run.facts), media_type="text/markdown")
+        case ReportFormat.HTML:
+            if run.page is None:
+                raise Refusal(404, "the run was not recorded", hint="knavtool serve --record full")
+            return Response(await report_page(run.page.recording), media_type="text/html", headers=HEADERS)
         case ReportFormat.JSON:
             text = json.dumps(json_file.document(record, epoch=epoch, facts=run.facts), default=str)
             return Response(text, media_type="application/json")

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from knavtool.events import Noted, Result, StepEnded, StepId, StepProgressed, StepStarted
+from knavtool.recording.pulse import Pulse
 from knavtool.report import text
 from knavtool.report.closing import closing
 from knavtool.report.lines import JsonLines, Lines
@@ -129,14 +130,54 @@ def test_json_lines_thin_out_progress_but_keep_its_end() -> None:
 
 
 def drawn(
-    recorder: Recorder, *, width: int = 80, height: int = 40, unicode: bool = True, whole: bool = True
+    recorder: Recorder,
+    *,
+    width: int = 80,
+    height: int = 40,
+    unicode: bool = True,
+    whole: bool = True,
+    pulse: Pulse | None = None,
 ) -> list[str]:
-    tree = Tree(recorder, unicode=unicode, clock=lambda: 200.0)
+    tree = Tree(recorder, unicode=unicode, pulse=pulse, clock=lambda: 200.0)
     tree.whole = whole
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     with console.capture() as capture:
         console.print(tree, end="")
     return capture.get().splitlines()
+
+
+def beating() -> Pulse:
+    """The pulse of a run with one pending pod."""
+    pulse = Pulse(Clock())
+    pulse.take({"fact": "pod", "event": "created", "uid": "1"})
+    pulse.sample()
+    return pulse
+
+
+@pytest.mark.parametrize(("height", "unicode"), [(40, True), (40, False), (14, True)])
+def test_the_pulse_is_below_the_tree_while_a_workflow_runs(height: int, unicode: bool) -> None:
+    recorder, clock, pulse = Recorder(), Clock(), beating()
+
+    def last() -> str:
+        lines = drawn(recorder, height=height, unicode=unicode, whole=False, pulse=pulse)
+        assert len(lines) <= height - 2
+        assert all(cell_len(line) <= 80 for line in lines)
+        return " ".join(lines[-2].split())
+
+    with stepping(recorder, clock).step("run", "run") as run:
+        with run.nested().step("workflow", "first") as workflow:
+            for number in range(40):
+                with workflow.nested().step("task", f"task-{number}", "Sleep"):
+                    pass
+            assert last() == ("pending pods 1 █" if unicode else "pending pods 1")
+        with run.nested().step("cleanup", "cleanup"):
+            assert "pods" not in last()
+
+
+def test_a_small_screen_has_no_room_for_the_pulse() -> None:
+    recorder, clock = Recorder(), Clock()
+    with stepping(recorder, clock).step("run", "run") as run, run.nested().step("workflow", "first"):
+        assert len(drawn(recorder, height=13, whole=False, pulse=beating())) == 2
 
 
 def test_tree_of_a_run() -> None:

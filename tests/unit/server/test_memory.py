@@ -25,7 +25,7 @@ def on(memory: Memory) -> CarryOut:
     """Execute on a cluster in memory."""
     helm = Helm(program("helm"))
 
-    async def carry_out(plan: Plan, options: Options, steps: Steps, _: object) -> bool:
+    async def carry_out(plan: Plan, options: Options, steps: Steps, *_: object) -> bool:
         rendered = await rendering.render(plan, helm)
         return await runner.execute(rendered, memory, steps=steps, cleanup=options.cleanup, cleanup_timeout=60)
 
