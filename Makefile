@@ -75,7 +75,7 @@ bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=-
 	$(BIN)/python -m bench $(BENCH)
 
 clean: ## Remove what the other targets made here; the cache of programs stays
-	rm -rf $(VENV) .demo report reports dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .demo report reports dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed; give it as PYTHON=/path/to/python3" >&2; exit 1; }
