@@ -32,6 +32,7 @@ class Cluster:
         self._has: dict[str, Amounts] = {}
         self._taken: dict[str, Amounts] = {}
         self._free: Counter[Amounts] = Counter()
+        self._free_of: dict[str, Amounts] = {}
         self.capacity: Amounts = NOTHING
         self.allocated: Amounts = NOTHING
         self.capacity_of: dict[str, float] = {}
@@ -46,7 +47,7 @@ class Cluster:
 
     def node(self, state: NodeState) -> None:
         """A node came, went or changed."""
-        self._leave(state.name)
+        self._count(state.name, -1)
         has = amounts(state.allocatable) if state.allocatable else None
         if has is None:
             self._nodes.pop(state.name, None)
@@ -54,13 +55,21 @@ class Cluster:
         else:
             self._nodes[state.name] = state
             self._has[state.name] = has
-        self._enter(state.name)
+        self._count(state.name, 1)
 
     def take(self, node: str, wanted: Amounts, sign: int = 1) -> None:
         """A pod took resources of a node, or with `sign` -1 gave them back."""
-        self._leave(node)
-        self._taken[node] = plus(self._taken.get(node, NOTHING), wanted, sign)
-        self._enter(node)
+        taken = self._taken[node] = plus(self._taken.get(node, NOTHING), wanted, sign)
+        has = self._has.get(node)
+        if has is None:
+            return
+        self.allocated = plus(self.allocated, wanted, sign)
+        self.allocated_of[self._nodes[node].pool] += sign * wanted[0]
+        before, after = self._free_of[node], self._left(node, has, taken)
+        if before != after:
+            self._count_free(has, before, -1)
+            self._count_free(has, after, 1)
+            self._free_of[node] = after
 
     def used(self, node: str) -> float:
         """The share of a node's GPUs that is allocated."""
@@ -87,13 +96,8 @@ class Cluster:
             self._stuck[free] = known
         return known
 
-    def _leave(self, name: str) -> None:
-        self._count(name, -1)
-
-    def _enter(self, name: str) -> None:
-        self._count(name, 1)
-
     def _count(self, name: str, sign: int) -> None:
+        """Count a node with all that pods took of it, or no longer."""
         has = self._has.get(name)
         if has is None:
             return
@@ -103,13 +107,23 @@ class Cluster:
         self.allocated = plus(self.allocated, taken, sign)
         self.capacity_of[pool] = self.capacity_of.get(pool, 0.0) + sign * has[0]
         self.allocated_of[pool] = self.allocated_of.get(pool, 0.0) + sign * taken[0]
+        free = self._free_of[name] = self._left(name, has, taken)
+        self._count_free(has, free, sign)
+
+    def _left(self, name: str, has: Amounts, taken: Amounts) -> Amounts:
+        """What is free on a node; nothing less than nothing."""
         free = plus(has, taken, -1)
-        if min(free) < 0:
+        if free[0] < 0 or free[1] < 0 or free[2] < 0:
             self.overcommitted.add(name)
-            free = (max(free[0], 0.0), max(free[1], 0.0), max(free[2], 0.0))
-        self._free[free] += sign
-        if not self._free[free]:
-            del self._free[free]
+            return max(free[0], 0.0), max(free[1], 0.0), max(free[2], 0.0)
+        return free
+
+    def _count_free(self, has: Amounts, free: Amounts, sign: int) -> None:
+        """Count a node with this much free, or no longer."""
+        counts = self._free
+        counts[free] += sign
+        if not counts[free]:
+            del counts[free]
         if has[0]:
             self.blocks[_block(free[0])] += sign
             self.free_gpus += sign * free[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.measure.cluster import Cluster
 from knavtool.measure.integral import Integral
+from knavtool.measure.queue import Queue
 from knavtool.measure.resources import NOTHING, RESOURCES, Amounts, amounts, plus, total
 
 if TYPE_CHECKING:
@@ -17,31 +18,6 @@ if TYPE_CHECKING:
 
 _NO_SCHEDULER = "not tried yet"
 Change = tuple[float, int, str, Any]
-
-
-@dataclass(slots=True, eq=False)
-class Queue:
-    """What one queue uses; `holder` has its quota."""
-
-    name: str
-    holder: Thing | None
-    quota: Amounts
-    use: dict[str, Integral]
-    dominant: Integral
-    used: Amounts = NOTHING
-    pending: int = 0
-
-    def integrals(self) -> list[Integral]:
-        """All of them."""
-        return [*self.use.values(), self.dominant]
-
-    def share(self, capacity: Amounts) -> float:
-        """Use over quota of GPUs, or of what else there is a quota of; over the cluster's capacity without a quota."""
-        limits = self.quota if any(self.quota) else capacity
-        for use, limit in zip(self.used, limits, strict=True):
-            if limit:
-                return use / limit
-        return 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -100,7 +76,10 @@ class _Sweep:
         self._priorities: Counter[str] = Counter()
         self._counts = {"created": 0, "bound": 0, "running": 0, "finished": 0, "pending": 0, "active": 0}
         self._last: dict[tuple[str, str], Any] = {}
-        self._touched: set[str] = set()
+        self._capacity_touched = self._use_touched = False
+        self._queues_touched: set[str] = set()
+        self._priorities_touched: set[str] = set()
+        self._reasons_touched: set[str] = set()
         self._rows: dict[str, list[tuple[Any, ...]]] = {
             name: []
             for name in ("timeline", "occupancy", "pools", "priorities", "capacity", "fairness", "blocks", "pending")
@@ -108,7 +87,8 @@ class _Sweep:
 
     def run(self) -> Swept:
         at: float | None = None
-        for change in sorted(self._changes(), key=lambda change: change[:3]):
+        # No two of them have the same rank and key in one moment, so what they carry is never compared.
+        for change in sorted(self._changes()):
             if at is not None and change[0] > at:
                 self._emit(at)
             at = change[0]
@@ -158,7 +138,7 @@ class _Sweep:
         what = change[3]
         if not isinstance(what, tuple):
             self._cluster.node(what)
-            self._touched.add("nodes")
+            self._capacity_touched = self._use_touched = True
             return
         pod, event = what
         queue = self._queues[self._queue_of[pod.uid]]
@@ -190,19 +170,24 @@ class _Sweep:
     def _use(self, pod: Pod, queue: Queue, wanted: Amounts, sign: int) -> None:
         self._cluster.take(pod.node, wanted, sign)
         queue.used = plus(queue.used, wanted, sign)
-        self._priorities[str(pod.priority or 0)] += sign * int(wanted[0])
-        self._touched.update((f"queue/{queue.name}", f"priority/{pod.priority or 0}", "nodes"))
+        priority = str(pod.priority or 0)
+        self._priorities[priority] += sign * int(wanted[0])
+        self._use_touched = True
+        self._queues_touched.add(queue.name)
+        self._priorities_touched.add(priority)
 
     def _wait(self, pod: Pod, queue: Queue, wanted: Amounts, reason: str) -> None:
         self._waits_no_more(pod, queue, wanted)
         self._reason_of[pod.uid] = reason
         self._reasons[reason] += 1
         queue.pending += 1
+        if queue.pending == 1:
+            self._queues_touched.add(queue.name)
         self._counts["pending"] += 1
         if not reason.startswith("gated"):
             self._pending[wanted] += 1
             self._expected = self._expected or self._pending[wanted] == 1
-        self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
+        self._reasons_touched.add(reason)
 
     def _waits_no_more(self, pod: Pod, queue: Queue, wanted: Amounts) -> None:
         reason = self._reason_of.pop(pod.uid, None)
@@ -210,75 +195,85 @@ class _Sweep:
             return
         self._reasons[reason] -= 1
         queue.pending -= 1
+        if queue.pending == 0:
+            self._queues_touched.add(queue.name)
         self._counts["pending"] -= 1
         if not reason.startswith("gated"):
             self._pending[wanted] -= 1
             self._expected = self._expected or self._pending[wanted] == 0
-        self._touched.update((f"reason/{reason}", f"queue/{queue.name}"))
+        self._reasons_touched.add(reason)
 
     def _emit(self, at: float) -> None:
         """Take over what changed in this moment."""
         self._row("timeline", "", at, tuple(self._counts.values()))
-        touched, self._touched = self._touched, set()
-        if "nodes" in touched:
-            self._nodes_changed(at)
-        for key in sorted(touched):
-            kind, _, name = key.partition("/")
-            if kind == "queue":
-                self._row("occupancy", name, at, (name, self._queues[name].used[0]))
-            elif kind == "priority":
-                self._row("priorities", name, at, (name, self._priorities[name]))
-            elif kind == "reason":
-                self._row("pending", name, at, (name, self._reasons[name]))
-        self._fairness(at, [key.partition("/")[2] for key in sorted(touched) if key.startswith("queue/")])
+        nodes = self._use_touched or self._expected
+        if self._capacity_touched:
+            self._capacity_touched = False
+            self._capacity_changed(at)
+        if self._use_touched:
+            self._use_touched = False
+            self._use_changed(at)
+        if self._reasons_touched:
+            for reason in sorted(self._reasons_touched):
+                self._row("pending", reason, at, (reason, self._reasons[reason]))
+            self._reasons_touched.clear()
+        if self._priorities_touched:
+            for priority in sorted(self._priorities_touched):
+                self._row("priorities", priority, at, (priority, self._priorities[priority]))
+            self._priorities_touched.clear()
+        if self._queues_touched:
+            self._queues_changed(at, sorted(self._queues_touched))
+            self._queues_touched.clear()
+        if nodes:
+            self._free_changed(at)
+
+    def _free_changed(self, at: float) -> None:
         cluster = self._cluster
         if self._expected:
             self._expected = False
-            cluster.expect(
-                frozenset(request for request, count in self._pending.items() if count > 0 and request[0] > 0)
-            )
-        stranded = cluster.stranded
-        self._others["stranded"].change(at, stranded)
+            waiting = (request for request, count in self._pending.items() if count > 0 and request[0] > 0)
+            cluster.expect(frozenset(waiting))
+        self._others["stranded"].change(at, cluster.stranded)
         blocks = cluster.blocks
         row = (blocks["whole"], blocks["half"], blocks["few"], blocks["none"])
-        self._row("blocks", "", at, (*row, cluster.free_gpus, stranded, round(cluster.fragmentation, 6)))
+        self._row("blocks", "", at, (*row, cluster.free_gpus, cluster.stranded, round(cluster.fragmentation, 6)))
 
-    def _nodes_changed(self, at: float) -> None:
+    def _capacity_changed(self, at: float) -> None:
+        cluster = self._cluster
+        for index, name in enumerate(RESOURCES):
+            self._capacity[name].change(at, cluster.capacity[index])
+        for pool, gpus in cluster.capacity_of.items():
+            self._row("capacity", pool, at, (pool, gpus))
+
+    def _use_changed(self, at: float) -> None:
         cluster = self._cluster
         # Without nodes in the recording all that is known is what pods took.
         allocated = cluster.allocated if self._facts.nodes else total(queue.used for queue in self._queues.values())
         for index, name in enumerate(RESOURCES):
-            self._capacity[name].change(at, cluster.capacity[index])
             self._allocated[name].change(at, allocated[index])
         has, taken = cluster.capacity[0], allocated[0]
         self._others["occupancy"].change(at, taken / has if has else 0.0)
         self._others["fragmentation"].change(at, cluster.fragmentation)
         for pool, gpus in cluster.allocated_of.items():
             self._row("pools", pool, at, (pool, gpus))
-        for pool, gpus in cluster.capacity_of.items():
-            self._row("capacity", pool, at, (pool, gpus))
 
-    def _fairness(self, at: float, changed: Sequence[str]) -> None:
-        if not changed:
-            return
+    def _queues_changed(self, at: float, changed: Sequence[str]) -> None:
         capacity = self._cluster.capacity
-        shares = [queue.share(capacity) for queue in self._queues.values() if queue.pending or any(queue.used)]
-        squares = sum(share * share for share in shares)
+        shares = [queue.share(capacity) for queue in self._queues.values() if queue.pending or queue.used != NOTHING]
+        squares = sum([share * share for share in shares])
         jain = sum(shares) ** 2 / (len(shares) * squares) if squares else None
         self._others["jain"].change(at, jain)
         for name in changed:
             queue = self._queues[name]
+            used = queue.used
             for index, resource in enumerate(RESOURCES):
-                queue.use[resource].change(at, queue.used[index])
-            dominant = _dominant(queue.used, capacity)
+                queue.use[resource].change(at, used[index])
+            dominant = queue.dominant_share(capacity)
             queue.dominant.change(at, dominant)
+            self._row("occupancy", name, at, (name, used[0]))
             self._row("fairness", name, at, (name, queue.share(capacity), dominant, jain))
 
     def _row(self, table: str, key: str, at: float, values: tuple[Any, ...]) -> None:
         if self._last.get((table, key)) != values:
             self._last[table, key] = values
             self._rows[table].append((at, *values))
-
-
-def _dominant(used: Amounts, capacity: Amounts) -> float:
-    return max((use / has for use, has in zip(used, capacity, strict=True) if has), default=0.0)
