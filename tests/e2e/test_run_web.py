@@ -177,6 +177,8 @@ def test_a_wrong_token_shows_nothing(run_cluster: RunCluster, tmp_path: Path) ->
         assert "The token is wrong" in until_it_is(page, "lost")
         assert page.locator(".verdict").count() == 0
         page.close()
+        run.interrupt()
+        run.finish(check=130)
 
 
 @pytest.mark.parametrize(
