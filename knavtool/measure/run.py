@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.measure import load
 from knavtool.measure.names import SINGLE
+from knavtool.measure.resources import amounts
 from knavtool.measure.statistics import percentile
 from knavtool.measure.table import Measure
 
@@ -81,7 +82,7 @@ class _Run:
         nodes = _NO_NODES if not facts.nodes else ""
         empty = _NO_PODS if self._swept.window is None else "the run took no time"
         has, taken = found["gpu.capacity"], found["gpu.allocated"]
-        why = nodes or (_NO_GPUS if not has.high else empty)
+        why = nodes or (empty if any(amounts(node.allocatable)[0] for node in facts.nodes) else _NO_GPUS)
         gpus = bool(has.high)
         yield self._measure("gpu.capacity", has.high if gpus else None, len({node.name for node in facts.nodes}), why)
         known = gpus or (not facts.nodes and taken.high is not None)

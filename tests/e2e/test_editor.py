@@ -155,6 +155,7 @@ NESTED = f"{TASK}  type: Parallel\n  params:\n    tasks:\n    - id: b\n      typ
     [
         (f"{WORKFLOW}{CURSOR}\n", {"tasks", "name", "description", "variables"}, {"nodes"}),
         (f"{TASK}  type: {CURSOR}\n", {"Configure", "SubmitObj", "CheckPlacement", "CheckMetric", "Repeat"}, set()),
+        (f"{WORKFLOW}thresholds:\n- measure: {CURSOR}\n", {"gang.wait.p95", "gpu.occupancy.mean"}, set()),
         (f"{TASK}  t{CURSOR}\n", {"type", "timeout", "foreach", "continueOnError", "params"}, {"id"}),
         (
             f"{TASK}  type: SubmitObj\n  params:\n    {CURSOR}\n",

@@ -76,6 +76,13 @@ def test_one_pod(measured: Any) -> None:
     assert (value(found, "pods.rate.mean"), found.measures["pods.rate.mean"].why) == (None, "one pod has no rate")
 
 
+def test_a_run_that_takes_no_time(measured: Any) -> None:
+    found = measured(node("a"), life("p", 10, 10, 10), life("q", 10, 10, 10), end=10)
+    assert value(found, "makespan") == 0
+    assert found.measures["gpu.occupancy.mean"].why == "the run took no time"
+    assert all(one.value is not None or one.why for one in found.measures.values())
+
+
 def test_no_pods_at_all(measured: Any) -> None:
     found = measured(node("a"))
     assert found.measures["makespan"].why == "no pod was created while it was recorded"

@@ -1,73 +1,97 @@
-"""`knavtool report`, with made-up measures in the place of those of a recording."""
+"""`knavtool report` on recordings, good and bad, as a user calls it."""
 
 from __future__ import annotations
 
+import gzip
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from subprocess import CompletedProcess
 
 import pytest
-import typer.main
 
-from knavtool.cli.app import cli
-from knavtool.errors import UsageError
-from support import measured as made_up
+from support.cli import run_cli
+from support.simulated import run_of, write
 
-Run = Callable[..., str]
+Report = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command; returns what it prints."""
-    asked: list[Path] = []
+def directory(tmp_path: Path) -> Path:
+    """What a run left: 30 pods on four nodes."""
+    write(tmp_path / "recording.jsonl.gz", run_of(pods=30, nodes=4))
+    return tmp_path
 
-    def measure_file(path: Path) -> object:
-        asked.append(path)
-        return made_up.measured(pods=30, nodes=4)
 
-    monkeypatch.setitem(sys.modules, "knavtool.measure.measuring", SimpleNamespace(measure_file=measure_file))
-
-    def call(*arguments: str, of: Path) -> str:
-        typer.main.get_command(cli)(["report", *arguments], standalone_mode=False)
-        assert asked == [of]
-        return capsys.readouterr().out
+@pytest.fixture
+def report() -> Report:
+    def call(*arguments: str | Path, check: int = 0) -> CompletedProcess[str]:
+        return run_cli("report", *arguments, check=check)
 
     return call
 
 
-def test_a_directory_stands_for_its_recording(run: Run, tmp_path: Path) -> None:
-    run(str(tmp_path), "--format", "json", of=tmp_path / "recording.jsonl.gz")
-    assert json.loads((tmp_path / "measures.json").read_text())["about"]["name"] == "gang-scheduling"
+def test_a_directory_stands_for_its_recording(report: Report, directory: Path) -> None:
+    done = report(directory, "--format", "json")
+    assert done.stderr == f"report: {directory}/measures.json\n"
+    assert json.loads((directory / "measures.json").read_text())["about"]["name"] == "simulated"
 
 
-def test_markdown_and_its_pictures_lie_where_they_are_wanted(run: Run, tmp_path: Path) -> None:
-    recording = tmp_path / "kept.jsonl.gz"
-    run(str(recording), "--format", "md", "--output", str(tmp_path / "deep" / "notes.md"), of=recording)
-    names = {path.name for path in (tmp_path / "deep").iterdir()}
-    assert {"notes.md", "notes.occupancy.svg"} <= names
+def test_markdown_and_its_pictures_lie_where_they_are_wanted(report: Report, directory: Path) -> None:
+    kept = (directory / "recording.jsonl.gz").rename(directory / "kept.jsonl.gz")
+    report(kept, "--format", "md", "--output", directory / "deep" / "notes.md")
+    assert {"notes.md", "notes.occupancy.svg"} <= {path.name for path in (directory / "deep").iterdir()}
 
 
-def test_tables_are_a_directory(run: Run, tmp_path: Path) -> None:
-    run(str(tmp_path), "--format", "csv", of=tmp_path / "recording.jsonl.gz")
-    assert (tmp_path / "tables" / "pods.csv").read_text().startswith("pod,gang,queue")
+def test_tables_are_a_directory(report: Report, directory: Path) -> None:
+    report(directory, "--format", "csv")
+    assert (directory / "tables" / "pods.csv").read_text().startswith("pod,gang,queue")
 
 
-def test_one_document_can_go_to_stdout(run: Run, tmp_path: Path) -> None:
-    printed = run(str(tmp_path), "--format", "json", "--output", "-", of=tmp_path / "recording.jsonl.gz")
+def test_one_document_can_go_to_stdout(report: Report, directory: Path) -> None:
+    printed = report(directory, "--format", "json", "--output", "-").stdout
     assert json.loads(printed)["measures"]["pods.count"]["value"] == 30
-    assert [path.name for path in tmp_path.iterdir() if path.name != "user"] == []
 
 
-def test_tables_cannot_go_to_stdout(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="csv is a directory of tables"):
-        run(str(tmp_path), "--format", "csv", "--output", "-", of=tmp_path)
+def test_tables_cannot_go_to_stdout(report: Report, directory: Path) -> None:
+    refused = report(directory, "--format", "csv", "--output", "-", check=2)
+    assert "csv is a directory of tables" in refused.stderr
 
 
 @pytest.mark.slow
-def test_the_page_is_what_is_written_if_nothing_is_said(run: Run, tmp_path: Path) -> None:
-    run(str(tmp_path), of=tmp_path / "recording.jsonl.gz")
-    text = (tmp_path / "report.html").read_text()
+def test_the_page_is_what_is_written_if_nothing_is_said(report: Report, directory: Path) -> None:
+    report(directory)
+    text = (directory / "report.html").read_text()
     assert text.startswith("<!doctype html>")
     assert text.endswith("</html>\n")
+
+
+@pytest.mark.slow
+def test_a_recording_that_was_cut_off_says_from_when_it_is_blind(report: Report, directory: Path) -> None:
+    recording = write(directory / "recording.jsonl.gz", run_of(pods=8000, nodes=40, whole=False))
+    recording.write_bytes(recording.read_bytes()[:-50])
+    report(directory)
+    page = (directory / "report.html").read_text()
+    assert "Did not end" in page
+    assert "the recording was cut off after" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist"),
+        (b"", "is no recording of knavtool: it does not begin with a fact `recording`"),
+        (b"plain text", "cannot be read as a recording: Not a gzipped file"),
+        (gzip.compress(b'{"kind": "ResourcePatch"}\n'), "is no recording of knavtool: line 1 is no fact"),
+        (gzip.compress(b'{"fact": "recording", "at": 0, "format": 7, "began": ""}\n'), "has format 7 of recordings"),
+    ],
+)
+def test_what_is_no_recording_is_refused_and_leaves_nothing(
+    report: Report, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "recording.jsonl.gz").write_bytes(content)
+    refused = report(tmp_path, check=2)
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "report.html").exists()
