@@ -115,8 +115,9 @@ class RunRecording:
 
         try:
             return measure_file(self.file.path), []
-        except KnavError as error:
-            return None, [OutputError(f"there is no report.html: {error.message}")]
+        except Exception as error:  # noqa: BLE001 - the run is over, and its other reports must be written
+            reason = error.message if isinstance(error, KnavError) else f"{type(error).__name__}: {error}"
+            return None, [OutputError(f"the recording cannot be measured, so there is no report.html: {reason}")]
 
     async def measured(self) -> Measured:
         """What was recorded until now, measured; costs as much as measuring all of it at the end."""

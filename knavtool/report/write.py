@@ -83,10 +83,20 @@ class ReportFiles:
                 partial(markdown_file.append, self.step_summary, record, facts=facts, measured=measured),
             )
         if measured is not None and self.directory is not None:
-            from knavtool.report import html
-
             page = self.directory / PAGE
-            yield page, partial(html.write, page, measured, cache=cache)
+            yield page, partial(_write_page, page, measured, cache)
+
+
+def _write_page(path: Path, measured: Measured, cache: Path | None) -> None:
+    """Write the page. Whatever goes wrong with its plots is told as any other report that cannot be written."""
+    from knavtool.report import html
+
+    try:
+        html.write(path, measured, cache=cache)
+    except OutputError:
+        raise
+    except Exception as error:
+        raise OutputError(f"cannot draw the report {path}: {type(error).__name__}: {error}") from error
 
 
 def check_file(path: Path) -> None:

@@ -14,11 +14,14 @@ from jsonschema import Draft202012Validator
 from knavtool import __version__, resources
 from knavtool.errors import DocumentError, OutputError
 from knavtool.events import Result, StepId, StepStarted
-from knavtool.report import json_file, junit_file
+from knavtool.measure.measuring import measure_file
+from knavtool.measure.threshold import shown_value
+from knavtool.report import html, json_file, junit_file
 from knavtool.report.files import as_output_error
 from knavtool.report.recorder import Recorder
 from knavtool.report.write import ReportFiles, check_directory
 from support.runs import EPOCH, MISMATCH, Clock, record_run, stepping
+from support.simulated import run_of, write
 
 
 @pytest.fixture
@@ -55,6 +58,33 @@ def test_json_tells_the_run(reports: Path) -> None:
         "duration": 3.0,
         "message": MISMATCH,
     }
+
+
+def test_measures_are_in_every_report_of_their_kind(tmp_path: Path) -> None:
+    measured = measure_file(write(tmp_path / "recording.jsonl.gz", run_of(pods=20, nodes=4)))
+    recorder = record_run()
+    _, failed = ReportFiles(directory=tmp_path).write(recorder.record, epoch=recorder.epoch, measured=measured)
+    assert not failed
+    report = json.loads((tmp_path / "report.json").read_text())
+    Draft202012Validator(json.loads(resources.schema("report").read_text())).validate(report)
+    assert report["measures"]["pods.count"] == {"value": 20, "unit": "pods", "n": 20}
+    makespan = shown_value(measured.measures["makespan"])
+    assert f"| Makespan | {makespan} | 20 |" in (tmp_path / "summary.md").read_text()
+    assert f'value="{report["measures"]["makespan"]["value"]!r}"' in (tmp_path / "report.html").read_text()
+
+
+def test_plots_that_cannot_be_drawn_stop_no_other_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no such font")
+
+    monkeypatch.setattr(html, "write", broken)
+    measured = measure_file(write(tmp_path / "recording.jsonl.gz", run_of(pods=3, nodes=1)))
+    recorder = record_run()
+    written, failed = ReportFiles(directory=tmp_path).write(recorder.record, epoch=recorder.epoch, measured=measured)
+    assert [path.name for path in written] == ["report.json", "junit.xml", "summary.md"]
+    assert [one.message for one in failed] == [
+        f"cannot draw the report {tmp_path / 'report.html'}: ValueError: no such font"
+    ]
 
 
 def test_junit_is_read_by_another_parser(reports: Path) -> None:
