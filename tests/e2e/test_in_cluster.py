@@ -221,6 +221,7 @@ def every_task(namespace: str, existing: str) -> list[dict[str, Any]]:
         task("UpdateNodes", selectors=[NODE_LABELS], state={"spec": {"unschedulable": True}}),
         task("DeleteObj", refTaskId="job", wait=True),
         task("Sleep", timeout="1ms"),
+        task("CheckMeasure", measure="pods.count", op=">=", value=1, allowSaturated=True),
         task("Pause", timeout="1ms"),
     ]
 
