@@ -41,8 +41,10 @@ def run_async(body: Coroutine[object, object, T], *, at_end: Callable[[], None] 
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - always inside a task here
         interruption.cancel = task.cancel
-        for number in before:
-            loop.add_signal_handler(number, interruption, number)
+        # One that came between the two halves of a change of handlers would be lost.
+        with _held_back(before):
+            for number in before:
+                loop.add_signal_handler(number, interruption, number)
         if interruption.came:
             task.cancel()
         try:

@@ -12,7 +12,7 @@ _ERROR = 0.005
 """By how many seconds two clocks of one machine may differ, as they are read one after the other."""
 _ONE_EVENT = 0.001
 """Facts of a pod that are told within so many seconds may be those of one event of the watch."""
-RECENT = 2.0
+RECENT = 5.0
 """Seconds that a watch is late at most, if nothing else is known."""
 EXACT = frozenset({"created", "bound"})
 """Facts that only one request can have caused."""
