@@ -75,7 +75,7 @@ def ours(setting: Setting) -> Iterator[Plane]:
 
 
 @contextmanager
-def new(setting: Setting, *, prometheus: bool = False, tuning: str = "all", audit_log: str = "on") -> Iterator[Plane]:
+def new(setting: Setting, *, prometheus: bool = False, tuning: str = "all", audit_log: str = "off") -> Iterator[Plane]:
     """`knavtool cluster up`."""
     options = ["--tuning", tuning, "--audit-log", audit_log, *([] if prometheus else ["--no-prometheus"])]
     up = [KNAVTOOL, "--log-format", "json", "cluster", "up", "--name", _NAME, *options]

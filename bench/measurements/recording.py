@@ -32,7 +32,7 @@ def run(setting: Setting) -> Generator[Sample]:
     where = nodes(setting, _NODES)
 
     def on(record: str) -> tuple[float, float, dict[str, float]]:
-        with plane.new(setting) as control:
+        with plane.new(setting, audit_log="on") as control:
             control.bare(where.present)
             report = control.directory / "report"
             done = control.knavtool("run", str(given.workflow), "--report", str(report), "--record", record)

@@ -72,7 +72,7 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], L
             if running:
                 running.pop().down()
             running.append(LocalCluster(root=tmp_path_factory.mktemp(name), name=name))
-            running[0].up("--with", ",".join(LABS[name].components))
+            running[0].up("--audit-log", "on", "--with", ",".join(LABS[name].components))
         return running[0]
 
     yield cluster

@@ -22,7 +22,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClu
     """The control plane that all tests of a worker share; each of them leaves it as it found it."""
     cluster = LocalCluster(root=tmp_path_factory.mktemp("control-plane"), name="shared")
     try:
-        cluster.up()
+        cluster.up("--audit-log", "on")
         yield cluster
     finally:
         cluster.down()
@@ -52,7 +52,7 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
 @pytest.fixture
 def whole(monitored: LocalCluster) -> LocalCluster:
     """The cluster of the group `monitored` with everything running, whatever the test before did to it."""
-    monitored.up(prometheus=True)
+    monitored.up("--audit-log", "on", prometheus=True)
     return monitored
 
 

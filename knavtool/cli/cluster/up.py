@@ -89,7 +89,7 @@ def up(
         typer.Option(
             "--audit-log",
             envvar="KNAVTOOL_AUDIT_LOG",
-            help="Whether the API server notes its requests, from which recordings take moments. Defaults to on.",
+            help="Whether the API server logs its requests, from which recordings take exact moments. Defaults to off.",
         ),
     ] = None,
     binary: Annotated[

@@ -34,7 +34,7 @@ def open_audit_log(files: ClusterFiles) -> AuditLog | str:
     try:
         known = record.load(files)
         if known is None or known.audit_log != "on":
-            return f"cluster {files.name} keeps no audit log"
+            return f"cluster {files.name} keeps no audit log; `cluster up --audit-log on` makes one that does"
         return AuditLog(files.audit_log)
     except OSError as error:
         return f"{files.audit_log} cannot be read: {error.strerror}"

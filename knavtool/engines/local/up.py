@@ -122,7 +122,7 @@ class _Work:
             feature_gates=self.wanted.feature_gates or "",
             runtime_config=self.wanted.runtime_config or "",
             tuning=self.wanted.tuning or "all",
-            audit_log=self.wanted.audit_log or "on",
+            audit_log=self.wanted.audit_log or "off",
             ports=kwokctl.choose_ports(self.wanted.api_server_port, self.ports) | self._ports(uses),
             versions={name: self.toolchain.program(name).version for name in self.programs},
         )

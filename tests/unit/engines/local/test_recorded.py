@@ -49,7 +49,7 @@ def test_only_what_matters_is_a_setting() -> None:
 
 
 def test_the_audit_log_or_why_not(files: ClusterFiles) -> None:
-    assert open_audit_log(files) == "cluster test keeps no audit log"
+    assert open_audit_log(files) == "cluster test keeps no audit log; `cluster up --audit-log on` makes one that does"
     known = Record(audit_log="on")
     record.save(files, known)
     assert open_audit_log(files) == f"{files.audit_log} cannot be read: No such file or directory"
@@ -58,7 +58,7 @@ def test_the_audit_log_or_why_not(files: ClusterFiles) -> None:
     assert isinstance(log, AuditLog)
     log.close()
     record.save(files, replace(known, audit_log="off"))
-    assert open_audit_log(files) == "cluster test keeps no audit log"
+    assert open_audit_log(files) == "cluster test keeps no audit log; `cluster up --audit-log on` makes one that does"
     files.record.write_text("{")
     assert "cannot be read" in str(open_audit_log(files))
 
