@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from knavtool.cli import streams
+from knavtool.cli import options, streams
 from knavtool.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -71,14 +71,7 @@ def diff(
             "'makespan<=+5s'; repeatable.",
         ),
     ] = None,
-    allow_saturated: Annotated[
-        bool,
-        typer.Option(
-            "--allow-saturated",
-            envvar="KNAVTOOL_ALLOW_SATURATED",
-            help="Let thresholds pass although knavtool or the machine, not the scheduler, was the limit.",
-        ),
-    ] = False,
+    allow_saturated: options.AllowSaturated = False,
 ) -> None:
     """Say which measures moved from one run to another, in a table or as a page with plots of both."""
     from knavtool.measure.comparing import chosen, compare, matching

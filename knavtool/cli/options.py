@@ -55,6 +55,14 @@ Compat: TypeAlias = Annotated[
         help="Accept what Knavigator accepts: unknown fields, missing template parameters and such are warnings.",
     ),
 ]
+AllowSaturated: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-saturated",
+        envvar="KNAVTOOL_ALLOW_SATURATED",
+        help="Let thresholds pass although knavtool or the machine, not the scheduler, was the limit.",
+    ),
+]
 NoPlugins: TypeAlias = Annotated[
     bool,
     typer.Option(

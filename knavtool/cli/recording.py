@@ -79,8 +79,9 @@ class RunRecording:
         everything: bool,
     ) -> None:
         from knavtool.catalogue.catalogue import Catalogue
+        from knavtool.measure.reading import NAME
         from knavtool.recording.cluster import ClusterFacts
-        from knavtool.recording.file import NAME, Recording
+        from knavtool.recording.file import Recording
         from knavtool.recording.kinds import all_kinds
         from knavtool.recording.moments import Moments
         from knavtool.recording.pulse import Pulse

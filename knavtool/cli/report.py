@@ -54,17 +54,16 @@ def report(
     ] = None,
 ) -> None:
     """Make the report of a run again from its recording: plots, measures and tables."""
-    from knavtool.measure.measuring import measure_file  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    from knavtool.recording.file import NAME
+    from knavtool.measure.measuring import measure_file
 
     if output == Path("-") and format_ is Format.CSV:
         raise UsageError("--output -: csv is a directory of tables", hint="name a directory, or use --format json")
-    file = recording / NAME if recording.is_dir() else recording
-    measured: Measured = measure_file(file)
+    measured = measure_file(recording)
     if output == Path("-"):
         print(_text(measured, format_), end="")
         return
-    written = _write(measured, format_, output or file.parent / _NAMES[format_])
+    beside = recording if recording.is_dir() else recording.parent
+    written = _write(measured, format_, output or beside / _NAMES[format_])
     streams.say(f"report: {written}")
 
 

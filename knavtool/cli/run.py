@@ -108,14 +108,7 @@ def run(
             help="What a measure of the run must be, for example 'gang.wait.p95<=20s'; repeatable.",
         ),
     ] = None,
-    allow_saturated: Annotated[
-        bool,
-        typer.Option(
-            "--allow-saturated",
-            envvar="KNAVTOOL_ALLOW_SATURATED",
-            help="Let thresholds pass although knavtool or the machine, not the scheduler, was the limit.",
-        ),
-    ] = False,
+    allow_saturated: options.AllowSaturated = False,
     qps: Qps = None,
     burst: Burst = None,
     settings: options.Settings = None,

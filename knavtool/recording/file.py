@@ -12,16 +12,13 @@ import orjson
 
 from knavtool.atomic import FOR_PEOPLE
 from knavtool.events import Noted, StepEnded, StepStarted
+from knavtool.measure.reading import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from knavtool.events import Event
-
-NAME = "recording.jsonl.gz"
-FORMAT = 1
-"""The version of the format, which `schemas/recording.schema.json` describes."""
 
 _EVERY = 1.0
 """Seconds after which what was recorded is in the file; a process that is killed loses no more."""

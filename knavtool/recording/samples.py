@@ -7,14 +7,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knavtool.measure.load import TOOL
 from knavtool.usage import busy_seconds, cores, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     Write = Callable[..., None]
-
-ITSELF = "knavtool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class Samples:
 
     def take(self) -> None:
         """Take one sample; costs 50 microseconds per process."""
-        numbers = {ITSELF: os.getpid(), **(self._processes() if self._processes is not None else {})}
+        numbers = {TOOL: os.getpid(), **(self._processes() if self._processes is not None else {})}
         for name, number in numbers.items():
             if (used := usage(number)) is not None:
                 cpu = round(used.cpu_seconds, 2)

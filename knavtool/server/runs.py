@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from knavtool.errors import ExitCode, KnavError, exit_code, primary_error
 from knavtool.events import Listeners, StepProgressed, Steps
-from knavtool.recording.file import NAME
+from knavtool.measure.reading import NAME
 from knavtool.report.facts import Facts
 from knavtool.report.recorder import Recorder
 from knavtool.server import wire

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,6 +10,7 @@ from knavtool.documents.duration import parse_duration
 from knavtool.documents.scalars import text
 from knavtool.errors import ClusterError, Invalid, InvalidDocument
 from knavtool.kube.resource import SERVICES
+from knavtool.measure.threshold import OPERATORS
 from knavtool.workflow.objects.limits import Limit
 from knavtool.workflow.rights import Rule, Use
 from knavtool.workflow.task import Outcome, Task, timeout_of
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from knavtool.workflow.references.scope import Scope
     from knavtool.workflow.task import Context
 
-_COMPARISONS = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _INTERVAL = 1.0
 """Seconds between two questions; a Prometheus looks at its targets every few seconds."""
 _SHOWN = 10
@@ -139,7 +131,7 @@ class CheckMetric(Task):
             raise InvalidDocument([self.document.violation(f"Prometheus refuses it: {message}", "query")]) from error
 
     def _satisfied(self, sample: Sample) -> bool:
-        return bool(_COMPARISONS[self.op](sample.value, self.value))
+        return bool(OPERATORS[self.op](sample.value, self.value))
 
     def _outcome(self, sight: _MatchState) -> Outcome:
         after = f" after {self.timeout:g} s" if self.timeout is not None and not sight.passed else ""

@@ -22,38 +22,38 @@ _SPACE = 0.6  # of a row, between racks
 
 def occupancy(measured: Measured) -> Chart:
     """GPUs allocated, stacked by queue, under the line of what there is."""
-    times, series = from_rows(measured.tables["occupancy"].rows)
-    return stepped(
+    return _allocated(
         measured,
-        times,
-        series,
-        id="occupancy",
+        "occupancy",
         title="GPUs allocated by queue",
         text="The dashed line is what the nodes offer. White below it while pods are pending is what was left unused.",
-        unit="GPUs",
-        stacked=True,
-        sources=("occupancy", "capacity"),
-        line=capacity(measured),
         height=280,
-        why=_NO_GPUS,
     )
 
 
 def pools(measured: Measured) -> Chart:
     """GPUs allocated, stacked by node pool."""
-    times, series = from_rows(measured.tables["pools"].rows)
+    return _allocated(
+        measured, "pools", title="GPUs allocated by node pool", text="The same GPUs by the pool of their node."
+    )
+
+
+def _allocated(measured: Measured, table: str, *, title: str, text: str, height: int = chart.HEIGHT) -> Chart:
+    """The GPUs of a table over time, which gives the chart its name, under the line of what there is."""
+    times, series = from_rows(measured.tables[table].rows)
     return stepped(
         measured,
         times,
         series,
-        id="pools",
-        title="GPUs allocated by node pool",
-        text="The same GPUs by the pool of their node.",
+        id=table,
+        title=title,
+        text=text,
         unit="GPUs",
         stacked=True,
-        sources=("pools", "capacity"),
+        sources=(table, "capacity"),
         line=capacity(measured),
         why=_NO_GPUS,
+        height=height,
     )
 
 
