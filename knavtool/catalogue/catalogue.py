@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knavtool.catalogue.reading import read
+from knavtool.catalogue.versions import KUBERNETES, chosen_version
 from knavtool.directories import xdg_directory
 from knavtool.errors import DocumentError, InvalidDocument, UsageError
-from knavtool.toolchain.pins import read_programs
+from knavtool.toolchain.pins import kubernetes_releases, read_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,22 +32,30 @@ def user_directory(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The records by name, read when they are asked for; `directories` stand for the modules of components."""
+    """The records by name, read when they are asked for; `directories` stand for the modules of components.
+
+    `kubernetes` is the release of the clusters that they are for.
+    """
 
     files: Mapping[str, Path]
     directories: Mapping[str, Path] = field(default_factory=dict)
+    kubernetes: str = field(default_factory=lambda: kubernetes_releases().default)
     _read: dict[Path, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, environment: Mapping[str, str], *, directories: Iterable[str] = ()) -> Catalogue:
+    def load(
+        cls, environment: Mapping[str, str], *, directories: Iterable[str] = (), kubernetes: str = ""
+    ) -> Catalogue:
         """All records there are for this user; the file's name is the component's.
 
-        `directories` are `NAME=DIR` from the command line.
+        `directories` are `NAME=DIR` from the command line, `kubernetes` is the release they are for, by default ours.
         """
         found = {}
         for directory in (SHIPPED, user_directory(environment)):
             found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
-        catalogue = cls(dict(sorted(found.items())), _directories(directories))
+        catalogue = cls(
+            dict(sorted(found.items())), _directories(directories), kubernetes or kubernetes_releases().default
+        )
         for name in catalogue.directories:
             if catalogue.component(name).source is None:
                 raise UsageError(f"--files-from {name}: nothing of this component comes from files of its project")
@@ -65,7 +74,10 @@ class Catalogue:
 
     def component(self, name: str, version: str = "", *, needed_by: str = "") -> Component:
         """A component, at another version than its record's if one is given."""
-        one = read(self.record(name, needed_by=needed_by), version)
+        record = self.record(name, needed_by=needed_by)
+        if not version and (leader := record.get("follows")):
+            version = self.kubernetes if leader == KUBERNETES else self.record(leader, needed_by=name)["version"]
+        one = read(record, version)
         if one.source is None or name not in self.directories:
             return one
         return replace(one, source=replace(one.source, directory=self.directories[name]))
@@ -111,31 +123,50 @@ class Catalogue:
 
     def programs(self, chosen: Iterable[Component] | None = None) -> dict[str, Program]:
         """The programs of all components; those of the chosen ones at their versions."""
-        versions = {one.name: one.version for one in chosen or ()}
+        at = {one.name: one for one in chosen or ()}
         found: dict[str, Program] = {}
         for own in self.sound()[0]:
-            found |= read_programs(
-                {program: _with_module(record, own) for program, record in own.programs.items()},
-                version=own.version,
-                instead=versions.get(own.name),
-            )
+            one = at.get(own.name, own)
+            records = {program: _with_module(record, one) for program, record in one.programs.items()}
+            found |= read_programs(records, version=one.version, tried=one.tried)
         return found
 
     def ordered(self, wanted: Mapping[str, str]) -> tuple[Component, ...]:
         """The wanted components (versions by name, "" for the record's) and what they need, each after what it needs.
 
-        Raises UsageError for a name that is not known and for components that need each other.
+        One that follows another has the version of that; asked for at a version, it moves all that follow the same.
+        Raises UsageError for a name that is not known and for components that need each other or differ in that version.
         """
+        wanted = self._led(wanted)
         found: dict[str, Component] = {}
         asking = dict.fromkeys(wanted, "")
         while missing := [name for name in asking if name not in found]:
             for name in missing:
-                found[name] = self.component(name, wanted.get(name, ""), needed_by=asking[name])
+                leader = self.record(name, needed_by=asking[name]).get("follows", name)
+                found[name] = self.component(name, wanted.get(leader, ""), needed_by=asking[name])
                 asking |= {need: name for need in found[name].needs if need not in asking}
         placed: dict[str, Component] = {}
         for name in found:
             _place(name, found, placed, ())
         return tuple(placed.values())
+
+    def _led(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """What is wanted, with each version at the component that is followed, and none at those that follow."""
+        led: dict[str, str] = {}
+        by: dict[str, str] = {}
+        for name, version in wanted.items():
+            record = self.record(name)
+            leader = record.get("follows", name)
+            led.setdefault(name, "")
+            if not version:
+                continue
+            version = chosen_version(record, version)
+            before = self.kubernetes if leader == KUBERNETES else led.get(leader)
+            if before and before != version:
+                raise _apart(name, version, leader, before, by.get(leader, leader))
+            if leader != KUBERNETES:
+                led[leader], by[leader] = version, name
+        return led
 
 
 def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]:
@@ -152,6 +183,14 @@ def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]
                 raise UsageError(f"{option} names {name} at two versions, {wanted[name]} and {version}")
             wanted[name] = version or wanted.get(name, "")
     return wanted
+
+
+def _apart(name: str, version: str, leader: str, there: str, other: str) -> UsageError:
+    if leader == KUBERNETES:
+        message = f"{name} {version} is a part of Kubernetes, which is {there} here"
+        return UsageError(message, hint=f"--kube-version {version} is another Kubernetes")
+    message = f"{name} {version} and {other} {there} are of one project, and come at one version only"
+    return UsageError(message, hint=f"ask for both at {version} or at {there}")
 
 
 def _directories(pairs: Iterable[str]) -> dict[str, Path]:

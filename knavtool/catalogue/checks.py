@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knavtool import resources
-from knavtool.documents.schema import nearest
+from knavtool.catalogue.versions import merged
+from knavtool.documents.schema import nearest, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ def contradictions(document: Document, name: str) -> Iterator[Violation]:
     data = document.data
     if data["name"] != name:
         yield document.violation(("name",), f"{data['name']!r} is not the file's name, {name!r}")
+    yield from _versions(document)
     if "source" not in data:
         for program, record in data.get("programs", {}).items():
             if "build" in record:
@@ -40,6 +42,16 @@ def contradictions(document: Document, name: str) -> Iterator[Violation]:
             yield from _template(document, ("faces", face, "overrides", index), template)
     if "process" in data["faces"]:
         yield from _process(document, data["faces"]["process"])
+
+
+def _versions(document: Document) -> Iterator[Violation]:
+    """What each entry of `versions` makes of the record must fit the schema too."""
+    schema = shipped("component")
+    rest = {key: value for key, value in document.data.items() if key != "versions"}
+    for index, entry in enumerate(document.data.get("versions", ())):
+        data = merged(rest, {key: value for key, value in entry.items() if key != "range"})
+        found = schema.find(document, data, at=("versions", index))
+        yield from (*found.wrong, *found.unknown)
 
 
 def _template(document: Document, place: tuple[str | int, ...], template: str) -> Iterator[Violation]:

@@ -24,28 +24,26 @@ from knavtool.catalogue.records import (
     SourceFile,
     Webhooks,
 )
+from knavtool.catalogue.versions import at_version, chosen_version, tried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def read(record: Mapping[str, Any], version: str = "") -> Component:
-    """A component from a record that fits the schema; at another `version` than the record's its sums do not count.
-
-    The version begins with a v if that of the record does.
-    """
-    prefix = "v" if record["version"].startswith("v") else ""
-    chosen = prefix + version.removeprefix("v") if version else record["version"]
-    own = chosen == record["version"]
-    text = _Text(chosen)
+def read(written: Mapping[str, Any], version: str = "") -> Component:
+    """A component from a record that fits the schema, at another `version` than the record's if one is given."""
+    record = at_version(written, chosen_version(written, version))
+    text = _Text(record["version"])
     faces = record["faces"]
-    manifest = _manifest(faces["manifest"], text, own=own) if "manifest" in faces else None
+    manifest = _manifest(faces["manifest"], text) if "manifest" in faces else None
     objects = manifest.objects if manifest is not None else Objects()
     return Component(
         name=record["name"],
         title=record["title"],
         description=record["description"],
         version=text.version,
+        follows=record.get("follows", ""),
+        tried=tried(written),
         role=record.get("role", ""),
         needs=tuple(record.get("needs", ())),
         after=tuple(record.get("after", ())),
@@ -60,12 +58,12 @@ def read(record: Mapping[str, Any], version: str = "") -> Component:
             for one in record.get("makes", ())
         ),
         credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
-        source=_source(record["source"], text, own=own) if "source" in record else None,
+        source=_source(record["source"], text) if "source" in record else None,
         programs=record.get("programs", {}),
-        written=record,
-        chart=_chart(faces["chart"], text, own=own) if "chart" in faces else None,
+        written=written,
+        chart=_chart(faces["chart"], text) if "chart" in faces else None,
         manifest=manifest,
-        process=_process(faces["process"], text, objects, own=own) if "process" in faces else None,
+        process=_process(faces["process"], text, objects) if "process" in faces else None,
         control_plane=_control_plane(faces["controlPlane"]) if "controlPlane" in faces else None,
     )
 
@@ -80,47 +78,44 @@ class _Text:
         return text.replace("{version}", self.version).replace("{number}", self.version.removeprefix("v"))
 
 
-def _source(source: Mapping[str, Any], text: _Text, *, own: bool) -> Source:
+def _source(source: Mapping[str, Any], text: _Text) -> Source:
     return Source(
         module=source["module"],
-        sum=source.get("sum") if own else None,
+        sum=source.get("sum"),
         url=text(source["url"]) if "url" in source else None,
     )
 
 
-def _objects(objects: Mapping[str, Any], text: _Text, *, own: bool) -> Objects:
+def _objects(objects: Mapping[str, Any], text: _Text) -> Objects:
     release = objects.get("release")
     return Objects(
         release=release
         and Release(
             url=text(release["url"]),
-            sha256=release.get("sha256") if own else None,
+            sha256=release.get("sha256"),
             checksums=text(release["checksums"]) if "checksums" in release else None,
         ),
         kustomization=objects.get("kustomization"),
-        files=tuple(
-            SourceFile(path=file["path"], sha256=file.get("sha256") if own else None)
-            for file in objects.get("files", ())
-        ),
+        files=tuple(SourceFile(path=file["path"], sha256=file.get("sha256")) for file in objects.get("files", ())),
         images={name: text(image) for name, image in objects.get("images", {}).items()},
     )
 
 
-def _manifest(face: Mapping[str, Any], text: _Text, *, own: bool) -> ManifestFace:
+def _manifest(face: Mapping[str, Any], text: _Text) -> ManifestFace:
     return ManifestFace(
-        objects=_objects(face.get("objects", {}), text, own=own),
+        objects=_objects(face.get("objects", {}), text),
         overrides=tuple(face.get("overrides", ())),
         existing=tuple(face.get("existing", ())),
         after=tuple(face.get("after", ())),
     )
 
 
-def _chart(face: Mapping[str, Any], text: _Text, *, own: bool) -> ChartFace:
+def _chart(face: Mapping[str, Any], text: _Text) -> ChartFace:
     return ChartFace(
         repository=face["repository"],
         name=face["name"],
         version=text(face["version"]),
-        digest=face.get("digest") if own else None,
+        digest=face.get("digest"),
         namespace=face["namespace"],
         values=tuple(face.get("values", ())),
         options=face.get("options", {}),
@@ -135,10 +130,10 @@ def _control_plane(face: Mapping[str, Any]) -> ControlPlaneFace:
     )
 
 
-def _process(face: Mapping[str, Any], text: _Text, objects: Objects, *, own: bool) -> ProcessFace:
+def _process(face: Mapping[str, Any], text: _Text, objects: Objects) -> ProcessFace:
     webhooks, certificates = face.get("webhooks"), face.get("certificates")
     return ProcessFace(
-        objects=_objects(face["objects"], text, own=own) if "objects" in face else objects,
+        objects=_objects(face["objects"], text) if "objects" in face else objects,
         overrides=tuple(face.get("overrides", ())),
         keep_kinds=tuple(face.get("keepKinds", ())),
         drop_kinds=tuple(face.get("dropKinds", ())),

@@ -200,8 +200,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One record; a component may have any of the faces. `programs` are in the form of the toolchain's pins.
+    """One record at one version; a component may have any of the faces. `programs` are in the form of the toolchain's pins.
 
+    It `follows` the component whose version it has, or `kubernetes`. `tried` are the versions that are known to work.
     `written` is the record itself, as it is read from a file.
     """
 
@@ -209,6 +210,8 @@ class Component:
     title: str
     description: str
     version: str
+    follows: str = ""
+    tried: tuple[str, ...] = ()
     role: str = ""
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()

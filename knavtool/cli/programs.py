@@ -35,12 +35,13 @@ def toolchain_from_environment(
     mirror: str | None = None,
     offline: bool | None = None,
     sources: Iterable[str] | None = None,
+    kubernetes: str = "",
     programs: Mapping[str, Program] | None = None,
 ) -> Toolchain:
     """The toolchain as KNAVTOOL_<NAME>_BINARY, KNAVTOOL_MIRROR, KNAVTOOL_OFFLINE and KNAVTOOL_SOURCE describe it.
 
     Arguments that are not None win over the environment; `binaries` are `NAME=PATH` pairs from the command line,
-    `programs` those of components.
+    `programs` those of components, `kubernetes` the release whose programs are wanted.
     """
     from knavtool.toolchain.resolve import ALL_SOURCES, Source, Toolchain, explicit_variable
 
@@ -61,6 +62,7 @@ def toolchain_from_environment(
         mirror=mirror or variables.get("KNAVTOOL_MIRROR") or None,
         offline=offline,
         sources=allowed,
+        kubernetes=kubernetes,
         programs=programs,
     )
     for name in toolchain.explicit:

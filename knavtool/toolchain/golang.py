@@ -48,6 +48,9 @@ class Go:
     def _environment(self, temporary: Path) -> dict[str, str]:
         """The user's own settings of proxies and caches, and ours of what a build depends on."""
         ours = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly", "GOTMPDIR": str(temporary)}
+        # A module may need a newer Go, which go fetches as it does modules, with their checksum database. Container
+        # images of Go turn that off.
+        ours["GOTOOLCHAIN"] = "auto"
         if self.offline:
             ours["GOPROXY"] = "off"
         return {**self.environment, **ours}
@@ -212,10 +215,10 @@ def _copy_module(source: Path, workspace: Path) -> Path:
 
 
 def _wrapper_of(module: GoModule) -> Path | None:
-    for directory in sorted(MODULES.iterdir()):
-        lines = (directory / "go.mod").read_text(encoding="utf-8").splitlines()
+    for file in sorted(MODULES.rglob("go.mod")):
+        lines = file.read_text(encoding="utf-8").splitlines()
         if any(line.split()[:2] == [module.path, module.version] for line in lines):
-            return directory
+            return file.parent
     return None
 
 

@@ -19,6 +19,7 @@ MODULES = _HERE / "modules"
 """One directory per wrapper module: a go.mod and a go.sum that pin everything a build reads."""
 
 PINS = _HERE / "pins.yaml"
+KUBERNETES = _HERE / "kubernetes.yaml"
 
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -117,6 +118,7 @@ class Program:
 
     Without a `check` nothing tells its version, so that a program of that name on PATH is not trusted. `revision`
     counts how often the way in which this version is made was changed. An `interpreter` is the Python that runs us.
+    `tried` are the versions that are known to work.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Program:
     build: Build | None = None
     revision: int = 0
     interpreter: bool = False
+    tried: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def recipe(self) -> str:
@@ -147,40 +150,47 @@ class Pins:
     programs: Mapping[str, Program] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releases:
+    """The releases of Kubernetes that are known to work, oldest first, and the one that is used if none is asked for."""
+
+    default: str
+    tried: tuple[str, ...]
+
+
 @cache
 def _document(path: Path) -> Mapping[str, Any]:
     document: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return document
 
 
-def load_pins(host: Platform | None = None, *, path: Path = PINS) -> Pins:
-    """Read the pins for `host`, by default this machine."""
+def kubernetes_releases() -> Releases:
+    """The pinned releases of Kubernetes."""
+    document = _document(KUBERNETES)
+    return Releases(default=document["default"], tried=tuple(document["tried"]))
+
+
+def load_pins(host: Platform | None = None, *, kubernetes: str = "", path: Path = PINS) -> Pins:
+    """Read the pins for `host`, by default this machine, with those of a release of Kubernetes, by default ours."""
     host = host or host_platform()
-    return Pins(platform=host, programs=read_programs(_document(path), host=host))
+    releases = kubernetes_releases()
+    programs = {}
+    for name, record in _document(path).items():
+        version = record["version"].format(kubernetes=kubernetes or releases.default)
+        tried = releases.tried if record["version"] != version else (version,)
+        programs |= read_programs({name: record}, version=version, tried=tried, host=host)
+    return Pins(platform=host, programs=programs)
 
 
 def read_programs(
-    records: Mapping[str, Mapping[str, Any]],
-    *,
-    version: str | None = None,
-    instead: str | None = None,
-    host: Platform | None = None,
+    records: Mapping[str, Mapping[str, Any]], *, version: str, tried: Sequence[str] = (), host: Platform | None = None
 ) -> dict[str, Program]:
-    """Read records of the form of `pins.yaml`, which have passed their schema, for `host`.
-
-    A record without a version of its own has that of its component, `version`. A user may have chosen another one
-    `instead`: then the sums in such a record, which are those of the component's own version, do not count.
-    """
+    """Read records of the form of `pins.yaml`, which have passed their schema, at a version for `host`."""
     host = host or host_platform()
-    programs = {}
-    for name, record in records.items():
-        own = str(record.get("version") or version)
-        chosen = own if instead is None or "version" in record else instead
-        programs[name] = _program(name, record, chosen, host, pinned=chosen == own)
-    return programs
+    return {name: _program(name, record, version, tuple(tried), host) for name, record in records.items()}
 
 
-def _program(name: str, record: Mapping[str, Any], version: str, host: Platform, *, pinned: bool) -> Program:
+def _program(name: str, record: Mapping[str, Any], version: str, tried: tuple[str, ...], host: Platform) -> Program:
     values = {
         "name": name,
         "version": version,
@@ -194,21 +204,22 @@ def _program(name: str, record: Mapping[str, Any], version: str, host: Platform,
         version=version,
         platform=host,
         check=check and VersionCheck(args=tuple(check["args"]), pattern=check["pattern"]),
-        release=_release(record.get("releases", ()), values, host, pinned=pinned),
-        build=build and _build(build, values, pinned=pinned),
+        release=_release(record.get("releases", ()), values, host),
+        build=build and _build(build, values),
         revision=record.get("revision", 0),
         interpreter=record.get("interpreter", False),
+        tried=tried,
     )
 
 
-def _build(record: Mapping[str, Any], values: Mapping[str, str], *, pinned: bool) -> Build:
+def _build(record: Mapping[str, Any], values: Mapping[str, str]) -> Build | None:
     module: GoModule | Path
     if "wrapper" in record:
-        module = MODULES / record["wrapper"]
+        module = MODULES / record["wrapper"].format_map(values)
+        if not module.is_dir():
+            return None
     else:
-        module = GoModule(
-            path=record["module"], version=f"v{values['number']}", sum=record.get("sum") if pinned else None
-        )
+        module = GoModule(path=record["module"], version=f"v{values['number']}", sum=record.get("sum"))
     return Build(
         module=module,
         package=record["package"],
@@ -218,9 +229,7 @@ def _build(record: Mapping[str, Any], values: Mapping[str, str], *, pinned: bool
     )
 
 
-def _release(
-    records: Sequence[Mapping[str, Any]], values: Mapping[str, str], host: Platform, *, pinned: bool
-) -> Release | None:
+def _release(records: Sequence[Mapping[str, Any]], values: Mapping[str, str], host: Platform) -> Release | None:
     for record in records:
         if str(host) not in record["platforms"]:
             continue
@@ -228,7 +237,7 @@ def _release(
         checksums, member = record.get("checksums"), record.get("member")
         return Release(
             url=url,
-            sha256=record.get("sha256", {}).get(str(host)) if pinned else None,
+            sha256=record.get("sha256", {}).get(str(host)),
             checksums=checksums and checksums.format_map({**values, "url": url}),
             member=member and member.format_map(values),
         )

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knavtool.documents.version import nearest
 from knavtool.errors import BinaryMissing, UsageError
 from knavtool.taskgroup import task_group
 from knavtool.toolchain.fetch import Fetcher, Unavailable
@@ -83,7 +84,8 @@ class Toolchain:
 
     `explicit` are paths the user gave, used as they are. `environment` is what programs and go are started with, and
     `search_path` is the PATH that is searched. A `mirror` stands for all release hosts. `offline` leaves out downloads
-    and lets go use only its module cache. `sources` may leave out any source but `explicit`.
+    and lets go use only its module cache. `sources` may leave out any source but `explicit`. `kubernetes` is the release
+    of Kubernetes whose programs are wanted, ours if none is given.
     """
 
     def __init__(
@@ -97,9 +99,10 @@ class Toolchain:
         offline: bool = False,
         sources: Iterable[Source] = ALL_SOURCES,
         pins: Pins | None = None,
+        kubernetes: str = "",
         programs: Mapping[str, Program] | None = None,
     ) -> None:
-        self.pins = pins or load_pins()
+        self.pins = pins or load_pins(kubernetes=kubernetes)
         self.programs = _joined(self.pins.programs, programs or {})
         self.store = Store(cache)
         ours = {name: Path(sys.executable) for name, program in self.programs.items() if program.interpreter}
@@ -188,6 +191,9 @@ class Toolchain:
         hint = f"put it on PATH, or set {explicit_variable(program.name)} to its path"
         if program.check is None:
             hint = f"give its path with {_ways_to_name(program.name)}"
+        if program.tried and program.version not in program.tried:
+            known = f"{program.name} is known to work at {', '.join(program.tried)}"
+            hint = f"{known}; {nearest(program.version, program.tried)} is the nearest"
         tried = [(str(source), reasons[source]) for source in Source if source in reasons]
         raise BinaryMissing(program.title, tried, hint=hint)
 

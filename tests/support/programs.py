@@ -24,7 +24,6 @@ _PROMETHEUS = load_pins().programs["prometheus"].version
 _RELEASE = "https://github.com/prometheus/prometheus/releases/download/v{number}"
 _FOR_TESTS: Mapping[str, Mapping[str, Any]] = {
     "promtool": {
-        "version": _PROMETHEUS,
         "check": {"args": ["--version"], "pattern": r"promtool, version (\S+)"},
         "releases": [
             {
@@ -61,7 +60,8 @@ def optional_program(name: str) -> Path:
 @cache
 def _found(name: str, sources: frozenset[Source]) -> Path:
     def find() -> Path:
-        toolchain = toolchain_from_environment(sources=sources, programs=read_programs(_FOR_TESTS))
+        programs = read_programs(_FOR_TESTS, version=_PROMETHEUS)
+        toolchain = toolchain_from_environment(sources=sources, programs=programs)
         return asyncio.run(toolchain.ensure([name], steps=Steps(lambda _: None)))[name]
 
     # The thread has no event loop yet, so that asynchronous tests can ask too.

@@ -65,8 +65,9 @@ class Site:
         }
         return {"check": {"args": [], "pattern": r"runner version (\S+)"}, "build": {**build, **more}}
 
-    def toolchain(self, record: Mapping[str, object], *, instead: str | None = None, **more: object) -> Toolchain:
-        programs = read_programs({"runner": record}, version="v1.2.3", instead=instead, host=PLATFORM)
+    def toolchain(self, record: Mapping[str, object], *, version: str = "v1.2.3", **more: object) -> Toolchain:
+        tried = ["v1.2.3", "v2.0.0"]
+        programs = read_programs({"runner": record}, version=version, tried=tried, host=PLATFORM)
         settings = {"environment": self.environment, "programs": programs, **more}
         return self.bench.toolchain(tool(), **settings)
 
@@ -103,7 +104,7 @@ async def test_wrong_sum_is_refused(site: Site) -> None:
 
 async def test_other_version_has_no_pinned_sum(site: Site) -> None:
     publish(site.proxy, "example.org/runner", "v1.3.0", FILES)
-    found = await site.toolchain(site.record(), instead="v1.3.0").ensure(["runner"], steps=site.bench.steps)
+    found = await site.toolchain(site.record(sum=None), version="v1.3.0").ensure(["runner"], steps=site.bench.steps)
     assert "v1.3.0" in found["runner"].parts
 
 
@@ -171,9 +172,10 @@ async def test_text_that_is_not_there_cannot_be_replaced(site: Site, file: str) 
 
 
 async def test_version_that_does_not_exist(site: Site) -> None:
-    toolchain = site.toolchain(site.record(), instead="v9.9.9")
-    with pytest.raises(BinaryMissing, match=r"go mod download example.org/runner@v9.9.9 failed"):
+    toolchain = site.toolchain(site.record(), version="v2.9.9")
+    with pytest.raises(BinaryMissing, match=r"go mod download example.org/runner@v2.9.9 failed") as raised:
         await toolchain.ensure(["runner"], steps=site.bench.steps)
+    assert raised.value.hint == "runner is known to work at v1.2.3, v2.0.0; v2.0.0 is the nearest"
 
 
 async def test_offline_only_what_is_here_is_built(site: Site) -> None:

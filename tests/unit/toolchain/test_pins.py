@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from knavtool import resources
-from knavtool.toolchain.pins import PINS, GoModule, Platform, host_platform, load_pins, read_programs
+from knavtool.toolchain.pins import (
+    MODULES,
+    PINS,
+    GoModule,
+    Platform,
+    host_platform,
+    kubernetes_releases,
+    load_pins,
+    read_programs,
+)
 
 LINUX = load_pins(Platform("linux", "amd64"))
 
@@ -138,9 +147,9 @@ RECORD = {
 
 
 def test_programs_of_a_component_have_its_version() -> None:
-    own = {**RECORD, "version": "v0.2.0"}
-    programs = read_programs({"queue": RECORD, "tool": own, "other": {}}, version="1.0.0", host=LINUX.platform)
-    assert [program.title for program in programs.values()] == ["queue 1.0.0", "tool v0.2.0", "other 1.0.0"]
+    programs = read_programs({"queue": RECORD, "other": {}}, version="1.0.0", tried=["1.0.0"], host=LINUX.platform)
+    assert [program.title for program in programs.values()] == ["queue 1.0.0", "other 1.0.0"]
+    assert programs["queue"].tried == ("1.0.0",)
     build, release = programs["queue"].build, programs["queue"].release
     assert build is not None
     assert release is not None
@@ -150,16 +159,27 @@ def test_programs_of_a_component_have_its_version() -> None:
     assert (programs["other"].build, programs["other"].release, programs["other"].check) == (None, None, None)
 
 
-def test_sums_hold_for_the_version_of_the_record_only() -> None:
-    own = {**RECORD, "version": "v0.2.0"}
-    programs = read_programs({"queue": RECORD, "tool": own}, version="v1.0.0", instead="v1.1.0", host=LINUX.platform)
-    chosen, kept = programs["queue"], programs["tool"]
-    assert chosen.build is not None
-    assert chosen.build.module == GoModule(path="example.org/queue", version="v1.1.0")
-    assert chosen.release is not None
-    assert (chosen.release.sha256, chosen.release.checksums) == (
-        None,
-        "https://releases.example/v1.1.0/queue-linux.sha256",
-    )
-    assert kept.build is not None
-    assert kept.build.module == GoModule(path="example.org/queue", version="v0.2.0", sum="h1:sum=")
+@pytest.mark.parametrize("version", kubernetes_releases().tried)
+def test_each_release_of_kubernetes_is_pinned(version: str) -> None:
+    pins = load_pins(LINUX.platform, kubernetes=version)
+    module = MODULES / "kubernetes" / version
+    for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"):
+        program = pins.programs[name]
+        assert program.version == version
+        assert program.build is not None
+        assert program.build.module == module
+        assert program.build.ldflags.endswith(f"gitVersion={version}")
+        assert program.release is not None
+        assert f"/{version}/bin/" in program.release.url
+    staging = re.findall(r"^\t(k8s\.io/\S+) => \1 (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    assert len(staging) > 30
+    assert {there for _, there in staging} == {f"v0.{version.removeprefix('v1.')}"}
+    others = {name for name in pins.programs if not name.startswith("kube")}
+    assert all(pins.programs[name] == LINUX.programs[name] for name in others)
+
+
+def test_a_release_of_kubernetes_that_is_not_pinned_can_only_be_downloaded() -> None:
+    program = load_pins(LINUX.platform, kubernetes="v1.36.99").programs["kube-apiserver"]
+    assert program.build is None
+    assert program.release is not None
+    assert program.release.checksums == f"{program.release.url}.sha256"

@@ -1,0 +1,64 @@
+"""A record at one of the versions of its component: with what its `versions` say, and sums that are those of the version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from knavtool.documents.version import exact, within
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KUBERNETES = "kubernetes"
+"""What a component follows that is a part of Kubernetes."""
+
+_SUMS = frozenset({"sum", "sha256", "digest"})
+
+
+def chosen_version(record: Mapping[str, Any], version: str) -> str:
+    """The version that was asked for, which begins with a v if that of the record does; "" is that of the record."""
+    if not version:
+        return str(record["version"])
+    return ("v" if record["version"].startswith("v") else "") + version.removeprefix("v")
+
+
+def at_version(record: Mapping[str, Any], version: str) -> Mapping[str, Any]:
+    """The record at a version: what its `versions` say of it is merged over the rest, later entries over earlier ones.
+
+    Maps are merged; a list or a value replaces what was there, and null removes it. The sums beside `versions` are those
+    of the record's own version, so they do not count for another one; an entry of one version has those of that.
+    """
+    own = version == record["version"]
+    rest = {key: value for key, value in record.items() if key != "versions"}
+    result = rest if own else _without_sums(rest)
+    for entry in record.get("versions", ()):
+        if within(version, entry["range"]):
+            result = merged(result, {key: value for key, value in entry.items() if key != "range"})
+    return {**result, "version": version}
+
+
+def tried(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The versions that are known to work: that of the record, and those that have an entry of their own."""
+    others = (exact(entry["range"]) for entry in record.get("versions", ()))
+    return tuple(dict.fromkeys([record["version"], *filter(None, others)]))
+
+
+def merged(old: Any, new: Any) -> Any:
+    """Maps merged (RFC 7386); anything else is replaced."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return {key: value for key, value in new.items() if value is not None} if isinstance(new, dict) else new
+    result = dict(old)
+    for key, value in new.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(old.get(key), value)
+    return result
+
+
+def _without_sums(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_sums(part) for key, part in value.items() if key not in _SUMS}
+    if isinstance(value, list):
+        return [_without_sums(part) for part in value]
+    return value
