@@ -135,7 +135,8 @@ class Catalogue:
         """The wanted components (versions by name, "" for the record's) and what they need, each after what it needs.
 
         One that follows another has the version of that; asked for at a version, it moves all that follow the same.
-        Raises UsageError for a name that is not known and for components that need each other or differ in that version.
+        Raises UsageError for a name that is not known, for components that need each other, and for those of one
+        project at two versions.
         """
         wanted = self._led(wanted)
         found: dict[str, Component] = {}
@@ -154,13 +155,13 @@ class Catalogue:
         """What is wanted, with each version at the component that is followed, and none at those that follow."""
         led: dict[str, str] = {}
         by: dict[str, str] = {}
-        for name, version in wanted.items():
+        for name, asked in wanted.items():
             record = self.record(name)
             leader = record.get("follows", name)
             led.setdefault(name, "")
-            if not version:
+            if not asked:
                 continue
-            version = chosen_version(record, version)
+            version = chosen_version(record, asked)
             before = self.kubernetes if leader == KUBERNETES else led.get(leader)
             if before and before != version:
                 raise _apart(name, version, leader, before, by.get(leader, leader))

@@ -200,10 +200,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One record at one version; a component may have any of the faces. `programs` are in the form of the toolchain's pins.
+    """One record at one version; a component may have any of the faces.
 
-    It `follows` the component whose version it has, or `kubernetes`. `tried` are the versions that are known to work.
-    `written` is the record itself, as it is read from a file.
+    `programs` are in the form of the toolchain's pins. It `follows` the component whose version it has, or
+    `kubernetes`. `tried` are the versions that are known to work. `written` is the record itself, as it is read from a
+    file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A record at one of the versions of its component: with what its `versions` say, and sums that are those of the version."""
+"""A record at one of the versions of its component: what its `versions` say of that, and the sums of that version."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def chosen_version(record: Mapping[str, Any], version: str) -> str:
 def at_version(record: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     """The record at a version: what its `versions` say of it is merged over the rest, later entries over earlier ones.
 
-    Maps are merged; a list or a value replaces what was there, and null removes it. The sums beside `versions` are those
-    of the record's own version, so they do not count for another one; an entry of one version has those of that.
+    Maps are merged; a list or a value replaces what was there, and null removes it. The sums beside `versions` are
+    those of the record's own version and do not count for another one; an entry of one version has those of that.
     """
     own = version == record["version"]
     rest = {key: value for key, value in record.items() if key != "versions"}

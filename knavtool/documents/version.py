@@ -22,7 +22,7 @@ def parse(text: str) -> Version:
 def within(version: str, bounds: str) -> bool:
     """Whether a version meets all bounds of a range, which spaces divide; one without a sign is that version alone.
 
-    A pre-release comes before its release: `>=v1.4.0-0` has those of v1.4.0 too. Raises ValueError for what is no range.
+    A pre-release comes before its release: `>=v1.4.0-0` has those of v1.4.0 too. Raises ValueError for no range.
     """
     return all(_meets(parse(version), bound) for bound in bounds.split())
 

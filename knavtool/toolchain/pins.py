@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+
+from knavtool.documents.version import PATTERN
+from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,7 +156,7 @@ class Pins:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Releases:
-    """The releases of Kubernetes that are known to work, oldest first, and the one that is used if none is asked for."""
+    """The releases of Kubernetes that are known to work, oldest first, and the one that is used by default."""
 
     default: str
     tried: tuple[str, ...]
@@ -170,11 +174,28 @@ def kubernetes_releases() -> Releases:
     return Releases(default=document["default"], tried=tuple(document["tried"]))
 
 
+def kubernetes_release(text: str) -> str:
+    """The release that `--kube-version` names: any one in full, or the newest that is pinned of a minor version.
+
+    Raises UsageError for anything else.
+    """
+    tried = kubernetes_releases().tried
+    number = text.removeprefix("v")
+    if re.fullmatch(r"[0-9]+\.[0-9]+", number):
+        of_minor = [one for one in tried if one.startswith(f"v{number}.")]
+        if of_minor:
+            return of_minor[-1]
+    elif re.fullmatch(PATTERN, text):
+        return f"v{number}"
+    hint = f"known to work are {', '.join(tried)}"
+    raise UsageError(f"--kube-version {text}: expected a release such as {tried[-1]}", hint=hint)
+
+
 def load_pins(host: Platform | None = None, *, kubernetes: str = "", path: Path = PINS) -> Pins:
     """Read the pins for `host`, by default this machine, with those of a release of Kubernetes, by default ours."""
     host = host or host_platform()
     releases = kubernetes_releases()
-    programs = {}
+    programs: dict[str, Program] = {}
     for name, record in _document(path).items():
         version = record["version"].format(kubernetes=kubernetes or releases.default)
         tried = releases.tried if record["version"] != version else (version,)
@@ -215,8 +236,8 @@ def _program(name: str, record: Mapping[str, Any], version: str, tried: tuple[st
 def _build(record: Mapping[str, Any], values: Mapping[str, str]) -> Build | None:
     module: GoModule | Path
     if "wrapper" in record:
-        module = MODULES / record["wrapper"].format_map(values)
-        if not module.is_dir():
+        module = wrapper = MODULES / record["wrapper"].format_map(values)
+        if not wrapper.is_dir():
             return None
     else:
         module = GoModule(path=record["module"], version=f"v{values['number']}", sum=record.get("sum"))

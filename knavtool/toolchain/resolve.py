@@ -84,8 +84,8 @@ class Toolchain:
 
     `explicit` are paths the user gave, used as they are. `environment` is what programs and go are started with, and
     `search_path` is the PATH that is searched. A `mirror` stands for all release hosts. `offline` leaves out downloads
-    and lets go use only its module cache. `sources` may leave out any source but `explicit`. `kubernetes` is the release
-    of Kubernetes whose programs are wanted, ours if none is given.
+    and lets go use only its module cache. `sources` may leave out any source but `explicit`. `kubernetes`
+    is the release of Kubernetes whose programs are wanted, ours if none is given.
     """
 
     def __init__(

@@ -40,6 +40,15 @@ With: TypeAlias = Annotated[
         help="Components to add, as NAME or NAME=VERSION; see `knavtool components list`.",
     ),
 ]
+KubeVersion: TypeAlias = Annotated[
+    Optional[str],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--kube-version",
+        envvar="KNAVTOOL_KUBE_VERSION",
+        metavar="VERSION",
+        help="Release of Kubernetes, such as v1.36.3 or 1.36; see `knavtool toolchain list --all`.",
+    ),
+]
 FilesFrom: TypeAlias = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads this at run time
     typer.Option(

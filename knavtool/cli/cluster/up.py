@@ -13,6 +13,7 @@ from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
     FilesFrom,
+    KubeVersion,
     Name,
     With,
     require_engine,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.layout import ClusterFiles
 
-_LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary")
+_LOCAL = ("name", "kube_version", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary")
 _EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
 
 
@@ -54,6 +55,7 @@ def up(
         typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus too."),
     ] = True,
     files_from: FilesFrom = None,
+    kube_version: KubeVersion = None,
     feature_gates: Annotated[
         Optional[str],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -136,6 +138,7 @@ def up(
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.kubeconfig import chosen_file
     from knavtool.engines.local.state.layout import cluster_files
+    from knavtool.toolchain.pins import kubernetes_release
 
     require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
     if engine is Engine.EXISTING:
@@ -169,6 +172,7 @@ def up(
         prometheus=prometheus,
         tuning=tuning,
         audit_log=audit_log,
+        kubernetes=kubernetes_release(kube_version) if kube_version else None,
     )
     seconds = parse_duration(timeout or "2m", option="--timeout")
     with files.locked():
@@ -190,13 +194,14 @@ async def _up(
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.engines.local.plan import describe, make_plan
+    from knavtool.engines.local.plan import describe, kubernetes_release, make_plan
     from knavtool.engines.local.up import up as start
 
-    catalogue = Catalogue.load(target.environment, directories=directories)
+    release = kubernetes_release(files, wanted)
+    catalogue = Catalogue.load(target.environment, directories=directories, kubernetes=release)
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.with_records_in(files.component_records).programs(plan.components)
-    toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)
+    toolchain = toolchain_from_environment(target.environment, binaries=binaries, kubernetes=release, programs=programs)
     if plan.changed:
         with progress(target.settings) as steps:
             for component in plan.changed:

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.cluster.options import KubeVersion
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 
@@ -27,6 +28,7 @@ def install(
             help="Install the programs of these components too.",
         ),
     ] = None,
+    kube_version: KubeVersion = None,
     source: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -50,13 +52,14 @@ def install(
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:
     """Find the programs on PATH or in the cache, download them, or build them from source."""
-    run_async(_install(options.settings(context), names, with_, source, mirror, offline, output))
+    run_async(_install(options.settings(context), names, with_, kube_version, source, mirror, offline, output))
 
 
 async def _install(
     settings: options.Globals,
     names: list[str] | None,
     with_: list[str] | None,
+    kube_version: str | None,
     source: list[str] | None,
     mirror: str | None,
     offline: bool,
@@ -66,11 +69,15 @@ async def _install(
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.toolchain.rows import rows
+    from knavtool.toolchain.pins import kubernetes_release
 
-    catalogue = Catalogue.load(os.environ)
+    release = kubernetes_release(kube_version) if kube_version else ""
+    catalogue = Catalogue.load(os.environ, kubernetes=release)
     components = catalogue.ordered(parse_wanted(with_ or ()))
     programs = catalogue.programs(components)
-    toolchain = toolchain_from_environment(mirror=mirror, offline=offline, sources=source, programs=programs)
+    toolchain = toolchain_from_environment(
+        mirror=mirror, offline=offline, sources=source, kubernetes=release, programs=programs
+    )
     needed = [process.program for one in components for process in one.processes]
     chosen = list(dict.fromkeys([*(names or toolchain.pins.programs), *needed]))
     with progress(settings) as steps:

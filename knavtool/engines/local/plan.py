@@ -13,6 +13,7 @@ from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.layout import DEFAULT_NAME, cluster_files, cluster_names
 from knavtool.engines.local.state.ports import LOOPBACK, holder, require_free
 from knavtool.errors import EngineError, UsageError
+from knavtool.toolchain.pins import kubernetes_releases
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ class Wanted:
     prometheus: bool = True
     tuning: str | None = None
     audit_log: str | None = None
+    kubernetes: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,7 @@ def _require_same(
     if wanted.tuning is not None and wanted.tuning != before.tuning:
         raise UsageError(f"cluster {files.name} exists with --tuning {before.tuning}, not {wanted.tuning}", hint=hint)
     for option, asked, runs in (
+        ("--kube-version", wanted.kubernetes, before.kubernetes),
         ("--audit-log", wanted.audit_log, before.audit_log),
         ("--feature-gates", wanted.feature_gates, before.feature_gates),
         ("--runtime-config", wanted.runtime_config, before.runtime_config),
@@ -216,6 +219,14 @@ def _require_same(
         if version is not None and version != one.version:
             message = f"cluster {files.name} has {one.name} {version}, not {one.version}"
             raise UsageError(message, hint=f"`knavtool cluster up --without {one.name}` removes that first")
+
+
+def kubernetes_release(files: ClusterFiles, wanted: Wanted) -> str:
+    """The release of Kubernetes that a cluster has or will have."""
+    known = record.load(files)
+    if known is not None and known.created:
+        return known.kubernetes
+    return wanted.kubernetes or kubernetes_releases().default
 
 
 def server_url(known: Record) -> str:

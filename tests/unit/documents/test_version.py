@@ -29,7 +29,7 @@ def test_ranges(version: str, bounds: str, inside: bool) -> None:
 
 
 def test_what_is_no_range() -> None:
-    with pytest.raises(ValueError, match="'~1' is not a bound such as >=v1.2.3"):
+    with pytest.raises(ValueError, match=r"'~1' is not a bound such as >=v1.2.3"):
         within("v1.0.0", ">=v1.0.0 ~1")
 
 

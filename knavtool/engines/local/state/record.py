@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 
+KUBERNETES = "kube-apiserver"
+"""The program whose version is that of the cluster."""
+
 _LATER = frozenset({"audit_log"})
 
 
@@ -39,6 +42,11 @@ class Record:
     components: Mapping[str, str] = field(default_factory=dict)
     unfinished: Mapping[str, str] = field(default_factory=dict)
     created: bool = False
+
+    @property
+    def kubernetes(self) -> str:
+        """The release of Kubernetes that the cluster was made with, "" if nobody knows."""
+        return self.versions.get(KUBERNETES, "")
 
 
 def load(files: ClusterFiles) -> Record | None:
