@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knavtool import resources
-from knavtool.catalogue.versions import merged
 from knavtool.documents.schema import nearest, shipped
+from knavtool.errors import UsageError
+from knavtool.settings import paths
+from knavtool.settings.merging import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +44,8 @@ def contradictions(document: Document, name: str) -> Iterator[Violation]:
             yield from _template(document, ("faces", face, "overrides", index), template)
     if "process" in data["faces"]:
         yield from _process(document, data["faces"]["process"])
+        yield from _config(document, data["faces"]["process"])
+    yield from _settings(document)
 
 
 def _versions(document: Document) -> Iterator[Violation]:
@@ -89,3 +93,36 @@ def _process(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]
                 yield document.violation(path, message)
         for index, file in enumerate(process.get("files", ())):
             yield from _template(document, (*place, "files", index, "template"), file["template"])
+
+
+def _config(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]:
+    """The file and the process that a configuration names are there."""
+    config, place = face.get("config", {}), ("faces", "process", "config")
+    processes = {process["name"]: process for process in face["processes"]}
+    name = config.get("process")
+    if name is not None and name not in processes:
+        message = f"there is no process {name!r}{nearest(name, processes)}"
+        yield document.violation((*place, "process"), message)
+    elif "file" in config:
+        files = [file["name"] for file in processes[name].get("files", ())]
+        if config["file"] not in files:
+            message = f"{name} has no file {config['file']!r}; there are {', '.join(files) or 'none'}"
+            yield document.violation((*place, "file"), message)
+    for index, text in enumerate(config.get("fixed", ())):
+        yield from _path(document, (*place, "fixed", index), text)
+
+
+def _settings(document: Document) -> Iterator[Violation]:
+    """Short names stand for paths into a configuration."""
+    settings = document.data.get("settings", {})
+    if settings and "config" not in document.data["faces"].get("process", {}):
+        yield document.violation(("settings",), "there is no config in the process face that these could be about")
+    for name, one in settings.items():
+        yield from _path(document, ("settings", name, "path"), one["path"])
+
+
+def _path(document: Document, place: tuple[str | int, ...], text: str) -> Iterator[Violation]:
+    try:
+        paths.path_of(text)
+    except UsageError as error:
+        yield document.violation(place, error.message)

@@ -25,6 +25,7 @@ from knavtool.catalogue.records import (
     Webhooks,
 )
 from knavtool.catalogue.versions import at_version, chosen_version, tried
+from knavtool.settings.subject import Config, Shortcut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,7 @@ def read(written: Mapping[str, Any], version: str = "") -> Component:
         credentials=tuple(Credential(**one) for one in record.get("credentials", ())),
         source=_source(record["source"], text) if "source" in record else None,
         programs=record.get("programs", {}),
+        settings=read_shortcuts(record.get("settings", {})),
         written=written,
         chart=_chart(faces["chart"], text) if "chart" in faces else None,
         manifest=manifest,
@@ -135,6 +137,7 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects) -> ProcessF
     return ProcessFace(
         objects=_objects(face["objects"], text) if "objects" in face else objects,
         overrides=tuple(face.get("overrides", ())),
+        config=read_config(face["config"]) if "config" in face else None,
         keep_kinds=tuple(face.get("keepKinds", ())),
         drop_kinds=tuple(face.get("dropKinds", ())),
         webhooks=webhooks
@@ -173,3 +176,19 @@ def _hosted(process: Mapping[str, Any]) -> ProcessSpec:
         ready=process["ready"],
         metrics=process.get("metrics", ""),
     )
+
+
+def read_config(config: Mapping[str, Any]) -> Config:
+    """Where a configuration is, from the part `config` of a record."""
+    return Config(
+        process=config.get("process", ""),
+        file=config.get("file", ""),
+        object=config.get("object", {}),
+        key=config.get("key", ""),
+        fixed=tuple(config.get("fixed", ())),
+    )
+
+
+def read_shortcuts(settings: Mapping[str, Any]) -> dict[str, Shortcut]:
+    """The short names of the part `settings` of a record."""
+    return {name: Shortcut(path=one["path"], values=one["values"]) for name, one in settings.items()}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from knavtool.catalogue.recorded import PodLink, RecordedKind
+    from knavtool.settings.subject import Config, Shortcut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +159,12 @@ class ProcessFace:
     """Processes of the local engine in the order of their start, and what they need in the cluster.
 
     `keep_kinds` and `drop_kinds` say what becomes of kinds of the project's objects that are not Kubernetes' own.
+    `config` says where the configuration is that users may change.
     """
 
     objects: Objects
     overrides: tuple[str, ...] = ()
+    config: Config | None = None
     keep_kinds: tuple[str, ...] = ()
     drop_kinds: tuple[str, ...] = ()
     webhooks: Webhooks | None = None
@@ -203,8 +206,8 @@ class Component:
     """One record at one version; a component may have any of the faces.
 
     `programs` are in the form of the toolchain's pins. It `follows` the component whose version it has, or
-    `kubernetes`. `tried` are the versions that are known to work. `written` is the record itself, as it is read from a
-    file.
+    `kubernetes`. `tried` are the versions that are known to work. `settings` are short names for values in its
+    configuration. `written` is the record itself, as it is read from a file.
     """
 
     name: str
@@ -224,6 +227,7 @@ class Component:
     credentials: tuple[Credential, ...] = ()
     source: Source | None = None
     programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Shortcut] = field(default_factory=dict)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     chart: ChartFace | None = None
     manifest: ManifestFace | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from knavtool.documents.version import exact, within
+from knavtool.settings.merging import merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,9 @@ def chosen_version(record: Mapping[str, Any], version: str) -> str:
 def at_version(record: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     """The record at a version: what its `versions` say of it is merged over the rest, later entries over earlier ones.
 
-    Maps are merged; a list or a value replaces what was there, and null removes it. The sums beside `versions` are
-    those of the record's own version and do not count for another one; an entry of one version has those of that.
+    They are merged as configurations are: maps, and lists of maps by name; anything else is replaced, null removes.
+    The sums beside `versions` are those of the record's own version and do not count for another one; an entry of one
+    version has those of that.
     """
     own = version == record["version"]
     rest = {key: value for key, value in record.items() if key != "versions"}
@@ -41,19 +43,6 @@ def tried(record: Mapping[str, Any]) -> tuple[str, ...]:
     """The versions that are known to work: that of the record, and those that have an entry of their own."""
     others = (exact(entry["range"]) for entry in record.get("versions", ()))
     return tuple(dict.fromkeys([record["version"], *filter(None, others)]))
-
-
-def merged(old: Any, new: Any) -> Any:
-    """Maps merged (RFC 7386); anything else is replaced."""
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return {key: value for key, value in new.items() if value is not None} if isinstance(new, dict) else new
-    result = dict(old)
-    for key, value in new.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(old.get(key), value)
-    return result
 
 
 def _without_sums(value: Any) -> Any:

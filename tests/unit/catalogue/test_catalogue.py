@@ -173,6 +173,43 @@ def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: 
     }
 
 
+def test_a_configuration_that_is_not_there(environment: dict[str, str], directory: Path) -> None:
+    file = directory / "own.conf"
+    file.write_text("a: 1\n")
+    process = {
+        "name": "p",
+        "program": "p",
+        "args": [],
+        "files": [{"name": "own.conf", "template": str(file)}],
+        "ready": "http://127.0.0.1:1/",
+    }
+    shortcut = {"path": "a..b", "values": {"few": 1}}
+
+    def told(config: dict[str, object] | None) -> set[str]:
+        face = {"processes": [process], **({} if config is None else {"config": config})}
+        write(directory, "bad", programs={"p": {}}, faces={"process": face}, settings={"some": shortcut})
+        with pytest.raises(InvalidDocument) as raised:
+            Catalogue.load(environment).component("bad")
+        return {str(one).partition(": ")[2] for one in raised.value.violations}
+
+    path = "settings.some.path: not a path at '.b'"
+    assert told({"process": "p", "file": "own.conf"}) == {path}
+    assert told({"process": "pp", "file": "own.conf"}) == {
+        path,
+        "faces.process.config.process: there is no process 'pp'; did you mean 'p'?",
+    }
+    assert told({"process": "p", "file": "x", "fixed": ["["]}) == {
+        path,
+        "faces.process.config.file: p has no file 'x'; there are own.conf",
+        "faces.process.config.fixed[0]: not a path at '['",
+    }
+    assert told(None) == {
+        path,
+        "settings: there is no config in the process face that these could be about",
+    }
+    assert told({"process": "p"}) == {"faces.process.config: expected process and file, or object and key"}
+
+
 def test_needs_come_along_and_before_and_after_is_an_order_only(environment: dict[str, str], directory: Path) -> None:
     write(directory, "a", needs=["b", "c"])
     write(directory, "b", needs=["c"])

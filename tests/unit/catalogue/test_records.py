@@ -16,11 +16,15 @@ from knavtool.catalogue.catalogue import SHIPPED, Catalogue
 from knavtool.catalogue.checks import VARIABLES, contradictions
 from knavtool.catalogue.reading import read
 from knavtool.catalogue.records import Component, SourceFile
+from knavtool.catalogue.subjects import subject
 from knavtool.documents.schema import violations
 from knavtool.documents.yaml import load
 from knavtool.engines.local.components.component_processes import ComponentProcesses, port_uses
 from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.settings.effective import effective, own_configuration
+from knavtool.settings.paths import find, path_of
+from knavtool.settings.settings import Settings
 from knavtool.toolchain.pins import GoModule, load_pins
 
 RECORDS = sorted(SHIPPED.glob("*.yaml"))
@@ -227,3 +231,18 @@ def test_a_record_at_another_version_has_no_sums() -> None:
 
 def test_the_exporter_has_the_version_of_knavtool() -> None:
     assert Catalogue.load({"HOME": "/nonexistent"}).component("exporter").version == __version__
+
+
+@each
+def test_shortcuts_and_fixed_values_fit_the_configuration(one: Component) -> None:
+    about = subject(one)
+    if about.config is None:
+        assert not one.settings
+        return
+    own = own_configuration(about)
+    for path in about.config.fixed:
+        assert find(own, path_of(path)) is not None, path
+    for name, shortcut in one.settings.items():
+        for choice in shortcut.values:
+            assert effective(about, Settings(fields={name: choice})).tree != {}
+    assert effective(about, Settings(fields={"new": 1})).tree["new"] == 1

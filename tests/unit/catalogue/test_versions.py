@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from knavtool.catalogue.catalogue import Catalogue
-from knavtool.catalogue.versions import at_version, merged, tried
+from knavtool.catalogue.versions import at_version, tried
 from knavtool.errors import InvalidDocument, UsageError
 
 RECORD: dict[str, Any] = {
@@ -38,20 +38,6 @@ def test_entries_are_merged_one_after_the_other_and_sums_are_those_of_the_versio
     assert first["faces"]["process"] == {"args": ["oldest"], "keep": {"a": 1, "c": 3}}
     assert at_version(RECORD, "v0.4.0")["source"] == {"module": "m"}
     assert tried(RECORD) == ("v0.3.0", "v0.1.0")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "result"),
-    [
-        ({"a": {"b": 1}}, {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}),
-        ({"a": {"b": 1}}, {"a": 5}, {"a": 5}),
-        ({"a": 5}, {"a": {"b": None, "c": 1}}, {"a": {"c": 1}}),
-        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
-        ({"a": 1}, {"a": None}, {}),
-    ],
-)
-def test_merging(old: Any, new: Any, result: Any) -> None:
-    assert merged(old, new) == result
 
 
 @pytest.fixture

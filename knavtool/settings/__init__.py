@@ -1,0 +1,1 @@
+"""What a user changes of a component: configuration, arguments, environment. Nothing here knows a cluster."""
