@@ -32,6 +32,16 @@ class DiskFull(EngineError):
     """There is no room left for what is being written."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A program in the cache; `size` in bytes."""
+
+    name: str
+    version: str
+    path: Path
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The cache below one directory, for example `~/.cache/knavtool`."""
@@ -47,6 +57,22 @@ class Store:
         if program.recipe:
             folder /= _digest(program.recipe)
         return folder / program.name
+
+    def installed(self) -> list[Installed]:
+        """All programs of all versions, as they were built or downloaded for any platform."""
+        found = []
+        for directory in sorted((self.root / "toolchain").glob("*/*/")):
+            for path in sorted(directory.rglob(directory.parent.name)):
+                if path.is_file():
+                    name, version = directory.parent.name, directory.name
+                    found.append(Installed(name=name, version=version, path=path, size=path.stat().st_size))
+        return found
+
+    async def remove(self, path: Path, *, waiting: Callable[[], object]) -> None:
+        """Remove a program, once nobody installs it; its lock stays, because others may hold it."""
+        async with locked(path, waiting=waiting):
+            with writing(path):
+                path.unlink(missing_ok=True)
 
     def module(self, module: GoModule) -> Path:
         """What stands for all files of a Go module: they share one lock."""

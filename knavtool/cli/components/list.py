@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from knavtool.cli import options
 from knavtool.cli.output import print_rows
 from knavtool.errors import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from knavtool.catalogue.records import Component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,23 +31,56 @@ class ComponentRow:
     title: str
 
 
-def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """One line of `components list --versions`: a version that is known to work, and whether it is the default."""
+
+    name: str
+    version: str
+    default: bool
+
+
+def list_(
+    versions: Annotated[
+        bool, typer.Option("--versions", help="List the versions that are known to work, also those of Kubernetes.")
+    ] = False,
+    output: options.OutputFormat = options.Output.TABLE,
+) -> None:
     """List the components of the catalogue, including your own records."""
     from knavtool.catalogue.catalogue import Catalogue
 
-    components, wrong = Catalogue.load(os.environ).sound()
-    rows = [
-        ComponentRow(
-            name=one.name,
-            version=one.version,
-            engines=one.engines,
-            faces=one.faces,
-            role=one.role,
-            needs=one.needs,
-            title=one.title,
-        )
-        for one in components
-    ]
+    catalogue = Catalogue.load(os.environ)
+    components, wrong = catalogue.sound()
+    rows: list[Any] = (
+        [*_versions(components)]
+        if versions
+        else [
+            ComponentRow(
+                name=one.name,
+                version=one.version,
+                engines=one.engines,
+                faces=one.faces,
+                role=one.role,
+                needs=one.needs,
+                title=one.title,
+            )
+            for one in components
+        ]
+    )
     print_rows(rows, output)
     if wrong:
         raise DocumentError("\n".join(error.message for error in wrong))
+
+
+def _versions(components: Iterable[Component]) -> Iterator[VersionRow]:
+    from knavtool.catalogue.versions import KUBERNETES
+    from knavtool.toolchain.pins import kubernetes_releases
+
+    releases = kubernetes_releases()
+    known = {KUBERNETES: (releases.default, releases.tried)}
+    known |= {one.name: (one.version, one.tried) for one in components}
+    for one in components:
+        if one.follows in known:
+            known[one.name] = known[one.follows]
+    for name, (default, tried) in known.items():
+        yield from (VersionRow(name=name, version=version, default=version == default) for version in tried)

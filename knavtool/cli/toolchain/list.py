@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
+
+import typer
 
 from knavtool.cli import options
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 
 
-def list_(output: options.OutputFormat = options.Output.TABLE) -> None:
+def list_(
+    all_: Annotated[
+        bool, typer.Option("--all", help="List every version in the cache, and what uses it, instead.")
+    ] = False,
+    output: options.OutputFormat = options.Output.TABLE,
+) -> None:
     """List the programs with their versions and sources."""
+    if all_:
+        from knavtool.cli.toolchain.cached import cached
+
+        print_rows(cached(os.environ), output)
+        return
     run_async(_list(output))
 
 
