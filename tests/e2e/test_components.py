@@ -73,6 +73,23 @@ def test_components_are_listed(knavtool: Cli) -> None:
     assert [line.split()[0] for line in table[1:]] == list(found)
 
 
+def test_versions_that_are_known_to_work_are_listed(user: LocalCluster, records: Path) -> None:
+    write(records, "mine", versions=[{"range": "v0.9.0"}, {"range": "<v0.5.0"}])
+    write(records, "yours", follows="mine")
+    rows = json.loads(user.cli("components", "list", "--versions", "-o", "json").stdout)
+    found = {(row["name"], row["version"]): row["default"] for row in rows}
+    for name in "mine", "yours":
+        assert {version: found[name, version] for one, version in found if one == name} == {
+            "v1.0.0": True,
+            "v0.9.0": False,
+        }
+    assert sum(found["kubernetes", version] for one, version in found if one == "kubernetes") == 1
+    assert {version for one, version in found if one == "native-gang"} == {
+        version for one, version in found if one == "kubernetes"
+    }
+    assert len({version for one, version in found if one == "kueue"}) >= 1
+
+
 def test_a_component_is_shown_with_the_file_of_its_record(knavtool: Cli) -> None:
     shown = yaml.safe_load(knavtool("components", "show", "jobset").stdout)
     assert shown["engines"] == ["local", "existing"]

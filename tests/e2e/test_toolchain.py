@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -182,3 +183,68 @@ def test_wrong_arguments(
     done = knavtool("toolchain", *arguments, env=env | more, check=2)
     assert said in done.stderr
     assert done.stdout == ""
+
+
+def _cached(env: dict[str, str], name: str, version: str) -> Path:
+    """A program that lies in the cache as if it had been installed."""
+    file = Path(env["XDG_CACHE_HOME"]) / "knavtool/toolchain" / name / version / HOST.directory / name
+    _put(file, "#!/bin/sh\nsleep 60\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_programs_that_nothing_uses_are_removed(knavtool: Knavtool, env: dict[str, str], tmp_path: Path) -> None:
+    env |= {"XDG_DATA_HOME": str(tmp_path / "data")}
+    default = _cached(env, "etcd", "3.6.16")
+    old, linked, kept, running = (_cached(env, "etcd", version) for version in ("3.5.0", "3.5.1", "3.5.2", "3.5.3"))
+    # What a cluster has: links to its programs, and keepers that know theirs. It need not run.
+    cluster = tmp_path / "data/knavtool/clusters/mine"
+    (cluster / "bin").mkdir(parents=True)
+    (cluster / "bin/etcd").symlink_to(linked)
+    _put(cluster / "keepers/x/spec.json", json.dumps({"argv": [str(kept), "--x"], "before_restart": []}))
+    shutil.copy("/bin/sleep", running)
+    with subprocess.Popen([running, "60"]) as process:
+        listed = json.loads(knavtool("toolchain", "list", "--all", "-o", "json", env=env).stdout)
+        assert {row["version"]: row["used_by"] for row in listed} == {
+            "3.6.16": "default",
+            "3.5.0": "",
+            "3.5.1": "cluster mine",
+            "3.5.2": "cluster mine",
+            "3.5.3": f"process {process.pid}",
+        }
+        tried = json.loads(knavtool("toolchain", "prune", "--dry-run", "-o", "json", env=env).stdout)
+        assert [row["path"] for row in tried] == [str(old)]
+        assert old.exists()
+        removed = json.loads(knavtool("toolchain", "prune", "-o", "json", env=env).stdout)
+        assert removed == tried
+        assert [file.exists() for file in (old, default, linked, kept, running)] == [False, True, True, True, True]
+        knavtool("toolchain", "prune", "--all", env=env)
+        assert [file.exists() for file in (default, linked, kept, running)] == [False, True, True, True]
+        process.kill()
+
+
+def test_programs_of_another_kubernetes_are_kept_beside_ours(
+    knavtool: Knavtool, mirror: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    other = mirror / f"dl.k8s.io/v1.36.9/bin/{HOST.os}/{HOST.arch}/kubectl"
+    _put(other.with_name("kubectl.sha256"), _put(other, "#!/bin/sh\necho Client Version: v1.36.9\n"))
+    install = ["toolchain", "install", "kubectl", "--mirror", str(mirror), "--source", "cache", "--source", "download"]
+    for arguments, version in ([], "v1.37.2"), (["--kube-version", "1.36.9"], "v1.36.9"):
+        (row,) = json.loads(knavtool(*install, *arguments, "-o", "json", env=env).stdout)
+        assert (row["version"], row["source"]) == (version, "cache")
+    versions = json.loads(knavtool("toolchain", "list", "--all", "-o", "json", env=env).stdout)
+    assert [row["version"] for row in versions] == ["v1.36.9", "v1.37.2"]
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("v1.36.99", "kubectl is known to work at v1.36.3, v1.37.2, v1.38.0-beta.0; v1.36.3 is the nearest"),
+        ("1.29", "--kube-version 1.29: expected a release such as v1.38.0-beta.0"),
+        ("latest", "known to work are v1.36.3, v1.37.2, v1.38.0-beta.0"),
+    ],
+)
+def test_a_kubernetes_that_cannot_be_had(knavtool: Knavtool, env: dict[str, str], version: str, said: str) -> None:
+    install = ["toolchain", "install", "kubectl", "--kube-version", version, "--source", "cache"]
+    done = knavtool(*install, env=env, check=4 if version == "v1.36.99" else 2)
+    assert said in done.stderr

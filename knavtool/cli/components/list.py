@@ -42,7 +42,7 @@ class VersionRow:
 
 def list_(
     versions: Annotated[
-        bool, typer.Option("--versions", help="List the versions that are known to work, also those of Kubernetes.")
+        bool, typer.Option("--versions", envvar="KNAVTOOL_VERSIONS", help="List the versions that are known to work.")
     ] = False,
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:

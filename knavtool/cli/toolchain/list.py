@@ -14,7 +14,7 @@ from knavtool.cli.running import run_async
 
 def list_(
     all_: Annotated[
-        bool, typer.Option("--all", help="List every version in the cache, and what uses it, instead.")
+        bool, typer.Option("--all", envvar="KNAVTOOL_ALL", help="List what is in the cache, and what uses it, instead.")
     ] = False,
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:

@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 def prune(
     context: typer.Context,
     all_: Annotated[
-        bool, typer.Option("--all", help="Remove those at the default versions too, unless something uses them.")
+        bool,
+        typer.Option(
+            "--all", envvar="KNAVTOOL_ALL", help="Remove those at the default versions too, unless something uses them."
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print what would be removed.")
+    ] = False,
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:
     """Remove the programs from the cache that no cluster and no process uses, and print them.
