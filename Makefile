@@ -22,7 +22,7 @@ SEED ?=
 DEMO := $(CURDIR)/.demo
 DEMO_ENV := PATH="$(BIN):$$PATH" KUBECONFIG="$(DEMO)/kubeconfig" XDG_DATA_HOME="$(DEMO)/data"
 
-.PHONY: help demo test check fuzz lint format generate bench clean
+.PHONY: help demo test check fuzz lint format generate versions bench clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -69,6 +69,9 @@ format: $(DEVELOPED) ## Format the code
 
 generate: $(DEVELOPED) ## Write what is made from the code: the schema of workflows, rights and types of the chart, a table, the help
 	COLUMNS=80 $(BIN)/python docs/generate.py
+
+versions: $(DEVELOPED) ## Propose newer versions of components with their sums; TRY=NAME=VERSION asks for one
+	$(BIN)/python docs/versions.py $(TRY)
 
 bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works
 	$(BIN)/knavtool toolchain install
