@@ -71,12 +71,16 @@ class ManifestFace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartFace:
-    """A Helm chart; `values` are files below charts/overrides, `options` more of them by the name of an option."""
+    """A Helm chart; `values` are files below charts/overrides, `options` more of them by the name of an option.
+
+    `digest` is the sha256 of its archive, `manifest` that of its manifest in a registry: only a user gives that.
+    """
 
     repository: str
     name: str
     version: str
     digest: str | None = None
+    manifest: str = ""
     namespace: str
     values: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)

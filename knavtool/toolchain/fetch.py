@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,19 +20,32 @@ from knavtool.toolchain.store import DiskFull, writing
 from knavtool.toolchain.threads import Leave, in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
 _TIMEOUT = 10.0
 _CHUNK = 1 << 18
 _LIST_LIMIT = 1 << 23
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _ATTEMPTS = 3
 """Connections in a row that may end without a single byte."""
 
 
 class Unavailable(Exception):
     """A source cannot give the file; the text says why, and the next source may be tried."""
+
+
+class LoginRequired(Unavailable):
+    """A host answered 401; `challenge` is its WWW-Authenticate header."""
+
+    def __init__(self, message: str, challenge: str) -> None:
+        super().__init__(message)
+        self.challenge = challenge
+
+
+class NotThere(Unavailable):
+    """A host answered 404."""
 
 
 class HostUnreachable(Unavailable):
@@ -61,7 +75,10 @@ class Fetcher:
             return url
         base = self.mirror if "://" in self.mirror else Path(self.mirror).resolve().as_uri()
         parts = urlsplit(url)
-        return f"{base.rstrip('/')}/{parts.netloc}{parts.path}"
+        if parts.netloc == urlsplit(base).netloc:
+            return url  # the mirror named it itself
+        query = f"?{parts.query}" if parts.query and not base.startswith("file:") else ""
+        return f"{base.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
     async def expected_sum(self, url: str, *, sha256: str | None, listed_at: str | None) -> str:
         """The sha256 the file at `url` must have: the pinned one, or that of the publisher's list."""
@@ -77,18 +94,26 @@ class Fetcher:
             raise Unavailable(f"{address} lists no sha256 for {filename}, so it is not downloaded")
         return found
 
-    async def text(self, url: str, *, limit: int) -> str:
+    async def text(self, url: str, *, limit: int, headers: Mapping[str, str] = _NO_HEADERS) -> str:
         """What is at `url`, at most `limit` bytes of it; for lists that nobody knows the sum of."""
         address = self.address(url)
-        return await self._contact(address, lambda _: _read_list(address, limit))
+        return await self._contact(address, lambda _: _read_list(address, limit, headers))
 
-    async def download(self, url: str, *, sha256: str, to: Path, progress: Callable[[int, int], object]) -> None:
+    async def download(
+        self,
+        url: str,
+        *,
+        sha256: str,
+        to: Path,
+        progress: Callable[[int, int], object],
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> None:
         """Fetch `url` to the file `to`, continuing what is there; afterwards `to` is complete and has the sum.
 
         A cancel or a lost connection leaves `to` for the next time; a wrong sum or a full disk removes it.
         """
         address = self.address(url)
-        await self._contact(address, lambda leave: _Download(address, sha256, to, leave, progress).run())
+        await self._contact(address, lambda leave: _Download(address, headers, sha256, to, leave, progress).run())
 
     async def _contact(self, address: str, work: Callable[[Leave], T]) -> T:
         """Do `work`; only one task makes the first contact with a host, and all learn from its failure."""
@@ -111,19 +136,23 @@ class Fetcher:
             return result
 
 
-def _open(address: str, *, offset: int = 0) -> IO[bytes]:
-    headers = {"User-Agent": "knavtool", "Accept-Encoding": "identity"}
+def _open(address: str, headers: Mapping[str, str], *, offset: int = 0) -> IO[bytes]:
+    sent = {"User-Agent": "knavtool", "Accept-Encoding": "identity"}
     if offset:
-        headers["Range"] = f"bytes={offset}-"
+        sent["Range"] = f"bytes={offset}-"
     try:
         # Addresses come from the pins, the user's own mirror and indexes of charts, where no other scheme is accepted.
-        request = urllib.request.Request(address, headers=headers)  # noqa: S310
+        request = urllib.request.Request(address, headers=sent)  # noqa: S310
+        for name, value in headers.items():
+            # A token is for this host and not for the one that it may lead to.
+            add = request.add_unredirected_header if name == "Authorization" else request.add_header
+            add(name, value)
         response: IO[bytes] = urllib.request.urlopen(request, timeout=_TIMEOUT)  # noqa: S310
     except urllib.error.HTTPError:
         raise
     except urllib.error.URLError as error:
         if isinstance(error.reason, FileNotFoundError):
-            raise Unavailable(f"{address} does not exist") from error
+            raise NotThere(f"{address} does not exist") from error
         raise _unreachable(address, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(address, error) from error
@@ -139,12 +168,15 @@ def _unreachable(address: str, reason: object) -> HostUnreachable:
 
 def _refused(address: str, error: urllib.error.HTTPError) -> Unavailable:
     error.close()
-    return Unavailable(f"{address} answered {error.code} {error.reason}")
+    message = f"{address} answered {error.code} {error.reason}"
+    if error.code == http.HTTPStatus.UNAUTHORIZED:
+        return LoginRequired(message, str(error.headers.get("WWW-Authenticate") or ""))
+    return NotThere(message) if error.code == http.HTTPStatus.NOT_FOUND else Unavailable(message)
 
 
-def _read_list(address: str, limit: int) -> str:
+def _read_list(address: str, limit: int, headers: Mapping[str, str]) -> str:
     try:
-        with _open(address) as response:
+        with _open(address, headers) as response:
             return response.read(limit).decode("utf-8", errors="replace")
     except urllib.error.HTTPError as error:
         raise _refused(address, error) from error
@@ -156,9 +188,16 @@ class _Download:
     """One file, over as many connections as it takes while each brings something."""
 
     def __init__(
-        self, address: str, sha256: str, to: Path, leave: Leave, progress: Callable[[int, int], object]
+        self,
+        address: str,
+        headers: Mapping[str, str],
+        sha256: str,
+        to: Path,
+        leave: Leave,
+        progress: Callable[[int, int], object],
     ) -> None:
         self.address = address
+        self.headers = headers
         self.sha256 = sha256
         self.to = to
         self.leave = leave
@@ -207,7 +246,7 @@ class _Download:
     def _fetch_once(self) -> bool:
         """Read one response to its end; false if that was not the end of the file."""
         try:
-            response = _open(self.address, offset=self.size)
+            response = _open(self.address, self.headers, offset=self.size)
         except urllib.error.HTTPError as error:
             if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not self.size:
                 raise _refused(self.address, error) from error

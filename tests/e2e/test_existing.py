@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ from knavtool.kube.resource import (
 )
 from knavtool.kube.waiting import until
 from support import processes
-from support.chart_repository import REAL, definition, deployment, hook, write_chart
+from support.chart_repository import REAL, definition, deployment, hook, packed, publish_in_registry, write_chart
 from support.cli import SCRIPT
 from support.existing import NODE, Existing
 
@@ -63,6 +64,19 @@ def test_a_chart_is_installed_once_and_removed_whole(existing: Existing) -> None
     assert not {"gadget", "knavtool"} & set(left)
     assert f"gadgets.{GROUP}" not in existing.names(CUSTOM_RESOURCE_DEFINITIONS)
     assert existing.down().stdout == "nothing of knavtool is installed in this cluster\n"
+
+
+def test_the_version_shown_is_that_of_the_chart_that_was_given(existing: Existing) -> None:
+    existing.chart(READY)
+    directory = write_chart(existing.directory / "given", READY, version="2.1.0")
+    in_registry = publish_in_registry(existing.host, packed(directory), version="2.1.0")
+    planned = existing.up("--with", "gadget", "--chart", f"gadget={directory}", "--dry-run")
+    assert "install gadget 2.1.0 as Helm release gadget/gadget\n" in planned.stdout
+    done = existing.up("--with", "gadget", "--chart", f"gadget={in_registry}")
+    assert "component gadget (2.1.0)" in re.sub(" +", " ", done.stderr)
+    (row,) = [one for one in json.loads(existing.cli("status", "-o", "json").stdout) if one["component"] == "gadget"]
+    assert row["version"] == "2.1.0"
+    assert existing.revisions() == [("1", "deployed")]
 
 
 def test_objects_are_applied_off_virtual_nodes_and_removed(existing: Existing) -> None:

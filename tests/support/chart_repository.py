@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from support.registry import ARCHIVE, CONFIG, digest_of
 from support.releases import Host, Served
 
 LONG = {"pod-complete.stage.kwok.x-k8s.io/delay": "1h"}
@@ -128,3 +130,17 @@ def publish(host: Host, archive: bytes, *, name: str = "gadget", version: str = 
     host.files["/charts.example/stable/index.yaml"] = Served(yaml.safe_dump(index).encode())
     host.files[f"/charts.example/stable/{file}"] = Served(archive)
     return found
+
+
+def publish_in_registry(host: Host, archive: bytes, *, version: str) -> str:
+    """Serve a chart as a mirror of a registry does; returns what `--chart` takes."""
+    digest, config = digest_of(archive), digest_of(b"{}")
+    manifest = {
+        "schemaVersion": 2,
+        "config": {"mediaType": CONFIG, "digest": config, "size": 2},
+        "layers": [{"mediaType": ARCHIVE, "digest": digest, "size": len(archive)}],
+    }
+    base = "/registry.example/v2/charts/gadget"
+    host.files[f"{base}/manifests/{version}"] = Served(json.dumps(manifest).encode())
+    host.files[f"{base}/blobs/{digest}"] = Served(archive)
+    return f"oci://registry.example/charts/gadget:{version}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeAlias
 
 import typer
@@ -16,20 +17,20 @@ from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.catalogue.records import Component
     from knavtool.engines.existing.plan import Plan
     from knavtool.helm import Helm
+    from knavtool.toolchain.charts import Chart
 
 Charts: TypeAlias = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads this at run time
     typer.Option(
         "--chart",
         envvar="KNAVTOOL_CHART",
-        metavar="NAME=PATH",
-        help="With --engine existing: use this chart, a directory or an archive, for a component; repeatable.",
+        metavar="NAME=CHART",
+        help="With --engine existing: use this chart for a component, as a directory, an archive or "
+        "oci://HOST/PATH:VERSION; repeatable.",
     ),
 ]
 Grafana: TypeAlias = Annotated[
@@ -137,7 +138,7 @@ async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
     catalogue = Catalogue.load(target.environment, directories=asked.directories)
     without = parse_wanted(asked.without, "--without")
     components = wanted_components(catalogue, asked.components, without, prometheus=asked.prometheus)
-    charts = wanted_charts(asked.charts, components)
+    components, charts = with_charts(components, asked.charts)
     credentials = require_credentials(components, target.environment)
     with progress(target.settings) as steps:
         steps.note(f"using {place}")
@@ -188,14 +189,32 @@ def wanted_components(
     return components
 
 
-def wanted_charts(pairs: Sequence[str], components: Sequence[Component]) -> dict[str, Path]:
-    """The charts of `--chart NAME=PATH`; raises UsageError for one of a component that is not wanted or has none."""
-    from knavtool.toolchain.charts import local_charts
+def with_charts(components: Sequence[Component], pairs: Sequence[str]) -> tuple[tuple[Component, ...], dict[str, Path]]:
+    """The components with the charts of `--chart`: those in registries in their records, and by name those in files.
 
-    charts = local_charts(pairs)
+    Raises UsageError for a chart of a component that is not wanted or has none.
+    """
+    from knavtool.toolchain.charts import given_charts
+
+    charts = given_charts(pairs)
     if unknown := sorted(charts.keys() - {one.name for one in components if one.chart is not None}):
         raise UsageError(f"--chart {unknown[0]}=...: {unknown[0]} is no wanted component with a chart")
-    return charts
+    files = {name: chart for name, chart in charts.items() if isinstance(chart, Path)}
+    return tuple(_with_chart(one, charts.get(one.name)) for one in components), files
+
+
+def _with_chart(one: Component, chart: Chart | Path | None) -> Component:
+    if chart is None or isinstance(chart, Path) or one.chart is None:
+        return one
+    face = replace(
+        one.chart,
+        repository=chart.repository,
+        name=chart.name,
+        version=chart.version,
+        digest=None,
+        manifest=chart.manifest,
+    )
+    return replace(one, version=chart.version, chart=face)
 
 
 def require_consent(place: Place, what: str, purpose: str) -> None:

@@ -88,7 +88,7 @@ async def _render(
     catalogue = Catalogue.load(target.environment, directories=directories)
     left_out = parse_wanted(without, "--without")
     components = existing.wanted_components(catalogue, with_, left_out, prometheus=prometheus)
-    local = existing.wanted_charts(charts, components)
+    components, local = existing.with_charts(components, charts)
     with progress(target.settings) as steps:
         preparation = Preparation(
             toolchain=toolchain_from_environment(target.environment),

@@ -129,7 +129,13 @@ class Preparation:
     async def _archive(self, component: Component, face: ChartFace) -> Path:
         if component.name in self.local:
             return self.local[component.name]
-        wanted = charts.Chart(repository=face.repository, name=face.name, version=face.version, digest=face.digest)
+        wanted = charts.Chart(
+            repository=face.repository,
+            name=face.name,
+            version=face.version,
+            digest=face.digest,
+            manifest=face.manifest,
+        )
         return await charts.archive(wanted, self.toolchain, steps=self.steps)
 
     def _program(self) -> Helm:

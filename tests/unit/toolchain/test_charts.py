@@ -10,7 +10,7 @@ import yaml
 
 from knavtool.errors import EngineError, UsageError
 from knavtool.events import Steps
-from knavtool.toolchain.charts import Chart, archive, local_charts
+from knavtool.toolchain.charts import Chart, archive, given_charts
 from knavtool.toolchain.fetch import ChecksumMismatch
 from knavtool.toolchain.pins import Pins
 from knavtool.toolchain.resolve import Toolchain
@@ -100,17 +100,17 @@ async def test_without_network_or_index_the_reason_is_told(repository: Repositor
         await archive(repository.chart(), repository.toolchain(), steps=STEPS)
     with pytest.raises(EngineError, match="--offline"):
         await archive(repository.chart(), repository.toolchain(offline=True), steps=STEPS)
-    with pytest.raises(EngineError, match="only repositories with an index"):
-        await archive(repository.chart(repository="oci://r.example/x"), repository.toolchain(), steps=STEPS)
+    with pytest.raises(EngineError, match="neither https:// nor oci://"):
+        await archive(repository.chart(repository="ftp://r.example/x"), repository.toolchain(), steps=STEPS)
 
 
 def test_charts_of_the_user(tmp_path: Path) -> None:
     chart = write_chart(tmp_path / "chart")
-    assert local_charts([f"gadget={chart}"]) == {"gadget": chart}
+    assert given_charts([f"gadget={chart}"]) == {"gadget": chart}
     for text, message in (
         ("gadget", "expected NAME=PATH"),
         (f"gadget={tmp_path}", "holds no Chart.yaml"),
         (f"gadget={tmp_path}/nothing", "does not exist"),
     ):
         with pytest.raises(UsageError, match=message):
-            local_charts([text])
+            given_charts([text])
