@@ -92,6 +92,14 @@ def render_for_process_mode(
     return ProcessModeObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
 
 
+def with_own_webhooks(rendered: ProcessModeObjects, server: WebhookServer | None) -> ProcessModeObjects:
+    """The same, but webhooks among the objects, which overrides brought, lead to `server` and come when it listens."""
+    ours = [_kept_webhooks(one, server, None) for one in rendered.objects if one["kind"] in _WEBHOOKS]
+    objects = [one for one in rendered.objects if one["kind"] not in _WEBHOOKS]
+    webhooks = [*rendered.webhooks, *(one for one in ours if one is not None)]
+    return ProcessModeObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
+
+
 def _kept_webhooks(manifest: Manifest, server: WebhookServer | None, keep: Kept | None) -> Manifest | None:
     chosen = [copy.deepcopy(hook) for hook in manifest["webhooks"] if keep is None or hook["name"] in keep]
     for hook in chosen:

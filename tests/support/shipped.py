@@ -27,9 +27,9 @@ REPORTS = Path(__file__).parents[2] / "reports"
 WORKFLOWS = resources.data_directory() / "workflows"
 BENCHMARKS = WORKFLOWS / "benchmarks"
 ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
-# Schedulers that are not built from source here: test_workflows.py plans and renders what they run.
+# A scheduler that is not built from source here: test_workflows.py plans and renders what it runs.
 # The quick start uses nodes that are there already: test_first_run.py runs it.
-_ELSEWHERE = {"kai", "yunikorn", "workflows"}
+_ELSEWHERE = {"kai", "workflows"}
 _KINDS = (NODES, NAMESPACES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
 
 

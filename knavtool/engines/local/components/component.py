@@ -13,7 +13,7 @@ from knavtool.engines.local.components.manifests import DEFINITION, install, rem
 from knavtool.engines.local.control_plane.health import origin
 from knavtool.engines.local.processes import processes
 from knavtool.render.manifests import ManifestSet
-from knavtool.render.process_mode import ProcessModeObjects, render_for_process_mode
+from knavtool.render.process_mode import ProcessModeObjects, render_for_process_mode, with_own_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,15 +113,16 @@ class LocalComponent:
         component = self.host.component
         if (face := component.process) is not None:
             await asyncio.to_thread(self.host.prepare)
+            server = self.host.webhook_server()
             rendered = render_for_process_mode(
                 self.theirs,
-                server=self.host.webhook_server(),
+                server=server,
                 keep=face.webhooks.keep if face.webhooks is not None else None,
                 keep_kinds=face.keep_kinds,
                 drop_kinds=face.drop_kinds,
             )
             secrets = self.host.secrets() if face.certificates is not None else {}
             objects = with_overrides(rendered.objects, face.overrides, secrets)
-            return ProcessModeObjects(objects=objects, webhooks=rendered.webhooks)
+            return with_own_webhooks(ProcessModeObjects(objects=objects, webhooks=rendered.webhooks), server)
         overrides = component.manifest.overrides if component.manifest is not None else ()
         return ProcessModeObjects(objects=with_overrides(self.theirs, overrides), webhooks=ManifestSet())
