@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from knavtool.catalogue.reading import read
 from knavtool.catalogue.versions import KUBERNETES, chosen_version
 from knavtool.directories import xdg_directory
+from knavtool.documents.version import within
 from knavtool.errors import DocumentError, InvalidDocument, UsageError
 from knavtool.toolchain.pins import kubernetes_releases, read_programs
 
@@ -135,8 +136,8 @@ class Catalogue:
         """The wanted components (versions by name, "" for the record's) and what they need, each after what it needs.
 
         One that follows another has the version of that; asked for at a version, it moves all that follow the same.
-        Raises UsageError for a name that is not known, for components that need each other, and for those of one
-        project at two versions.
+        Raises UsageError for a name that is not known, for components that need each other, for those of one project
+        at two versions, and for what does not work with this Kubernetes.
         """
         wanted = self._led(wanted)
         found: dict[str, Component] = {}
@@ -145,6 +146,7 @@ class Catalogue:
             for name in missing:
                 leader = self.record(name, needed_by=asking[name]).get("follows", name)
                 found[name] = self.component(name, wanted.get(leader, ""), needed_by=asking[name])
+                _works_with(found[name], self.kubernetes)
                 asking |= {need: name for need in found[name].needs if need not in asking}
         placed: dict[str, Component] = {}
         for name in found:
@@ -184,6 +186,12 @@ def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]
                 raise UsageError(f"{option} names {name} at two versions, {wanted[name]} and {version}")
             wanted[name] = version or wanted.get(name, "")
     return wanted
+
+
+def _works_with(one: Component, kubernetes: str) -> None:
+    if one.kubernetes and not within(kubernetes, one.kubernetes):
+        message = f"{one.name} {one.version} works with Kubernetes {one.kubernetes}, and this is {kubernetes}"
+        raise UsageError(message, hint="--kube-version chooses another Kubernetes for a new cluster")
 
 
 def _apart(name: str, version: str, leader: str, there: str, other: str) -> UsageError:

@@ -44,6 +44,7 @@ def read(written: Mapping[str, Any], version: str = "") -> Component:
         description=record["description"],
         version=text.version,
         follows=record.get("follows", ""),
+        kubernetes=record.get("kubernetes", ""),
         tried=tried(written),
         role=record.get("role", ""),
         needs=tuple(record.get("needs", ())),

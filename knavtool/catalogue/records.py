@@ -210,8 +210,9 @@ class Component:
     """One record at one version; a component may have any of the faces.
 
     `programs` are in the form of the toolchain's pins. It `follows` the component whose version it has, or
-    `kubernetes`. `tried` are the versions that are known to work. `settings` are short names for values in its
-    configuration. `written` is the record itself, as it is read from a file.
+    `kubernetes`. `kubernetes` is the range of releases that it works with, "" for all. `tried` are the versions that
+    are known to work. `settings` are short names for values in its configuration. `written` is the record itself, as
+    it is read from a file.
     """
 
     name: str
@@ -219,6 +220,7 @@ class Component:
     description: str
     version: str
     follows: str = ""
+    kubernetes: str = ""
     tried: tuple[str, ...] = ()
     role: str = ""
     needs: tuple[str, ...] = ()

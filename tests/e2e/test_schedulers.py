@@ -18,8 +18,9 @@ class Lab:
     """A cluster: what `cluster up` adds to Kubernetes, and the directories and configurations that need it."""
 
     components: Sequence[str] = ()
+    kubernetes: str = ""
     directories: Sequence[str]
-    configurations: Sequence[str]
+    configurations: Sequence[str] = ()
 
     def runs(self) -> Iterator[Combination]:
         """All that runs on it."""
@@ -31,6 +32,7 @@ class Lab:
 KUBERNETES = Lab(directories=["k8s", "custom-resource", "dra"], configurations=["k8s"])
 LABS = {
     "native-gang": Lab(components=["native-gang"], directories=["native-gang"], configurations=["native-gang"]),
+    "composite-pod-group": Lab(components=["composite-pod-group"], directories=["composite-pod-group"]),
     "queues": Lab(
         components=["jobset", "mpi-operator", "kuberay", "kueue"],
         directories=["jobset", "mpi-operator", "kuberay", "kueue"],
@@ -44,6 +46,14 @@ LABS = {
     "volcano": Lab(components=["volcano"], directories=["volcano"], configurations=["volcano"]),
     "yunikorn": Lab(components=["yunikorn"], directories=["yunikorn"], configurations=["yunikorn"]),
 }
+# What is not the default, but known to work.
+EARLIER = {
+    "earlier": Lab(
+        components=["jobset=v0.11.0", "mpi-operator", "kuberay", "kueue=v0.15.0"],
+        kubernetes="v1.36.3",
+        directories=["k8s", "dra", "jobset", "kueue"],
+    )
+}
 # The largest gang fills the nodes as ever, but a third of the gangs, pods that end soon, and 50 nodes of those of the
 # scaling benchmarks, are enough to see that it works.
 _SIZES = [32, 16, 10, 10, 8, 8, 6, 6, 1, 5, 5, 2, 4, 4, 1, 3, 3, 5]
@@ -54,11 +64,14 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 }
 
 
+ALL = LABS | EARLIER
+
+
 def cases() -> list[Any]:
     """Each lab with each of its runs; those of one lab stay on one worker."""
     return [
         pytest.param(name, files, marks=pytest.mark.xdist_group(f"lab-{name}"))
-        for name, lab in LABS.items()
+        for name, lab in ALL.items()
         for files in lab.runs()
     ]
 
@@ -73,7 +86,8 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], L
             if running:
                 running.pop().down()
             running.append(LocalCluster(root=tmp_path_factory.mktemp(name), name=name))
-            running[0].up("--audit-log", "on", "--with", ",".join(LABS[name].components))
+            release = ["--kube-version", ALL[name].kubernetes] if ALL[name].kubernetes else []
+            running[0].up("--audit-log", "on", "--with", ",".join(ALL[name].components), *release)
         return running[0]
 
     yield cluster
