@@ -38,6 +38,7 @@ LABS = {
         directories=["jobset", "mpi-operator", "kuberay", "kueue"],
         configurations=["jobset", "kueue"],
     ),
+    "workloads": Lab(components=["lws", "trainer"], directories=["lws", "trainer"], configurations=[]),
     "coscheduling": Lab(
         components=["jobset", "coscheduling", "capacity-scheduling"],
         directories=["coscheduling", "capacity-scheduling"],

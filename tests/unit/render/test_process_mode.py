@@ -9,7 +9,12 @@ import pytest
 
 from knavtool.errors import RenderError
 from knavtool.render.manifests import ManifestSet
-from knavtool.render.process_mode import WebhookServer, render_for_process_mode
+from knavtool.render.process_mode import (
+    ProcessModeObjects,
+    WebhookServer,
+    render_for_process_mode,
+    with_own_webhooks,
+)
 
 SERVER = WebhookServer(origin="https://127.0.0.1:9443", authority="QQ==")
 KEPT = ["Namespace", "CustomResourceDefinition", "PriorityClass", "DeviceClass"]
@@ -152,3 +157,22 @@ def test_a_definition_without_a_conversion_stays_as_it_is(one: dict[str, Any]) -
 def test_somebody_has_to_serve_them(one: dict[str, Any]) -> None:
     with pytest.raises(RenderError, match=f"{one['kind']} x needs a server of webhooks, and the component names none"):
         render_for_process_mode(ManifestSet((one,)), server=None)
+
+
+def test_webhooks_of_overrides_lead_to_the_process_and_are_not_among_the_objects() -> None:
+    theirs = an("MutatingWebhookConfiguration", webhooks=[{"name": "theirs", "clientConfig": {"url": "https://x"}}])
+    ours = hooks("ValidatingWebhookConfiguration", "ours")
+    other = an("ConfigMap")
+    rendered = ProcessModeObjects(objects=ManifestSet((other, ours)), webhooks=ManifestSet((theirs,)))
+    made = with_own_webhooks(rendered, SERVER)
+    assert list(made.objects) == [other]
+    (first, second) = made.webhooks
+    assert first == theirs
+    led = {"url": "https://127.0.0.1:9443/ours", "caBundle": "QQ=="}
+    assert second == {**ours, "webhooks": [{"name": "ours", "clientConfig": led, "rules": []}]}
+
+
+def test_webhooks_of_overrides_need_a_server() -> None:
+    objects = ManifestSet((hooks("MutatingWebhookConfiguration", "ours"),))
+    with pytest.raises(RenderError, match="the component names none"):
+        with_own_webhooks(ProcessModeObjects(objects=objects, webhooks=ManifestSet()), None)
