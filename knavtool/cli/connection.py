@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.cli.options import Target
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The one cluster of a command; `target` leads other programs there, if there is a file for them."""
+    """The one cluster of a command; `target` leads other programs there, if there is a file for them.
+
+    `given` is the kubeconfig that the user named.
+    """
 
     config: Kubeconfig
     target: Target
+    given: Path | None = None
 
     @property
     def context(self) -> str:
@@ -32,6 +38,12 @@ class Place:
     def server(self) -> str:
         """The server's URL, as the kubeconfig gives it."""
         return str(self.config.cluster.get("server", ""))
+
+    @property
+    def kubectl(self) -> str:
+        """How a command of kubectl for it begins."""
+        words = ["kubectl", *(["--kubeconfig", str(self.given)] if self.given else []), "--context", self.context]
+        return shlex.join(words)
 
     def __str__(self) -> str:
         return f"context {self.context}, {self.server}"
@@ -47,7 +59,9 @@ def choose(target: Target) -> Place:
     """Look the cluster of a command up, once: what happens to the kubeconfig from then on does not matter."""
     from knavtool.kube.connection.pinned import pin
 
-    return Place(config=pin(target.kubeconfig, target.context, target.environment), target=target)
+    return Place(
+        config=pin(target.kubeconfig, target.context, target.environment), target=target, given=target.kubeconfig
+    )
 
 
 @contextmanager

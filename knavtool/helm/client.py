@@ -149,6 +149,8 @@ class Helm:
                 chart,
                 dict(values),
                 namespace=namespace,
+                # Without it Helm takes the values of the last revision if there are none now.
+                reset_values=True,
                 take_ownership=take_ownership,
                 skip_crds=skip_crds,
                 wait=wait,

@@ -73,7 +73,7 @@ def test_the_version_shown_is_that_of_the_chart_that_was_given(existing: Existin
     planned = existing.up("--with", "gadget", "--chart", f"gadget={directory}", "--dry-run")
     assert "install gadget 2.1.0 as Helm release gadget/gadget\n" in planned.stdout
     done = existing.up("--with", "gadget", "--chart", f"gadget={in_registry}")
-    assert "component gadget (2.1.0)" in re.sub(" +", " ", done.stderr)
+    assert "\n ok gadget (2.1.0)" in re.sub(" +", " ", done.stderr)
     (row,) = [one for one in json.loads(existing.cli("status", "-o", "json").stdout) if one["component"] == "gadget"]
     assert row["version"] == "2.1.0"
     assert existing.revisions() == [("1", "deployed")]

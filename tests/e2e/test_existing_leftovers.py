@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,14 @@ from knavtool.kube.client import Client
 from knavtool.kube.resource import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, NAMESPACES, SECRETS, Resource
 from support.chart_repository import REAL, definition, deployment
 from support.existing import Existing
+from support.programs import program
 from support.proxy import Refuse, proxy
 
 pytestmark = pytest.mark.cluster
 
 GROUP = "tests.knavtool.example"
 GADGETS = Resource(GROUP, "v1", "gadgets", "Gadget", namespaced=True)
+READY = deployment("controller", affinity=REAL)
 NOTES = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes"}}
 
 
@@ -42,6 +47,27 @@ def written_by(manager: str, resource: Resource, body: dict[str, Any], inside: s
         await client.transport.request("POST", resource.path(inside), "create", body=data, query=query)
 
     return create
+
+
+def test_definitions_that_are_left_are_named_with_the_command_that_removes_them(existing: Existing) -> None:
+    """Of one chart, which says that Helm keeps it, and of one component, because it has objects of others."""
+    kept = definition("Gadget", "v1")
+    kept["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+    existing.chart(READY, kept, crds=(definition("Sprocket", "v1"),))
+    existing.manifest("widget", *widget(definition("Widget", "v1")))
+    existing.up("--with", "gadget,widget")
+    widgets = Resource(GROUP, "v1", "widgets", "Widget", namespaced=True)
+    mine = {"apiVersion": f"{GROUP}/v1", "kind": "Widget", "metadata": {"name": "mine"}}
+    existing.create(widgets, mine, "default")
+    shown = existing.down().stdout
+    command = shown.splitlines()[-1].strip()
+    context = f"knavtool-{existing.plane.name}"
+    assert command == f"kubectl --context {context} delete crd gadgets.{GROUP} widgets.{GROUP}"
+    assert existing.names(CUSTOM_RESOURCE_DEFINITIONS).count(f"sprockets.{GROUP}") == 0
+    words = [program("kubectl"), *shlex.split(command)[1:]]
+    subprocess.run(words, env={**os.environ, **existing.environment}, check=True, capture_output=True)
+    assert not {f"gadgets.{GROUP}", f"widgets.{GROUP}"} & set(existing.names(CUSTOM_RESOURCE_DEFINITIONS))
+    assert "delete crd" not in existing.down().stdout
 
 
 @pytest.mark.parametrize("manager", ["controller", "kubectl", "helm", "kube-controller-manager"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from knavtool.cli import options
+from knavtool.cli.cluster.charts import given_values, of_charts, with_charts
 from knavtool.cli.connection import Place, chosen_for_helm
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
@@ -21,18 +21,7 @@ if TYPE_CHECKING:
     from knavtool.catalogue.records import Component
     from knavtool.engines.existing.plan import Plan
     from knavtool.helm import Helm
-    from knavtool.toolchain.charts import Chart
 
-Charts: TypeAlias = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-    typer.Option(
-        "--chart",
-        envvar="KNAVTOOL_CHART",
-        metavar="NAME=CHART",
-        help="With --engine existing: use this chart for a component, as a directory, an archive or "
-        "oci://HOST/PATH:VERSION; repeatable.",
-    ),
-]
 Grafana: TypeAlias = Annotated[
     bool,
     typer.Option("--grafana", envvar="KNAVTOOL_GRAFANA", help="With --engine existing: install Grafana too."),
@@ -81,6 +70,7 @@ class Asked:
     without: Sequence[str]
     prometheus: bool
     charts: Sequence[str]
+    values: Sequence[str]
     directories: Sequence[str]
     grafana: bool
     take_ownership: bool
@@ -133,22 +123,26 @@ async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.existing.plan import make_plan
     from knavtool.engines.existing.prepare import Preparation, api_versions
+    from knavtool.engines.existing.values import kept_values
 
     target = place.target
     catalogue = Catalogue.load(target.environment, directories=asked.directories)
     without = parse_wanted(asked.without, "--without")
     components = wanted_components(catalogue, asked.components, without, prometheus=asked.prometheus)
     components, charts = with_charts(components, asked.charts)
+    values = given_values(asked.values, components)
     credentials = require_credentials(components, target.environment)
     with progress(target.settings) as steps:
         steps.note(f"using {place}")
         async with place.connect() as client:
+            values = {**await kept_values(client, set(of_charts(components)) - values.keys()), **values}
             helm = await find_helm(target, steps) if any(one.chart is not None for one in components) else None
             helm = helm and helm.hiding(credentials)
             preparation = Preparation(
                 toolchain=toolchain_from_environment(target.environment),
                 helm=helm,
                 local=charts,
+                values=values,
                 options={"grafana"} if asked.grafana else (),
                 kube_version=client.server_version,
                 steps=steps,
@@ -187,34 +181,6 @@ def wanted_components(
             needing = ", ".join(other.name for other in components if one.name in other.needs)
             raise UsageError(f"--without {one.name}: {needing} needs it", hint="exclude that too")
     return components
-
-
-def with_charts(components: Sequence[Component], pairs: Sequence[str]) -> tuple[tuple[Component, ...], dict[str, Path]]:
-    """The components with the charts of `--chart`: those in registries in their records, and by name those in files.
-
-    Raises UsageError for a chart of a component that is not wanted or has none.
-    """
-    from knavtool.toolchain.charts import given_charts
-
-    charts = given_charts(pairs)
-    if unknown := sorted(charts.keys() - {one.name for one in components if one.chart is not None}):
-        raise UsageError(f"--chart {unknown[0]}=...: {unknown[0]} is no wanted component with a chart")
-    files = {name: chart for name, chart in charts.items() if isinstance(chart, Path)}
-    return tuple(_with_chart(one, charts.get(one.name)) for one in components), files
-
-
-def _with_chart(one: Component, chart: Chart | Path | None) -> Component:
-    if chart is None or isinstance(chart, Path) or one.chart is None:
-        return one
-    face = replace(
-        one.chart,
-        repository=chart.repository,
-        name=chart.name,
-        version=chart.version,
-        digest=None,
-        manifest=chart.manifest,
-    )
-    return replace(one, version=chart.version, chart=face)
 
 
 def require_consent(place: Place, what: str, purpose: str) -> None:
@@ -261,12 +227,13 @@ async def _down(place: Place, only: list[str] | None, timeout: float) -> None:
     with progress(target.settings) as steps:
         steps.note(f"using {place}")
         async with place.connect() as client:
-            count, kept = await remove(
-                client, lambda: find_helm(target, steps), only=only, timeout=timeout, steps=steps
-            )
-    print(f"{count} components removed" if count else "nothing of knavtool is installed in this cluster")
-    for one in kept:
+            done = await remove(client, lambda: find_helm(target, steps), only=only, timeout=timeout, steps=steps)
+    print(f"{done.count} components removed" if done.count else "nothing of knavtool is installed in this cluster")
+    for one in done.kept:
         print(f"kept {one}")
+    if done.definitions:
+        print("these CustomResourceDefinitions are left; to remove them, with all objects of their kinds:")
+        print(f"  {place.kubectl} delete crd {' '.join(done.definitions)}")
 
 
 async def _status(target: options.Target, output: options.Output) -> bool:
@@ -276,4 +243,6 @@ async def _status(target: options.Target, output: options.Output) -> bool:
     async with choose(target).connect() as client:
         rows = await look(client)
     print_rows(rows, output)
+    for name, values in {row.component: row.values for row in rows if row.values}.items():
+        print(f"{name} has values of its own, by --values: {', '.join(values)}", file=sys.stderr)
     return all(row.state == "healthy" for row in rows)

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import existing
+from knavtool.cli.cluster import charts, existing
 from knavtool.cli.cluster.options import FilesFrom, With
 from knavtool.cli.running import run_async
 
@@ -30,7 +30,8 @@ def render(
             "--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Include kube-prometheus-stack."
         ),
     ] = True,
-    chart: existing.Charts = None,
+    chart: charts.Charts = None,
+    values: charts.Values = None,
     files_from: FilesFrom = None,
     grafana: existing.Grafana = False,
     kube_version: Annotated[
@@ -56,7 +57,8 @@ def render(
             with_ or [],
             without or [],
             prometheus=prometheus,
-            charts=chart or [],
+            given=chart or [],
+            values=values or [],
             directories=files_from or [],
             grafana=grafana,
             kube_version=kube_version,
@@ -71,7 +73,8 @@ async def _render(
     without: Sequence[str],
     *,
     prometheus: bool,
-    charts: Sequence[str],
+    given: Sequence[str],
+    values: Sequence[str],
     directories: Sequence[str],
     grafana: bool,
     kube_version: str,
@@ -88,12 +91,13 @@ async def _render(
     catalogue = Catalogue.load(target.environment, directories=directories)
     left_out = parse_wanted(without, "--without")
     components = existing.wanted_components(catalogue, with_, left_out, prometheus=prometheus)
-    components, local = existing.with_charts(components, charts)
+    components, local = charts.with_charts(components, given)
     with progress(target.settings) as steps:
         preparation = Preparation(
             toolchain=toolchain_from_environment(target.environment),
             helm=await find_helm(target, steps) if any(one.chart is not None for one in components) else None,
             local=local,
+            values=charts.given_values(values, components),
             options={"grafana"} if grafana else (),
             kube_version=kube_version,
             steps=steps,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import existing
+from knavtool.cli.cluster import charts, existing
 from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 _LOCAL = ("name", "kube_version", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary")
-_EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
+_EXISTING = ("chart", "values", "grafana", "take_ownership", "repair", "yes", "kube_context")
 
 
 class AuditLog(StrEnum):
@@ -111,7 +111,8 @@ def up(
             help="Time limit once all programs are there. Defaults to 2m; with --engine existing, to 10m.",
         ),
     ] = None,
-    chart: existing.Charts = None,
+    chart: charts.Charts = None,
+    values: charts.Values = None,
     grafana: existing.Grafana = False,
     take_ownership: existing.TakeOwnership = False,
     repair: existing.Repair = False,
@@ -149,6 +150,7 @@ def up(
                 without=without or [],
                 prometheus=prometheus,
                 charts=chart or [],
+                values=values or [],
                 directories=files_from or [],
                 grafana=grafana,
                 take_ownership=take_ownership,

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from knavtool.engines.existing import installed, releases
+from knavtool.engines.existing import installed, releases, values
 from knavtool.engines.existing.foreign import Leftovers
 from knavtool.engines.existing.installation import DEFINITION, NAMESPACE, Ref
 from knavtool.engines.existing.look import KEPT
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """How many components were removed, what was `kept` and why, and the names of their `definitions` that are left."""
+
+    count: int
+    kept: tuple[str, ...]
+    definitions: tuple[str, ...]
+
+
 async def down(
     client: Client,
     helm: Callable[[], Awaitable[Helm]],
@@ -38,8 +47,8 @@ async def down(
     only: Collection[str] | None = None,
     timeout: float,
     steps: Steps,
-) -> tuple[int, list[str]]:
-    """Remove all components, or `only` some; returns how many there were, and what was kept and why.
+) -> Removed:
+    """Remove all components, or `only` some.
 
     `helm` is asked for only if a component is a release. A component that cannot be removed does not stop the others;
     the first failure is raised at the end. Within `timeout` seconds.
@@ -70,12 +79,12 @@ async def down(
         first.message = "\n".join(f"{name}: {error.message}" for name, error in failed.items())
         first.hint = first.hint or "run the command again to go on"
         raise first
-    return len(chosen), work.kept
+    return Removed(count=len(chosen), kept=tuple(work.kept), definitions=tuple(sorted(work.left)))
 
 
 @dataclass(slots=True)
 class _Removal:
-    """One call of `down`; `kept` is what stays, for people."""
+    """One call of `down`; `kept` is what stays, for people, and `left` are the names of definitions that do."""
 
     client: Client
     helm: Callable[[], Awaitable[Helm]]
@@ -83,6 +92,7 @@ class _Removal:
     ours: ManagedObjects
     leftovers: Leftovers
     kept: list[str] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
     waiting: str = ""
 
     async def remove(self, record: Installed, step: Step) -> None:
@@ -108,8 +118,12 @@ class _Removal:
         await self._delete(custom, step)
         await self._delete(sorted(rest, key=lambda ref: -rank({"kind": ref.kind})), step)
         await self._remove_definitions(record, definitions, users, step)
+        # Helm leaves those of a chart that says so, others were changed or have objects of others.
+        self.left |= (await self._definitions(record)).keys() & definitions.keys()
         for ref in namespaces:
             await self._remove_namespace(ref)
+        if record.values:
+            await values.forget(self.client, record.name)
         await installed.forget(self.client, record.name)
         step.message = "removed"
 

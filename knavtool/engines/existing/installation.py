@@ -61,7 +61,8 @@ class Installation:
     `objects` are those that knavtool sends; of a chart its CustomResourceDefinitions, which Helm would never bring up
     to date. `after` are definitions that must be served before the objects can be, `serves` group versions that the
     cluster itself must serve, and `needs` the components that come before. `makes` are objects that its controllers
-    make by themselves, and `hooks` those that Helm makes beside the release.
+    make by themselves, and `hooks` those that Helm makes beside the release. `given` are those values of the chart
+    that the user gave, without credentials.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Installation:
     needs: tuple[str, ...] = ()
     makes: tuple[Ref, ...] = ()
     hooks: tuple[Ref, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def everything(self) -> tuple[Manifest, ...]:

@@ -44,8 +44,8 @@ class Installed:
 
     `objects` are those that were not there before and that knavtool sent, or was about to send: each of them carries
     `LABEL`, but those `unlabelled`, which an earlier version sent. `makes` are what its controllers make by
-    themselves. `release` is name and namespace of the Helm release, `digest` what it was made of once Helm was done.
-    `complete` tells that all was ready.
+    themselves. `release` is name and namespace of the Helm release, `digest` what it was made of once Helm was done;
+    `values` are the names of what the user set in its chart. `complete` tells that all was ready.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Installed:
     work: Work | None = None
     unlabelled: tuple[Ref, ...] = ()
     makes: tuple[Ref, ...] = ()
+    values: tuple[str, ...] = ()
     complete: bool = False
 
 
@@ -111,6 +112,7 @@ def _read(item: Manifest) -> Installed:
         data["work"] = Work(**data["work"]) if data["work"] else None
         # Earlier versions noted the programs of a component, and sent its objects without a label.
         data.pop("programs", None)
+        data["values"] = tuple(map(str, data.get("values", ())))
         for key, before in (("unlabelled", data["objects"]), ("makes", ())):
             data[key] = tuple(Ref(*one) for one in data.get(key, before))
         return Installed(**data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.documents.entries import VIRTUAL_LABEL
-from knavtool.engines.existing import installed, rights
+from knavtool.engines.existing import installed, rights, values
 from knavtool.engines.existing.look import Kinds, identify, look
 from knavtool.errors import Conflict, Forbidden, NotFound, UsageError
 from knavtool.kube.resource import NODES
@@ -105,6 +105,10 @@ def describe(plan: Plan) -> Iterator[str]:
         before = "" if one.record is None else f", {one.record.version} is there"
         if release is not None:
             yield f"install {installation.title} as Helm release {release.namespace}/{release.name}{before}"
+            if given := ", ".join(values.paths(installation.given)):
+                yield f"  with values of its own: {given}"
+            if dropped := sorted(set(one.record.values if one.record else ()) - set(values.paths(installation.given))):
+                yield f"  without values it had: {', '.join(dropped)}"
         elif installation.objects:
             yield f"apply {installation.title}: {len(one.refs)} objects, {len(one.missing)} of them missing{before}"
         for ref in one.missing:

@@ -17,6 +17,7 @@ from knavtool.render.components import merged
 from knavtool.render.manifests import ManifestSet
 from knavtool.render.placement import on_real_nodes, stays_on_real_nodes
 from knavtool.toolchain import charts
+from knavtool.toolchain.chart_values import known_values, unknown_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ class Preparation:
 
     `local` are charts of the user by component, `options` the names of those that are asked for. `kube_version` is the
     cluster's, and `api_versions` are what it serves, for example `apps/v1` and `apps/v1/Deployment`. `credentials` are
-    values of environment variables; in values files of charts, a variable without one stays as it is written.
+    values of environment variables; in values files of charts, a variable without one stays as it is written. `values`
+    are those that the user gives to charts, by component.
     """
 
     toolchain: Toolchain
@@ -49,6 +51,7 @@ class Preparation:
     steps: Steps
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     api_versions: Collection[str] = ()
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     async def components(self, wanted: Sequence[Component]) -> list[Installation]:
         """Each as `component` makes it, but charts are told of the kinds that any of them defines, as Helm will be."""
@@ -92,7 +95,10 @@ class Preparation:
         version = component.version
         if component.name in self.local:
             _, version = await helm.about(chart)
-        values = filled(_values(face, self.options), component, self.credentials)
+        given = self.values.get(component.name, {})
+        for name in unknown_values(given, known_values(chart)) if given else ():
+            self.steps.note(f"--values {component.name}: the chart does not know {name}", warning=True)
+        values = filled(merged(_values(face, self.options), given), component, self.credentials)
         text = await helm.template(
             chart,
             release=component.name,
@@ -124,6 +130,7 @@ class Preparation:
             needs=links,
             makes=_makes(component),
             hooks=tuple(_hooks(rendered, face.namespace)),
+            given=given,
         )
 
     async def _archive(self, component: Component, face: ChartFace) -> Path:

@@ -60,6 +60,9 @@ def _sending(one: Target) -> Iterator[Right]:
     """The namespace of the records, the record, then the objects; an apply that makes an object takes both verbs."""
     yield from _rights(("get", "create"), NAMESPACES)
     yield from _rights(("create", "patch"), CONFIG_MAPS, installed.HOME)
+    before = isinstance(one, Found) and one.record is not None and one.record.values
+    if one.installation.given or before:
+        yield from _rights(("get", "create", "patch", "delete"), SECRETS, installed.HOME)
     there = one.existing if isinstance(one, Found) else frozenset()
     for ref in map(one.ref, one.installation.objects):
         yield from _rights(("patch",) if ref in there else ("create", "patch"), one.resource(ref), ref.namespace)

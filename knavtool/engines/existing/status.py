@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from knavtool.engines.existing import installed
@@ -19,7 +20,7 @@ class WorkloadRow:
     """One workload of a component, or the component if it has none.
 
     `state` is `healthy`, `unhealthy` or `missing`, and `incomplete` for a component whose installation did not come to
-    its end; `detail` says what is lacking.
+    its end; `detail` says what is lacking. `values` are the names of what the user set in the component's chart.
     """
 
     component: str
@@ -27,24 +28,21 @@ class WorkloadRow:
     state: str
     workload: str
     detail: str
+    values: tuple[str, ...] = field(default=(), metadata={"table": False})
 
 
 async def status(client: Client) -> list[WorkloadRow]:
     """All components that knavtool installed in the cluster, in the order of their installation."""
     rows = []
     for record in (await installed.load(client)).values():
+        row = partial(WorkloadRow, component=record.name, version=record.version, values=record.values)
         for ref in record.workloads:
             state, detail = await _workload(client, ref)
-            what = f"{ref.kind} {ref.namespace}/{ref.name}"
-            rows.append(
-                WorkloadRow(component=record.name, version=record.version, state=state, workload=what, detail=detail)
-            )
+            rows.append(row(state=state, workload=f"{ref.kind} {ref.namespace}/{ref.name}", detail=detail))
         if not record.workloads or not record.complete:
             state = "healthy" if record.complete else "incomplete"
             detail = "" if record.complete else "the installation did not finish; `cluster up` completes it"
-            rows.append(
-                WorkloadRow(component=record.name, version=record.version, state=state, workload="", detail=detail)
-            )
+            rows.append(row(state=state, workload="", detail=detail))
     return rows
 
 

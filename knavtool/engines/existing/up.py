@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from knavtool.engines.existing import installed, misplaced_pods, releases
+from knavtool.engines.existing import installed, misplaced_pods, releases, values
 from knavtool.engines.existing.diagnosis import explain
 from knavtool.engines.existing.installation import DEFINITION, NAMESPACE
 from knavtool.engines.existing.installed import Installed
@@ -96,8 +96,14 @@ class _Work:
             work=before.work if before is not None else None,
             unlabelled=before.unlabelled if before is not None else (),
             makes=(*one.installation.makes, *one.installation.hooks),
+            values=tuple(values.paths(one.installation.given)),
         )
+        # Interrupted between the two, the record names values that are not there, which the next `up` tells.
+        if before is not None and before.values and not record.values:
+            await values.forget(self.client, record.name)
         await self.save(record)
+        if record.values:
+            await values.save(self.client, record.name, one.installation.given)
 
     async def save(self, record: Installed) -> None:
         self.records[record.name] = record
