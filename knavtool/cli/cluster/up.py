@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import existing
+from knavtool.cli.cluster import configuring, existing
 from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.layout import ClusterFiles
 
-_LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary")
+_LOCAL = ("name", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary", *configuring.NAMES)
 _EXISTING = ("chart", "grafana", "take_ownership", "repair", "yes", "kube_context")
 
 
@@ -54,6 +54,12 @@ def up(
         typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus too."),
     ] = True,
     files_from: FilesFrom = None,
+    config: configuring.Config = None,
+    replace: configuring.Replace = False,
+    set_: configuring.Set = None,
+    args: configuring.Args = None,
+    env: configuring.Env = None,
+    reset: configuring.Reset = None,
     feature_gates: Annotated[
         Optional[str],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -136,6 +142,7 @@ def up(
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.kubeconfig import chosen_file
     from knavtool.engines.local.state.layout import cluster_files
+    from knavtool.settings.asked import read_options
 
     require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
     if engine is Engine.EXISTING:
@@ -169,6 +176,14 @@ def up(
         prometheus=prometheus,
         tuning=tuning,
         audit_log=audit_log,
+        settings=read_options(
+            config=config or (),
+            replace=replace,
+            fields=set_ or (),
+            args=args or (),
+            environment=env or (),
+            reset=reset or (),
+        ),
     )
     seconds = parse_duration(timeout or "2m", option="--timeout")
     with files.locked():
@@ -190,15 +205,18 @@ async def _up(
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.engines.local.plan import describe, make_plan
+    from knavtool.engines.local.describing import describe
+    from knavtool.engines.local.plan import make_plan
     from knavtool.engines.local.up import up as start
 
     catalogue = Catalogue.load(target.environment, directories=directories)
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.with_records_in(files.component_records).programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, programs=programs)
-    if plan.changed:
+    if plan.changed or plan.notes:
         with progress(target.settings) as steps:
+            for note in plan.notes:
+                steps.note(note, warning=True)
             for component in plan.changed:
                 apply = f"`--without {component}`, then `--with {component}`, applies it"
                 steps.note(f"the record of {component} changed since it was installed; {apply}", warning=True)
