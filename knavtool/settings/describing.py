@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -26,18 +27,16 @@ def options(name: str, settings: Settings) -> str:
     return " ".join(told)
 
 
-def short(settings: Settings) -> str:
-    """What differs from the record, in a line for a table: fields, arguments and variables with their values."""
-    return ", ".join(_short(settings))
+def short(settings: Settings, *, whole: bool = False) -> str:
+    """What differs from the record, in a line: fields, arguments and variables, with `whole` values or cut ones."""
+    return ", ".join(_short(settings, whole=whole))
 
 
-def _short(settings: Settings) -> Iterator[str]:
+def _short(settings: Settings, *, whole: bool) -> Iterator[str]:
     if settings.text is not None:
-        yield "a configuration of its own"
-    for path, value in _leaves(settings.config):
-        yield f"{path}={_value(value)}"
-    for path, value in settings.fields.items():
-        yield f"{path}={_value(value)}"
+        yield f"a configuration of its own (sha256 {hashlib.sha256(settings.text.encode()).hexdigest()[:8]})"
+    for path, value in (*_leaves(settings.config), *settings.fields.items()):
+        yield f"{path}={_value(value, whole=whole)}"
     for args in settings.args.values():
         yield from (text or f"no --{flag}" for flag, text in args.items())
     for variables in settings.environment.values():
@@ -53,6 +52,6 @@ def _leaves(tree: Any, above: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, *, whole: bool = False) -> str:
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\u2026"
+    return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "\u2026"

@@ -105,6 +105,12 @@ class ComponentProcesses:
         """What of the settings is about one process."""
         return self.settings.of(process, configured=subject(self.component).configured(process))
 
+    def shown_settings(self, process: str) -> Settings:
+        """As `settings_of`; a configuration in an object is shown with the first process."""
+        about = subject(self.component)
+        in_object = about.config is not None and bool(about.config.object) and about.processes[:1] == (process,)
+        return self.settings.of(process, configured=in_object or about.configured(process))
+
     def configuration(self, values: Mapping[str, str]) -> str:
         """The text of the component's configuration with its settings; RenderError or UsageError if there is none."""
         return effective(subject(self.component), self.settings).filled(values)

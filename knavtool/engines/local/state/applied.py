@@ -26,5 +26,5 @@ def save(files: ClusterFiles, process: str, settings: Settings) -> None:
     if not settings:
         file.unlink(missing_ok=True)
         return
-    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     atomic_write(file, json.dumps(settings.as_data()))
