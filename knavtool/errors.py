@@ -124,12 +124,13 @@ class BinaryMissing(EngineError):
 
 
 class ProcessDied(EngineError):
-    """A process of the local cluster ended on its own."""
+    """A process of the local cluster ended on its own; `settings` are the options with which it was started, if any."""
 
-    def __init__(self, name: str, log: Path, tail: str, *, hint: str = "") -> None:
+    def __init__(self, name: str, log: Path, tail: str, *, hint: str = "", settings: str = "") -> None:
         self.name = name
         indented = "\n".join(f"  | {line}" for line in tail.splitlines()) or "  | (nothing was logged)"
-        super().__init__(f"{name} ended while it was needed; the end of {log}:\n{indented}", hint=hint)
+        when = f"ended when it was started with {settings}; {log} says" if settings else ""
+        super().__init__(f"{name} {when or f'ended while it was needed; the end of {log}'}:\n{indented}", hint=hint)
 
 
 class ClusterError(KnavError):

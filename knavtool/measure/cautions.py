@@ -40,6 +40,7 @@ def _between(before: Run, after: Run) -> Iterator[str]:
         cores = one.environment.get("cores"), other.environment.get("cores")
         if None not in cores and cores[0] != cores[1]:
             yield f"different machines: A had {cores[0]} processors, B {cores[1]}"
+    yield from _settings(_changed(before), _changed(after))
     for name, what in _SIZES:
         first, second = before.measure(name).value, after.measure(name).value
         if first is not None and second is not None and first != second:
@@ -47,6 +48,13 @@ def _between(before: Run, after: Run) -> Iterator[str]:
     nodes = before.measure("gpu.capacity"), after.measure("gpu.capacity")
     if nodes[0].n != nodes[1].n and all(one.value is not None for one in nodes):
         yield f"different numbers of nodes: {nodes[0].n:,} in A, {nodes[1].n:,} in B"
+
+
+def _settings(before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        one, other = (changed.get(name, "those of its record") for changed in (before, after))
+        if one != other:
+            yield f"different settings of {name}: {one} in A, {other} in B"
 
 
 def _of(side: str, run: Run) -> Iterator[str]:
@@ -85,6 +93,10 @@ def setups(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 def _components(run: Run) -> dict[str, str]:
     rows = run.tables["components"].rows if run.tables is not None else ()
-    return {
-        str(name): " ".join(filter(None, (str(version or ""), str(settings or "")))) for name, version, settings in rows
-    }
+    return {str(name): " ".join(str(one) for one in told if one) for name, *told in rows}
+
+
+def _changed(run: Run) -> dict[str, str]:
+    """What users set, by process."""
+    rows = run.tables["components"].rows if run.tables is not None else ()
+    return {str(name): str(changed) for name, _, _, changed in rows if changed}

@@ -134,6 +134,6 @@ class Facts:
     """(moment, processors, seconds that all processors together were busy)."""
     loop: list[tuple[float, float]] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
-    components: list[tuple[str, str, str]] = field(default_factory=list)
+    components: list[tuple[str, ...]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -147,7 +147,8 @@ class _Reader:
         self._facts.environment.update({key: str(value) for key, value in fact.items() if key not in ("fact", "at")})
 
     def _component(self, fact: Any) -> None:
-        self._facts.components.append((fact["name"], fact.get("version", ""), fact.get("settings", "")))
+        told = (fact.get(name, "") for name in ("version", "settings", "changed"))
+        self._facts.components.append((fact["name"], *told))
 
     def _requests(self, fact: Any) -> None:
         key = (fact["at"], *map(sys.intern, (fact.get("agent", ""), fact["verb"], fact["resource"])))

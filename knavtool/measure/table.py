@@ -58,7 +58,8 @@ class About:
     `clock` is `audit` or `watch`: where the moments come from. `lag_*` are seconds from the API server's write to the
     watch event, None where only the watch is known. `whole` is False for a recording that was cut off. `saturated` has
     the reasons why the tool or the machine, not the scheduler, was the limit. `passed` is None if the run did not end.
-    `environment` has texts such as knavtool, server, context, cores; `components` has name, version and settings.
+    `environment` has texts such as knavtool, server, context, cores;
+    `components` has name, version, settings and what the user changed.
     """
 
     name: str

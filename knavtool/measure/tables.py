@@ -204,6 +204,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         Column("component", "", "component or process"),
         Column("version", "", "version"),
         Column("settings", "", "arguments that differ between installations: QPS, workers, periods, levels"),
+        Column("changed", "", "what the user set, which differs from the component's record"),
     ),
 }
 

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A process of the cluster; `settings` are what differs between installations, nothing secret."""
+    """A process of the cluster; `settings` are what differs between installations, nothing secret.
+
+    `changed` is what its user set, which differs from the record of its component.
+    """
 
     name: str
     version: str
     settings: str
+    changed: str = ""
 
 
 class Samples:
@@ -56,7 +60,7 @@ def tell_once(write: Write, environment: Mapping[str, object], components: Itera
     """Write where the run takes place, and what runs there."""
     write(fact="environment", **environment)
     for one in components:
-        write(fact="component", name=one.name, version=one.version, settings=one.settings)
+        write(fact="component", name=one.name, version=one.version, settings=one.settings, changed=one.changed)
 
 
 async def every(seconds: float, *work: Callable[[], object]) -> None:

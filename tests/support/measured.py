@@ -250,9 +250,9 @@ def _measured(
     rows["steps"] = _steps(seconds, passed)
     rows["gaps"] = [("Pod", "default", seconds * 0.55, seconds * 0.6, "the API server went away")] if gap else []
     rows["components"] = [
-        ("kube-apiserver", "v1.36.1", "--max-requests-inflight=2000"),
-        ("kube-scheduler", "v1.36.1", "--kube-api-qps=1000 --kube-api-burst=2000"),
-        ("kwok-controller", "v0.8.0", "--node-lease-parallelism=10"),
+        ("kube-apiserver", "v1.36.1", "--max-requests-inflight=2000", ""),
+        ("kube-scheduler", "v1.36.1", "--kube-api-qps=1000 --kube-api-burst=2000", "scoring=MostAllocated"),
+        ("kwok-controller", "v0.8.0", "--node-lease-parallelism=10", ""),
     ]
     about = About(
         name=name,

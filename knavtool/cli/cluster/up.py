@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster import charts, existing
+from knavtool.cli.cluster import charts, configuring, existing
 from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.layout import ClusterFiles
 
-_LOCAL = ("name", "kube_version", "feature_gates", "runtime_config", "port", "tuning", "audit_log", "binary")
+_LOCAL = (
+    "name",
+    "kube_version",
+    "feature_gates",
+    "runtime_config",
+    "port",
+    "tuning",
+    "audit_log",
+    "binary",
+    *configuring.NAMES,
+)
 _EXISTING = ("chart", "values", "grafana", "take_ownership", "repair", "yes", "kube_context")
 
 
@@ -56,6 +66,12 @@ def up(
     ] = True,
     files_from: FilesFrom = None,
     kube_version: KubeVersion = None,
+    config: configuring.Config = None,
+    replace: configuring.Replace = False,
+    set_: configuring.Set = None,
+    args: configuring.Args = None,
+    env: configuring.Env = None,
+    reset: configuring.Reset = None,
     feature_gates: Annotated[
         Optional[str],  # noqa: UP045 - typer reads this at run time
         typer.Option(
@@ -139,6 +155,7 @@ def up(
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.kubeconfig import chosen_file
     from knavtool.engines.local.state.layout import cluster_files
+    from knavtool.settings.asked import read_options
     from knavtool.toolchain.pins import kubernetes_release
 
     require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
@@ -175,6 +192,14 @@ def up(
         tuning=tuning,
         audit_log=audit_log,
         kubernetes=kubernetes_release(kube_version) if kube_version else None,
+        settings=read_options(
+            config=config or (),
+            replace=replace,
+            fields=set_ or (),
+            args=args or (),
+            environment=env or (),
+            reset=reset or (),
+        ),
     )
     seconds = parse_duration(timeout or "2m", option="--timeout")
     with files.locked():
@@ -196,7 +221,8 @@ async def _up(
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
-    from knavtool.engines.local.plan import describe, kubernetes_release, make_plan
+    from knavtool.engines.local.describing import describe
+    from knavtool.engines.local.plan import kubernetes_release, make_plan
     from knavtool.engines.local.up import up as start
 
     release = kubernetes_release(files, wanted)
@@ -204,8 +230,10 @@ async def _up(
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.with_records_in(files.component_records).programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, kubernetes=release, programs=programs)
-    if plan.changed:
+    if plan.changed or plan.notes:
         with progress(target.settings) as steps:
+            for note in plan.notes:
+                steps.note(note, warning=True)
             for component in plan.changed:
                 apply = f"`--without {component}`, then `--with {component}`, applies it"
                 steps.note(f"the record of {component} changed since it was installed; {apply}", warning=True)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from knavtool.catalogue import gates
 from knavtool.engines.local.control_plane import kwokctl
-from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.engines.local.processes import processes
+from knavtool.engines.local.settling import changing, of_new_cluster, settle
 from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.layout import DEFAULT_NAME, cluster_files, cluster_names
 from knavtool.engines.local.state.ports import LOOPBACK, holder, require_free
 from knavtool.errors import EngineError, UsageError
+from knavtool.settings.asked import Asked
 from knavtool.toolchain.pins import kubernetes_releases
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.catalogue.records import Component
+    from knavtool.engines.local.settling import Changing
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.engines.local.state.record import Record
+    from knavtool.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Wanted:
     tuning: str | None = None
     audit_log: str | None = None
     kubernetes: str | None = None
+    settings: Asked = field(default_factory=Asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,8 @@ class Plan:
     not wanted any more, whether their processes run or not. `again` are those of `starting` whose processes run, but
     look for kinds only when they start, and now there are new ones. `moved` are ports, by use, that somebody else has
     taken and that may be others; those of the control plane and of webhooks are written down in too many places.
-    `changed` are components whose records are no more those that they were installed with.
+    `changed` are components whose records are no more those that they were installed with. `settings` are all that the
+    cluster is to have, `changing` the processes that run with others, and `notes` what is to be known of them.
     """
 
     record: Record | None
@@ -64,12 +69,17 @@ class Plan:
     again: frozenset[str] = frozenset()
     moved: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    changing: tuple[Changing, ...] = ()
+    notes: tuple[str, ...] = ()
     add_context: bool = True
 
     @property
     def nothing(self) -> bool:
         """Whether all processes and the context are as wanted."""
-        return self.record is not None and not (self.dead or self.starting or self.leaving or self.add_context)
+        return self.record is not None and not (
+            self.dead or self.starting or self.leaving or self.changing or self.add_context
+        )
 
 
 def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan:
@@ -85,11 +95,20 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
     # They are joined when the control plane starts; a contradiction is told now.
     gates.feature_gates(wanted.feature_gates or "", components)
     gates.runtime_config(wanted.runtime_config or "", components)
+    before_ = known.settled if known is not None else {}
+    settled = settle(before_, wanted.settings, components, catalogue.files)
     if known is None:
         if wanted.api_server_port:
             hint = "choose another --port, or leave it out for a free one"
             require_free(wanted.api_server_port, use="the API server", hint=hint)
-        return Plan(record=None, components=components, starting=components)
+        return Plan(
+            record=None,
+            components=components,
+            starting=components,
+            settings=settled.settings,
+            changing=tuple(of_new_cluster(settled.settings)),
+            notes=settled.notes,
+        )
     staying = {one.name for one in components}
     installed = catalogue.with_records_in(files.component_records, first=True)
     leaving = tuple(
@@ -119,6 +138,11 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
         again=again,
         moved=moved,
         changed=tuple(_changed(components, known, installed)),
+        settings=settled.settings,
+        changing=tuple(
+            changing(files, settled.settings, [one for one in components if one.name in known.components], alive)
+        ),
+        notes=settled.notes,
         add_context=not kubeconfig.has_context(wanted.kubeconfig, files.context, server_url(known)),
     )
 
@@ -253,43 +277,3 @@ def up_command(environment: Mapping[str, str], server: str) -> str:
     if files is None:
         return "knavtool cluster up --engine existing"
     return "knavtool cluster up" + (f" --name {files.name}" if files.name != DEFAULT_NAME else "")
-
-
-def describe(files: ClusterFiles, wanted: Wanted, plan: Plan, versions: Mapping[str, str]) -> Iterator[str]:
-    """The plan for people, one line per action."""
-    if plan.nothing:
-        yield f"nothing to do: cluster {files.name} is as wanted"
-        return
-    if plan.record is None:
-        yield f"create cluster {files.name} in {files.directory}"
-        for name in PROCESSES:
-            yield f"start {name} {versions[name]} on {LOOPBACK}"
-        if set_ := gates.feature_gates(wanted.feature_gates or "", plan.components):
-            yield f"set feature gates {set_}"
-        if served := gates.runtime_config(wanted.runtime_config or "", plan.components):
-            yield f"serve {served}"
-    for one in plan.starting:
-        yield from _install(one)
-    for name in plan.dead:
-        yield f"start {name} again"
-    for use, why in plan.moved.items():
-        yield f"choose another port for {use}: {why}"
-    for one in plan.starting:
-        again = " again, for what is new" if one.name in plan.again else ""
-        yield from (f"start {process.name} {one.version} on {LOOPBACK}{again}" for process in one.processes)
-    for one in plan.leaving:
-        yield f"remove {one.name}"
-    if plan.add_context:
-        yield f"add context {files.context} to {wanted.kubeconfig} and make it current"
-
-
-def _install(chosen: Component) -> Iterator[str]:
-    face = chosen.process or chosen.manifest
-    if face is None or chosen.source is None:
-        return
-    project = f"{chosen.source.module}@{chosen.version}"
-    names = [face.objects.kustomization] if face.objects.kustomization else [file.path for file in face.objects.files]
-    for name in names:
-        yield f"create what is missing of {name} of {project}"
-    for override in face.overrides:
-        yield f"override it with charts/overrides/{override}"

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.processes import processes
-from knavtool.engines.local.state import record
+from knavtool.engines.local.state import applied, record
 from knavtool.errors import EngineError
 from knavtool.recording.samples import Component
+from knavtool.settings.describing import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.settings.settings import Settings
 
 # Names with one of these words are secret, or differ from cluster to cluster without a meaning.
 _LEFT_OUT = re.compile(
@@ -25,6 +28,8 @@ _LEFT_OUT = re.compile(
     "|directory|file|files|host|issuer|key|kubeconfig|listen|name|password|path|peer|port|prefix|private|secret|servers"
     "|tls|token|urls?|user|username"
 )
+_SECRET = re.compile("credentials?|key|passwd|password|private|secret|token")
+_HIDDEN = "..."
 _PLACE = re.compile(r"[/~]|.*://|\S*:\d+$")
 _ENVIRONMENT = ("GOGC", "GOMEMLIMIT", "GOMAXPROCS")
 
@@ -62,7 +67,12 @@ def components(files: ClusterFiles) -> list[Component]:
     found = []
     with contextlib.suppress(EngineError):
         found += [
-            Component(name=one.name, version=one.version, settings=settings(one.args, one.environment))
+            Component(
+                name=one.name,
+                version=one.version,
+                settings=settings(one.args, one.environment),
+                changed=changed(applied.load(files, one.name)),
+            )
             for one in kwokctl.processes(files)
         ]
     versions = _versions(files)
@@ -70,7 +80,14 @@ def components(files: ClusterFiles) -> list[Component]:
         with contextlib.suppress(OSError, ValueError, KeyError):
             told = json.loads(spec.read_text(encoding="utf-8"))
             name = told["name"]
-            found.append(Component(name=name, version=versions.get(name, ""), settings=settings(told["argv"][1:])))
+            found.append(
+                Component(
+                    name=name,
+                    version=versions.get(name, ""),
+                    settings=settings(told["argv"][1:]),
+                    changed=changed(applied.load(files, name)),
+                )
+            )
     return found
 
 
@@ -84,6 +101,32 @@ def settings(args: Sequence[str], environment: Mapping[str, str] | None = None) 
     return " ".join(f"{name}={value}" for name, value in given.items())
 
 
+def changed(chosen: Settings) -> str:
+    """What a user set for a process, in short; of what could be secret only that it was set."""
+    args = {
+        process: {name: text and (text if not _secret(name) else f"--{name}={_HIDDEN}") for name, text in flags.items()}
+        for process, flags in chosen.args.items()
+    }
+    environment = {
+        process: {name: value and (value if name in _ENVIRONMENT else _HIDDEN) for name, value in variables.items()}
+        for process, variables in chosen.environment.items()
+    }
+    fields = {path: _HIDDEN if _secret(path) else value for path, value in chosen.fields.items()}
+    config = _without_secrets(chosen.config)
+    return short(replace(chosen, args=args, environment=environment, fields=fields, config=config), whole=True)
+
+
+def _without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _HIDDEN if _secret(key) else _without_secrets(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+    }
+
+
+def _secret(name: str) -> bool:
+    return any(map(_SECRET.fullmatch, _words(name)))
+
+
 def _flags(args: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name and value of each; the value may be the next argument."""
     for one, following in zip(args, [*args[1:], "-"], strict=False):
@@ -93,8 +136,11 @@ def _flags(args: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _left_out(name: str, value: str) -> bool:
-    words = re.split(r"[-_.]", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower())
-    return any(map(_LEFT_OUT.fullmatch, words)) or _PLACE.match(value) is not None
+    return any(map(_LEFT_OUT.fullmatch, _words(name))) or _PLACE.match(value) is not None
+
+
+def _words(name: str) -> list[str]:
+    return re.split(r"[^a-z0-9]", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower())
 
 
 def _versions(files: ClusterFiles) -> dict[str, str]:

@@ -6,36 +6,38 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from knavtool.atomic import atomic_write
 from knavtool.catalogue import gates
 from knavtool.catalogue.objects import project_objects
+from knavtool.engines.local.awaiting import Telling, new_kinds, service_account
 from knavtool.engines.local.components import component_processes
 from knavtool.engines.local.components.component import LocalComponent
 from knavtool.engines.local.components.component_processes import ComponentProcesses, port_uses
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.audit import audit_args
 from knavtool.engines.local.control_plane.awaited import Awaited
-from knavtool.engines.local.control_plane.control_plane import replace_process, unless_dead
-from knavtool.engines.local.control_plane.kinds import CONTROLLER_MANAGER, until_collected
+from knavtool.engines.local.control_plane.control_plane import unless_dead
 from knavtool.engines.local.control_plane.readiness import API_SERVER, control_plane_health
 from knavtool.engines.local.control_plane.settings import chosen
 from knavtool.engines.local.down import stop
 from knavtool.engines.local.plan import server_url
 from knavtool.engines.local.processes.processes import tail
+from knavtool.engines.local.reconfigure import Reconfiguring
 from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.machine import meaning
 from knavtool.engines.local.state.ports import Ports
 from knavtool.engines.local.state.record import Record
 from knavtool.errors import EngineError
 from knavtool.kube.connecting import connect
-from knavtool.kube.resource import SERVICE_ACCOUNTS
-from knavtool.kube.waiting import until
+from knavtool.render.manifests import ManifestSet
+from knavtool.settings.settings import Settings
 from knavtool.taskgroup import task_group
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.catalogue.records import Component
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.events import Steps
     from knavtool.kube.gateway import Gateway
-    from knavtool.render.manifests import ManifestSet
     from knavtool.toolchain.resolve import Toolchain
 
 
@@ -63,12 +64,15 @@ async def up(
     """
     # Only what has to be started is needed.
     processes_ = [process for one in plan.starting for process in one.processes]
+    changing = [(one.component, one.process) for one in plan.changing if one.component is not None]
+    processes_ += [process for one, name in changing for process in one.processes if process.name == name]
     needed = list(kwokctl.PROGRAMS) if plan.record is None or plan.dead else []
     needed += [process.program for process in processes_]
     # It removes what a dead process left in the cluster.
     needed += ["kubectl" for process in processes_ if process.stale]
     # All that could be missing is fetched before anything is changed.
-    components = (*plan.starting, *plan.leaving)
+    in_objects = [one for one, process in changing if not process]
+    components = {one.name: one for one in (*plan.starting, *plan.leaving, *in_objects)}.values()
     async with task_group() as group:
         programs = group.create_task(toolchain.ensure(needed, steps=steps))
         objects = {
@@ -112,6 +116,10 @@ class _Work:
     awaited: Awaited
     steps: Steps
 
+    @property
+    def _telling(self) -> Telling:
+        return Telling(self.awaited, self.steps)
+
     async def create(self) -> None:
         """Make a new cluster."""
         files = self.files
@@ -142,6 +150,7 @@ class _Work:
                 async with self._control_plane():
                     await kwokctl.create(self.programs["kwokctl"], files, config, environment=self.environment)
                 step.message = server_url(known)
+            await self._reconfigure(known, restore=False)
             await self._complete(replace(known, created=True))
         except BaseException:
             with self.steps.step("cluster", "tear-down", "of what was half started"):
@@ -166,14 +175,31 @@ class _Work:
             async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
                 for one in reversed(plan.leaving):
                     known = await self._leave(gateway, one, known)
-        await self._complete(known)
+        await self._reconfigure(known, restore=True)
+        # Those of components that are still to be started count when they have started.
+        starting = {one.name for one in plan.starting}
+        settings = {name: one for name, one in plan.settings.items() if name not in starting}
+        settings |= {name: one for name, one in known.settled.items() if name in starting}
+        await self._complete(replace(known, settings=record.settings_data(settings)))
+
+    async def _reconfigure(self, known: Record, *, restore: bool) -> None:
+        """Start those again whose settings have changed; `restore` their former ones if that fails."""
+        work = Reconfiguring(
+            files=self.files,
+            ports=known.ports,
+            environment=self.environment,
+            awaited=self.awaited,
+            steps=self.steps,
+            local=partial(self._component, ports=known.ports),
+        )
+        await work.apply(self.plan.changing, restore=restore)
 
     async def _leave(self, gateway: Gateway, one: Component, known: Record) -> Record:
         """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
         known = replace(known, unfinished={**known.unfinished, one.name: one.version})
         record.save(self.files, known)
         with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
-            await self._component(gateway, one, known.ports).remove()
+            await self._component(gateway, one, ports=known.ports).remove()
         known = replace(
             known,
             components=record.besides(known.components, one.name),
@@ -206,22 +232,33 @@ class _Work:
             if plan.record is None or plan.dead:
                 for name, url in control_plane_health(known.ports).items():
                     group.create_task(self._healthy(name, url, server_ready))
-                group.create_task(self._service_account(gateway))
+                group.create_task(service_account(gateway, self._telling))
             else:
                 server_ready.set()
             for one in plan.starting:
                 before = [components[name] for name in (*one.needs, *one.after) if name in components]
-                components[one.name] = self._component(gateway, one, known.ports)
+                components[one.name] = self._component(gateway, one, ports=known.ports)
                 group.create_task(self._start_component(components[one.name], before, server_ready))
-            group.create_task(self._kinds(gateway, known, components.values(), replaced))
-        known = replace(known, unfinished={})
+            there = components.values()
+            group.create_task(new_kinds(files, gateway, there, known.ports, self.environment, replaced, self._telling))
+        known = replace(known, unfinished={}, settings=record.settings_data(plan.settings))
         record.save(files, known)
         if plan.add_context:
             self._add_context(known)
 
-    def _component(self, gateway: Gateway, one: Component, ports: Mapping[str, int]) -> LocalComponent:
-        host, theirs = ComponentProcesses(self.files, one, ports), self.theirs[one.name]
-        return LocalComponent(host, gateway, theirs, self.programs, self.environment, self.awaited)
+    def _component(
+        self,
+        gateway: Gateway,
+        one: Component,
+        settings: Settings | None = None,
+        awaited: Awaited | None = None,
+        *,
+        ports: Mapping[str, int],
+    ) -> LocalComponent:
+        """A component with these settings, or those that it is to have."""
+        chosen = settings if settings is not None else self.plan.settings.get(one.name, Settings())
+        host, theirs = ComponentProcesses(self.files, one, ports, chosen), self.theirs.get(one.name, ManifestSet())
+        return LocalComponent(host, gateway, theirs, self.programs, self.environment, awaited or self.awaited)
 
     def _ports(self, uses: Sequence[str]) -> dict[str, int]:
         return dict(zip(uses, self.ports.take(len(uses)), strict=True))
@@ -240,21 +277,6 @@ class _Work:
         if name == API_SERVER:
             server_ready.set()
 
-    async def _service_account(self, gateway: Gateway) -> None:
-        """Pods are refused until the controller manager has made the account that they run as."""
-        what = "service account default"
-        with (
-            self.steps.step("cluster", what),
-            self.awaited.waiting(what, lambda: f"{CONTROLLER_MANAGER} has not made it in the namespace default"),
-        ):
-            await until(
-                gateway,
-                SERVICE_ACCOUNTS,
-                lambda seen: True if ("default", "default") in seen else None,
-                timeout=None,
-                namespace="default",
-            )
-
     async def _start_component(
         self, started: LocalComponent, before: list[LocalComponent], server_ready: asyncio.Event
     ) -> None:
@@ -267,28 +289,6 @@ class _Work:
             if component.name in plan.again:
                 await component_processes.stop(self.files, [process.name for process in component.processes])
             step.message = await started.start() or step.message
-
-    async def _kinds(
-        self, gateway: Gateway, known: Record, components: Collection[LocalComponent], replaced: set[str]
-    ) -> None:
-        """Once all new kinds are served, start the controller manager again, and wait until it knows them."""
-        for one in components:
-            await one.installed.wait()
-        definitions = [definition for one in components for definition in one.definitions]
-        if not definitions:
-            return
-        what = "new kinds"
-        with (
-            self.steps.step("cluster", what, CONTROLLER_MANAGER),
-            self.awaited.waiting(what, lambda: f"the garbage collector of {CONTROLLER_MANAGER} does not know them yet"),
-        ):
-            if any(one.made_definitions for one in components):
-                await replace_process(
-                    self.files, CONTROLLER_MANAGER, gateway, environment=self.environment, replaced=replaced
-                )
-                url = control_plane_health(known.ports)[CONTROLLER_MANAGER]
-                await self.awaited.healthy(self.files, CONTROLLER_MANAGER, url)
-            await until_collected(gateway, definitions)
 
     def _add_context(self, known: Record) -> None:
         file = self.wanted.kubeconfig

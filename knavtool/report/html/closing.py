@@ -107,7 +107,10 @@ def environment(measured: Measured) -> str:
         for name, value in about.environment.items()
     )
     components = measured.tables["components"]
-    rows = [[value if value not in (None, "") else "unknown" for value in row] for row in components.rows]
+    rows = [
+        [*(value if value not in (None, "") else "unknown" for value in row), changed or "nothing"]
+        for *row, changed in components.rows
+    ]
     table = (
         marks.table([column.name for column in components.columns], rows, caption="Components", classes="settings")
         if rows

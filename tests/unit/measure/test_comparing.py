@@ -225,8 +225,10 @@ def test_components_that_differ(runs: tuple[Run, Run]) -> None:
         return replace(one, tables=tables | {"components": replace(tables["components"], rows=[row])})
 
     found = Comparison(
-        before=with_component(runs[0], "kai", "v1", "qps=50"),
-        after=with_component(runs[1], "kai", "v2", ""),
+        before=with_component(runs[0], "kai", "v1", "qps=50", "scoring=MostAllocated"),
+        after=with_component(runs[1], "kai", "v2", "", ""),
         changes=(),
     )
-    assert setups(found) == [("kai", "v1 qps=50", "v2")]
+    assert setups(found) == [("kai", "v1 qps=50 scoring=MostAllocated", "v2")]
+    assert "different settings of kai: scoring=MostAllocated in A, those of its record in B" in cautions(found)
+    assert not any("settings" in one for one in cautions(replace(found, after=found.before)))

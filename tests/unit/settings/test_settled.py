@@ -8,6 +8,7 @@ import pytest
 
 from knavtool.errors import UsageError
 from knavtool.settings.asked import Asked, ConfigFile, read_options
+from knavtool.settings.describing import options, short
 from knavtool.settings.settings import Settings
 from knavtool.settings.settled import Subjects, kept_values, settled
 from knavtool.settings.subject import Config, Shortcut, Subject
@@ -114,3 +115,24 @@ def test_settings_of_one_process() -> None:
     assert not whole.of("z", configured=False)
     assert Settings.from_data(whole.as_data()) == whole
     assert whole.as_data().keys() == {"fields", "args", "environment", "source"}
+
+
+def test_settings_are_told_as_options_and_in_short() -> None:
+    one = Settings(
+        config={"a": {"b": True}, "e": {}},
+        source="f.yaml",
+        fields={"list": [1, "x"], "long": "y" * 80},
+        args={"p": {"v": "--v=4", "w": None}},
+        environment={"p": {"GOGC": "1", "X": None}},
+    )
+    cut = "y" * 59 + "\u2026"
+    assert options("p", one) == (
+        f'--config p=f.yaml --set p.list=[1,"x"] --set p.long={cut} '
+        "--args p=--v=4 --args p=--w- --env p=GOGC=1 --env p=X-"
+    )
+    assert short(one) == f'a.b=true, e={{}}, list=[1,"x"], long={cut}, --v=4, no --w, GOGC=1, no X'
+    assert f"long={'y' * 80}," in short(one, whole=True)
+    whole = Settings(text="a: 1\n", source="f.yaml")
+    assert options("p", whole) == "--config p=f.yaml --replace"
+    assert short(whole) != short(Settings(text="a: 2\n"))
+    assert short(Settings()) == ""

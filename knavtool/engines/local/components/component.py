@@ -8,22 +8,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from knavtool.catalogue.objects import with_overrides
+from knavtool.catalogue.subjects import is_object
 from knavtool.engines.local.components import component_processes
 from knavtool.engines.local.components.manifests import DEFINITION, install, remove_stale, withdraw
 from knavtool.engines.local.control_plane.health import origin
 from knavtool.engines.local.processes import processes
+from knavtool.engines.local.processes.complaint import blaming
+from knavtool.engines.local.state import applied
 from knavtool.render.manifests import ManifestSet
 from knavtool.render.process_mode import ProcessModeObjects, render_for_process_mode, with_own_webhooks
+from knavtool.settings.describing import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from knavtool.catalogue.records import ProcessSpec
+    from knavtool.catalogue.records import Component, ProcessSpec
     from knavtool.engines.local.components.component_processes import ComponentProcesses
     from knavtool.engines.local.control_plane.awaited import Awaited
     from knavtool.kube.gateway import Gateway
     from knavtool.render.manifests import Manifest
+    from knavtool.settings.subject import Config
 
 
 @dataclass(slots=True)
@@ -68,6 +73,8 @@ class LocalComponent:
                 self.gateway, rendered.objects, after=after, heard=lambda reason: unserved.__setitem__(-1, reason)
             )
         self.made_definitions = any(manifest["kind"] == DEFINITION for manifest in created)
+        if (config := self._config) is not None and any(is_object(one, config.object) for one in created):
+            self._note_object()
         self.installed.set()
         return f"{len(created)} objects created" if len(rendered.objects) else ""
 
@@ -90,6 +97,20 @@ class LocalComponent:
             await install(self.gateway, self._webhooks)
         return ", ".join(origin(self.host.ready_url(process)) for process in face.processes)
 
+    async def reconfigure(self, name: str) -> None:
+        """Start the process `name` again with its settings; without a name, write the configuration in an object."""
+        if not name and (config := self._config) is not None:
+            rendered = await self._objects()
+            (manifest,) = (one for one in rendered.objects if is_object(one, config.object))
+            metadata = manifest["metadata"]
+            resource = await self.gateway.discover(manifest["apiVersion"], manifest["kind"])
+            await self.gateway.apply(resource, metadata["name"], manifest, namespace=metadata.get("namespace"))
+            self._note_object()
+        for process in self.host.component.processes:
+            if process.name == name:
+                await component_processes.stop(self.host.files, [name])
+                await self._start(process)
+
     async def remove(self) -> None:
         """Remove the objects while the processes can still tidy up after them, then webhooks, processes and files."""
         rendered = await self._objects()
@@ -98,15 +119,19 @@ class LocalComponent:
         await component_processes.stop(self.host.files, [process.name for process in self.host.component.processes])
         if self.host.directory.is_dir():
             shutil.rmtree(self.host.directory)
+        for name in (object_of(self.host.component), *(one.name for one in self.host.component.processes)):
+            self.host.files.applied(name).unlink(missing_ok=True)
 
     async def _start(self, process: ProcessSpec) -> None:
         await remove_stale(self.gateway, process)
-        kubectl = self.programs.get("kubectl")
-        number = await self.host.start(
-            process, self.programs[process.program], kubectl=kubectl, environment=self.environment
-        )
-        async with processes.watched(self.host.files, {process.name: number}):
-            await self.awaited.healthy(self.host.files, process.name, self.host.ready_url(process))
+        files, kubectl = self.host.files, self.programs.get("kubectl")
+        chosen = options(self.host.component.name, self.host.settings_of(process.name))
+        with blaming(files, process.name, chosen):
+            number = await self.host.start(
+                process, self.programs[process.program], kubectl=kubectl, environment=self.environment
+            )
+            async with processes.watched(files, {process.name: number}):
+                await self.awaited.healthy(files, process.name, self.host.ready_url(process))
 
     async def _objects(self) -> ProcessModeObjects:
         """What the cluster needs of the project's objects, with ours among them."""
@@ -122,7 +147,35 @@ class LocalComponent:
                 drop_kinds=face.drop_kinds,
             )
             secrets = self.host.secrets() if face.certificates is not None else {}
-            objects = with_overrides(rendered.objects, face.overrides, secrets)
+            objects = self._configured(with_overrides(rendered.objects, face.overrides, secrets))
             return with_own_webhooks(ProcessModeObjects(objects=objects, webhooks=rendered.webhooks), server)
         overrides = component.manifest.overrides if component.manifest is not None else ()
         return ProcessModeObjects(objects=with_overrides(self.theirs, overrides), webhooks=ManifestSet())
+
+    def _configured(self, objects: ManifestSet) -> ManifestSet:
+        """The objects, with the settings in the one that has the component's configuration."""
+        config = self._config
+        if config is None or not self.host.settings.configures:
+            return objects
+        text = self.host.configuration({})
+        return ManifestSet(
+            tuple(
+                {**one, "data": {**(one.get("data") or {}), config.key: text}} if is_object(one, config.object) else one
+                for one in objects
+            )
+        )
+
+    @property
+    def _config(self) -> Config | None:
+        """Where in an object the component's configuration is, None if it is in none."""
+        face = self.host.component.process
+        return face.config if face is not None and face.config is not None and face.config.object else None
+
+    def _note_object(self) -> None:
+        """Note with which settings the configuration in an object was written."""
+        applied.save(self.host.files, object_of(self.host.component), self.host.settings.configuration())
+
+
+def object_of(one: Component) -> str:
+    """The name under which the settings of a configuration in an object are noted; no process has such a name."""
+    return f"{one.name}.object"

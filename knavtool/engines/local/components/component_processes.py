@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from knavtool import resources
 from knavtool.atomic import atomic_write
+from knavtool.catalogue.subjects import subject
 from knavtool.engines.local.pki import certificates
 from knavtool.engines.local.pki.pair import Pair
 from knavtool.engines.local.processes import supervisor
+from knavtool.engines.local.state import applied
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.render.components import fill, read_text
 from knavtool.render.process_mode import WebhookServer
+from knavtool.settings.effective import effective
+from knavtool.settings.effective import fill as fill_known
+from knavtool.settings.flags import with_flags
+from knavtool.settings.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -27,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ComponentProcesses:
-    """One component on one cluster; `ports` are all of the cluster's, by PROCESS/PORT."""
+    """One component on one cluster; `ports` are all of the cluster's, by PROCESS/PORT, `settings` its own."""
 
     files: ClusterFiles
     component: Component
     ports: Mapping[str, int]
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def directory(self) -> Path:
@@ -75,17 +82,46 @@ class ComponentProcesses:
     ) -> int:
         """Write the files of a process and start it; returns its number. `kubectl` removes what is stale."""
         values = self._values(process)
-        for name, template in process.files.items():
-            source = resources.override(template)
-            atomic_write(self.directory / name, fill(read_text(source), values, str(source)))
-        args = [fill(arg, values, process.name) for arg in process.args]
-        own = {key: fill(value, values, process.name) for key, value in process.environment.items()}
+        chosen = self.settings_of(process.name)
+        applied.save(self.files, process.name, chosen)
+        for name in process.files:
+            atomic_write(self.directory / name, self._content(process, name, values))
+        changes = chosen.args.get(process.name, {})
+        args = with_flags(
+            (fill(arg, values, process.name) for arg in process.args),
+            {name: text and fill_known(text, values) for name, text in changes.items()},
+        )
+        variables: dict[str, str | None] = {**environment}
+        variables |= {key: fill(value, values, process.name) for key, value in process.environment.items()}
+        for key, value in chosen.environment.get(process.name, {}).items():
+            variables[key] = value and fill_known(value, values)
         if process.metrics:
             write_targets(self.files, {process.name: fill(process.metrics, values, process.name)})
         clean = [] if kubectl is None else [_removal(kubectl, self.files, kind) for kind in process.stale]
-        return await supervisor.start(
-            self.files, process.name, program, args, environment={**environment, **own}, before_restart=clean
-        )
+        given = {key: value for key, value in variables.items() if value is not None}
+        return await supervisor.start(self.files, process.name, program, args, environment=given, before_restart=clean)
+
+    def settings_of(self, process: str) -> Settings:
+        """What of the settings is about one process."""
+        return self.settings.of(process, configured=subject(self.component).configured(process))
+
+    def shown_settings(self, process: str) -> Settings:
+        """As `settings_of`; a configuration in an object is shown with the first process."""
+        about = subject(self.component)
+        in_object = about.config is not None and bool(about.config.object) and about.processes[:1] == (process,)
+        return self.settings.of(process, configured=in_object or about.configured(process))
+
+    def configuration(self, values: Mapping[str, str]) -> str:
+        """The text of the component's configuration with its settings; RenderError or UsageError if there is none."""
+        return effective(subject(self.component), self.settings).filled(values)
+
+    def _content(self, process: ProcessSpec, name: str, values: Mapping[str, str]) -> str:
+        """The text of one file of a process."""
+        config = self.component.process.config if self.component.process is not None else None
+        if config is not None and (config.process, config.file) == (process.name, name) and self.settings.configures:
+            return self.configuration(values)
+        source = resources.override(process.files[name])
+        return fill(read_text(source), values, str(source))
 
     def ready_url(self, process: ProcessSpec) -> str:
         """What answers 200 once the process works."""

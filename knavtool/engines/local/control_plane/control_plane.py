@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from knavtool.kube.gateway import Gateway
 
 _PAUSE = 0.05
+_ELECTED = frozenset({"kube-controller-manager", "kube-scheduler"})
 # The controller manager waits ten seconds for it.
 _IMPATIENT = "failed to wait for apiserver being healthy"
 
@@ -75,9 +76,22 @@ async def replace_process(
     if (number := processes.running(files).get(name)) is not None:
         await processes.end([number])
     # Where elections are held, the new one would wait until the lease of the dead one has ended.
-    with contextlib.suppress(NotFound):
-        await gateway.delete(LEASES, name, namespace="kube-system")
+    if name in _ELECTED:
+        with contextlib.suppress(NotFound):
+            await gateway.delete(LEASES, name, namespace="kube-system")
     _start(files, name, environment)
+
+
+def start_dead(files: ClusterFiles, *, environment: Mapping[str, str]) -> list[str]:
+    """Start those processes of the control plane that do not run; returns their names.
+
+    Where elections are held, a process ends when it has lost its own because the API server was away.
+    """
+    alive = processes.running(files)
+    dead = [name for name in PROCESSES if name not in alive]
+    for name in dead:
+        _start(files, name, environment)
+    return dead
 
 
 def _start(files: ClusterFiles, name: str, environment: Mapping[str, str]) -> None:

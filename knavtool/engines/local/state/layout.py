@@ -50,6 +50,11 @@ class ClusterFiles:
         return self.directory / "kwok.yaml"
 
     @property
+    def kwokctl_made(self) -> Path:
+        """kwokctl's record as kwokctl made it, once settings have changed it."""
+        return self.directory / "kwok.made.yaml"
+
+    @property
     def pki(self) -> Path:
         """The authority of the cluster, and its administrator's certificate and key."""
         return self.directory / "pki"
@@ -91,6 +96,10 @@ class ClusterFiles:
     def component(self, name: str) -> Path:
         """The directory of a component's processes: what they are configured with and what they keep."""
         return self.directory / "components" / name
+
+    def applied(self, process: str) -> Path:
+        """The settings that a process was started with last, if it was started with some."""
+        return self.directory / "settings" / f"{process}.json"
 
     def pid(self, process: str) -> Path:
         """The file that holds a process's number."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from knavtool.atomic import atomic_write
 from knavtool.errors import EngineError
+from knavtool.settings.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 KUBERNETES = "kube-apiserver"
 """The program whose version is that of the cluster."""
 
-_LATER = frozenset({"audit_log"})
+_LATER = frozenset({"audit_log", "settings"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class Record:
 
     `components` are their versions by name, in the order of their start; `unfinished` are those of them whose
     installation or removal has begun and did not finish. `contexts` maps each kubeconfig that was given the
-    cluster's context to the context that was current before, "" if none was. `audit_log` is `on` or `off`. `created`
+    cluster's context to the context that was current before, "" if none was. `audit_log` is `on` or `off`. `settings`
+    are those of components and of the control plane's processes by name, as `Settings.as_data` gives them. `created`
     tells that kwokctl came to its end, so that what is there is whole and can be repaired.
     """
 
@@ -41,12 +43,18 @@ class Record:
     contexts: Mapping[str, str] = field(default_factory=dict)
     components: Mapping[str, str] = field(default_factory=dict)
     unfinished: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     created: bool = False
 
     @property
     def kubernetes(self) -> str:
         """The release of Kubernetes that the cluster was made with, "" if nobody knows."""
         return self.versions.get(KUBERNETES, "")
+
+    @property
+    def settled(self) -> dict[str, Settings]:
+        """The settings by component or process of the control plane."""
+        return {name: Settings.from_data(data) for name, data in self.settings.items()}
 
 
 def load(files: ClusterFiles) -> Record | None:
@@ -81,6 +89,11 @@ def besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: version for other, version in versions.items() if other != name}
 
 
+def settings_data(settings: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:
+    """Settings as a record keeps them."""
+    return {name: one.as_data() for name, one in settings.items()}
+
+
 def _read(content: dict[str, Any]) -> Record:
     """The record; ValueError or TypeError if it is damaged, or was written by a knavtool that kept other things."""
     empty, known = Record(), Record(**content)
@@ -89,4 +102,5 @@ def _read(content: dict[str, Any]) -> Record:
             continue  # made by a knavtool that did not have it yet
         if name not in content or type(getattr(known, name)) is not type(getattr(empty, name)):
             raise ValueError(f"{name} is missing or of the wrong type")
+    _ = known.settled
     return known

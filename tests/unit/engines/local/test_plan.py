@@ -17,7 +17,8 @@ from knavtool.catalogue.catalogue import Catalogue
 from knavtool.catalogue.records import Component
 from knavtool.engines.local.components.component_processes import port_uses
 from knavtool.engines.local.control_plane import kwokctl, settings
-from knavtool.engines.local.plan import Plan, Wanted, describe, make_plan, server_url
+from knavtool.engines.local.describing import describe
+from knavtool.engines.local.plan import Plan, Wanted, make_plan, server_url
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.layout import ClusterFiles

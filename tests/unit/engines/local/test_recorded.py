@@ -13,9 +13,10 @@ import pytest
 from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.recorded import Numbers, components, open_audit_log, settings
-from knavtool.engines.local.state import record
+from knavtool.engines.local.state import applied, record
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.engines.local.state.record import Record
+from knavtool.settings.settings import Settings
 
 
 def test_only_what_matters_is_a_setting() -> None:
@@ -83,6 +84,23 @@ def test_the_numbers_of_processes_follow_their_files(files: ClusterFiles, sleepe
         assert numbers() == {"b": sleeper.pid}
     finally:
         sleeper.communicate(b"\n")
+
+
+def test_what_users_set_is_recorded_without_secrets(files: ClusterFiles) -> None:
+    chosen = Settings(
+        config={"deep": {"password": "p", "qps": 5}},
+        fields={"auth.apiToken": "abc", "profiles[schedulerName=x].weight": 2},
+        args={"kueue": {"v": "--v=3", "tls-private-key-file": "--tls-private-key-file=/x", "w": None}},
+        environment={"kueue": {"GOGC": "50", "API_SECRET": "abc", "X": None}},
+    )
+    applied.save(files, "kueue", chosen)
+    files.keeper("kueue").mkdir(parents=True)
+    (files.keeper("kueue") / "spec.json").write_text(json.dumps({"name": "kueue", "argv": ["/bin/k"]}))
+    (one,) = components(files)
+    assert one.changed == (
+        "deep.password=..., deep.qps=5, auth.apiToken=..., profiles[schedulerName=x].weight=2, --v=3, "
+        "--tls-private-key-file=..., no --w, GOGC=50, API_SECRET=..., no X"
+    )
 
 
 def test_processes_have_the_version_of_their_component(files: ClusterFiles) -> None:
