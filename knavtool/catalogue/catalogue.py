@@ -35,31 +35,46 @@ def user_directory(environment: Mapping[str, str]) -> Path:
 class Catalogue:
     """The records by name, read when they are asked for; `directories` stand for the modules of components.
 
-    `kubernetes` is the release of the clusters that they are for.
+    Of those in `checkouts` the programs are built there too. `kubernetes` is the release of the clusters that they are
+    for.
     """
 
     files: Mapping[str, Path]
     directories: Mapping[str, Path] = field(default_factory=dict)
+    checkouts: frozenset[str] = frozenset()
     kubernetes: str = field(default_factory=lambda: kubernetes_releases().default)
     _read: dict[Path, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(
-        cls, environment: Mapping[str, str], *, directories: Iterable[str] = (), kubernetes: str = ""
+        cls,
+        environment: Mapping[str, str],
+        *,
+        directories: Iterable[str] = (),
+        sources: Iterable[str] = (),
+        kubernetes: str = "",
     ) -> Catalogue:
         """All records there are for this user; the file's name is the component's.
 
-        `directories` are `NAME=DIR` from the command line, `kubernetes` is the release they are for, by default ours.
+        `directories` and `sources` are `NAME=DIR` from the command line: where files come from, and programs too.
+        `kubernetes` is the release they are for, by default ours.
         """
         found = {}
         for directory in (SHIPPED, user_directory(environment)):
             found.update({file.stem: file for file in sorted(directory.glob("*.yaml"))})
+        files, checkouts = _directories("--files-from", directories), _directories("--source-from", sources)
         catalogue = cls(
-            dict(sorted(found.items())), _directories(directories), kubernetes or kubernetes_releases().default
+            dict(sorted(found.items())),
+            files | checkouts,
+            frozenset(checkouts),
+            kubernetes or kubernetes_releases().default,
         )
         for name in catalogue.directories:
-            if catalogue.component(name).source is None:
-                raise UsageError(f"--files-from {name}: nothing of this component comes from files of its project")
+            one = catalogue.component(name)
+            if one.source is None:
+                leader = f"; its programs are those of {one.follows}" if one.follows in catalogue.files else ""
+                option = "--source-from" if name in checkouts else "--files-from"
+                raise UsageError(f"{option} {name}: nothing of it comes from files of its project{leader}")
         return catalogue
 
     def record(self, name: str, *, needed_by: str = "") -> Mapping[str, Any]:
@@ -81,7 +96,8 @@ class Catalogue:
         one = read(record, version)
         if one.source is None or name not in self.directories:
             return one
-        return replace(one, source=replace(one.source, directory=self.directories[name]))
+        builds = name in self.checkouts
+        return replace(one, source=replace(one.source, directory=self.directories[name], builds=builds))
 
     def with_records_in(self, directory: Path, *, first: bool = False) -> Catalogue:
         """With the records that the components of a cluster were installed with, for names that are not there any more.
@@ -202,21 +218,23 @@ def _apart(name: str, version: str, leader: str, there: str, other: str) -> Usag
     return UsageError(message, hint=f"ask for both at {version} or at {there}")
 
 
-def _directories(pairs: Iterable[str]) -> dict[str, Path]:
+def _directories(option: str, pairs: Iterable[str]) -> dict[str, Path]:
     directories = {}
     for text in pairs:
         name, _, given = text.partition("=")
         path = Path(given).expanduser().absolute()
         if not (name and given and path.is_dir()):
-            raise UsageError(f"--files-from {text}: expected NAME=DIR, a component and a directory that exists")
+            raise UsageError(f"{option} {text}: expected NAME=DIR, a component and a directory that exists")
         directories[name] = path
     return directories
 
 
 def _with_module(record: Mapping[str, Any], one: Component) -> Mapping[str, Any]:
-    """A record of a program, whose build knows the module of its component."""
+    """A record of a program, whose build knows the module of its component, or the checkout that stands for it."""
     if "build" not in record or one.source is None:
         return record
+    if one.source.builds:
+        return {**record, "build": {"checkout": str(one.source.directory), **record["build"]}}
     return {**record, "build": {"module": one.source.module, "sum": one.source.sum, **record["build"]}}
 
 

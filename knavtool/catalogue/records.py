@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 class Source:
     """The Go module of a project; `sum` is Go's for this version, `url` is where one file can be had.
 
-    A `directory` of the user stands for that of the module, and nothing else is looked at.
+    A `directory` of the user stands for that of the module, and nothing else is looked at; the programs are built there
+    too if it `builds`.
     """
 
     module: str
     sum: str | None = None
     url: str | None = None
     directory: Path | None = None
+    builds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

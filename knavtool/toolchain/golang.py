@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.toolchain.fetch import ChecksumMismatch, Unavailable
-from knavtool.toolchain.pins import MODULES, GoModule
+from knavtool.toolchain.pins import MODULES, Checkout, GoModule
 from knavtool.toolchain.processes import run
 from knavtool.toolchain.store import disk_full, writing
 from knavtool.toolchain.threads import Leave, in_thread
@@ -69,6 +69,10 @@ class Go:
             progress(0, f"sources of {recipe.module}")
             # Nothing is written there, which would not be possible either: all that a build makes goes elsewhere.
             directory = await self.module_directory(recipe.module, workspace=workspace)
+            if recipe.replace:
+                directory = await self._changed(directory, recipe.replace, workspace=workspace)
+        elif isinstance(recipe.module, Checkout):
+            directory = recipe.module.path
             if recipe.replace:
                 directory = await self._changed(directory, recipe.replace, workspace=workspace)
         else:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from knavtool.events import Step, Steps
     from knavtool.toolchain.golang import Go
-    from knavtool.toolchain.pins import GoModule, Program, Release
+    from knavtool.toolchain.pins import Checkout, GoModule, Program, Release
 
 _DOWNLOADS = 4
 _BUILDS = 2
@@ -43,7 +43,7 @@ class Installer:
         self.environment = environment
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
         self._builds = asyncio.Semaphore(_BUILDS)
-        self._modules: defaultdict[GoModule | Path, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._modules: defaultdict[GoModule | Checkout | Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def download(self, program: Program, target: Path, *, steps: Steps) -> None:
         """Install the publisher's own file; raises Unavailable with the reason if it cannot be had."""

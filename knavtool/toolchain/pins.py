@@ -79,6 +79,16 @@ class GoModule:
         return f"{self.path}@{self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A directory of the user with the sources of a project, which may change at any time."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
     """Text in a source file that is replaced for the build: of the module itself, or of another one that it needs."""
@@ -91,12 +101,12 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """How `go build` makes a program: in the sources of a published module, or in one of our wrapper modules.
+    """How `go build` makes a program: in the sources of a module or a checkout, or in one of our wrapper modules.
 
     A wrapper (its directory) is for programs that cannot be built where they were published, as Kubernetes and etcd.
     """
 
-    module: GoModule | Path
+    module: GoModule | Checkout | Path
     package: str
     ldflags: str = ""
     tags: tuple[str, ...] = ()
@@ -110,7 +120,7 @@ class Build:
         """
         if isinstance(self.module, Path):
             return ""
-        parts = (self.module.path, self.package, self.ldflags, self.tags, self.replace)
+        parts = (str(self.module.path), self.package, self.ldflags, self.tags, self.replace)
         # Only if there are any: what was built before modules could be named is still the same.
         named = tuple(one.module for one in self.replace)
         return repr((*parts, named) if any(named) else parts)
@@ -139,6 +149,11 @@ class Program:
     def recipe(self) -> str:
         """All that decides what is made of this version, "" if that was never changed."""
         return (self.build.recipe if self.build is not None else "") or (str(self.revision) if self.revision else "")
+
+    @property
+    def changes(self) -> bool:
+        """Whether its sources may change, so that it has to be built each time; go knows what that takes."""
+        return self.build is not None and isinstance(self.build.module, Checkout)
 
     @property
     def title(self) -> str:
@@ -234,8 +249,10 @@ def _program(name: str, record: Mapping[str, Any], version: str, tried: tuple[st
 
 
 def _build(record: Mapping[str, Any], values: Mapping[str, str]) -> Build | None:
-    module: GoModule | Path
-    if "wrapper" in record:
+    module: GoModule | Checkout | Path
+    if "checkout" in record:
+        module = Checkout(Path(record["checkout"]))
+    elif "wrapper" in record:
         module = wrapper = MODULES / record["wrapper"].format_map(values)
         if not wrapper.is_dir():
             return None

@@ -177,7 +177,7 @@ class Toolchain:
         waiting = f"waiting for another knavtool that installs {program.title}"
         async with locked(target, waiting=lambda: steps.note(waiting)):
             # Another process may have installed it while this one waited.
-            if Source.CACHE in self._sources and is_program(target):
+            if Source.CACHE in self._sources and is_program(target) and not program.changes:
                 return target
             reasons = {source: _LEFT_OUT for source in Source if source not in self._sources}
             reasons.update(looked.reasons)
@@ -237,7 +237,7 @@ class Toolchain:
                     return _Looked((Source.PATH, candidate), skipped=tuple(skipped))
                 skipped.append(problem)
             reasons[Source.PATH] = "; ".join(skipped) or f"no {program.name} there"
-        if Source.CACHE in self._sources:
+        if Source.CACHE in self._sources and not program.changes:
             target = self.store.program(program)
             if is_program(target):
                 return _Looked((Source.CACHE, target), skipped=tuple(skipped))

@@ -58,6 +58,15 @@ FilesFrom: TypeAlias = Annotated[
         help="Read the manifests of a component from a checkout of its project; repeatable.",
     ),
 ]
+SourceFrom: TypeAlias = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--source-from",
+        envvar="KNAVTOOL_SOURCE_FROM",
+        metavar="NAME=DIR",
+        help="Build the programs of a component in a checkout, and read its manifests there; repeatable.",
+    ),
+]
 
 
 def require_engine(

@@ -15,6 +15,7 @@ from knavtool.cli.cluster.options import (
     FilesFrom,
     KubeVersion,
     Name,
+    SourceFrom,
     With,
     require_engine,
 )
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _LOCAL = (
     "name",
     "kube_version",
+    "source_from",
     "feature_gates",
     "runtime_config",
     "port",
@@ -65,6 +67,7 @@ def up(
         typer.Option("--prometheus/--no-prometheus", envvar="KNAVTOOL_PROMETHEUS", help="Run Prometheus too."),
     ] = True,
     files_from: FilesFrom = None,
+    source_from: SourceFrom = None,
     kube_version: KubeVersion = None,
     config: configuring.Config = None,
     replace: configuring.Replace = False,
@@ -192,6 +195,7 @@ def up(
         tuning=tuning,
         audit_log=audit_log,
         kubernetes=kubernetes_release(kube_version) if kube_version else None,
+        sources=tuple(source_from or ()),
         settings=read_options(
             config=config or (),
             replace=replace,
@@ -222,11 +226,13 @@ async def _up(
     from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.local.describing import describe
-    from knavtool.engines.local.plan import kubernetes_release, make_plan
+    from knavtool.engines.local.plan import kubernetes_release, make_plan, sources
     from knavtool.engines.local.up import up as start
 
     release = kubernetes_release(files, wanted)
-    catalogue = Catalogue.load(target.environment, directories=directories, kubernetes=release)
+    catalogue = Catalogue.load(
+        target.environment, directories=directories, sources=sources(files, wanted), kubernetes=release
+    )
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.with_records_in(files.component_records).programs(plan.components)
     toolchain = toolchain_from_environment(target.environment, binaries=binaries, kubernetes=release, programs=programs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.catalogue import gates
@@ -18,7 +19,6 @@ from knavtool.toolchain.pins import kubernetes_releases
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.catalogue.records import Component
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user asked for; None means no preference. `api_server_port` 0 is a free one.
+    """What the user asked for; None means no preference. `api_server_port` 0 is a free one. `sources` are `NAME=DIR`.
 
     `components` are versions by name, "" for that of the record; those of earlier calls stay unless `without`.
     """
@@ -46,6 +46,7 @@ class Wanted:
     audit_log: str | None = None
     kubernetes: str | None = None
     settings: Asked = field(default_factory=Asked)
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +252,13 @@ def kubernetes_release(files: ClusterFiles, wanted: Wanted) -> str:
     if known is not None and known.created:
         return known.kubernetes
     return wanted.kubernetes or kubernetes_releases().default
+
+
+def sources(files: ClusterFiles, wanted: Wanted) -> list[str]:
+    """The checkouts that programs are built in, as `NAME=DIR`: first those of earlier calls that are still there."""
+    known = record.load(files)
+    before = known.sources if known is not None and known.created else {}
+    return [*(f"{name}={path}" for name, path in before.items() if Path(path).is_dir()), *wanted.sources]
 
 
 def server_url(known: Record) -> str:

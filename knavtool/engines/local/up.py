@@ -213,8 +213,7 @@ class _Work:
         """What follows once the API server answers; all at the same time, and the context when all of it is well."""
         files, plan = self.files, self.plan
         # Saved before the processes start: whatever happens to this one, the next `up` and `down` know of them.
-        starting = {one.name: one.version for one in plan.starting}
-        known = replace(known, components={**known.components, **starting}, unfinished=starting)
+        known = record.begun(known, plan.starting)
         record.save(files, known)
         files.component_records.mkdir(mode=0o700, exist_ok=True)
         for one in plan.starting:

@@ -12,15 +12,16 @@ from knavtool.errors import EngineError
 from knavtool.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from knavtool.catalogue.records import Component
     from knavtool.engines.local.state.layout import ClusterFiles
 
 
 KUBERNETES = "kube-apiserver"
 """The program whose version is that of the cluster."""
 
-_LATER = frozenset({"audit_log", "settings"})
+_LATER = frozenset({"audit_log", "settings", "sources"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,9 @@ class Record:
     `components` are their versions by name, in the order of their start; `unfinished` are those of them whose
     installation or removal has begun and did not finish. `contexts` maps each kubeconfig that was given the
     cluster's context to the context that was current before, "" if none was. `audit_log` is `on` or `off`. `settings`
-    are those of components and of the control plane's processes by name, as `Settings.as_data` gives them. `created`
-    tells that kwokctl came to its end, so that what is there is whole and can be repaired.
+    are those of components and of the control plane's processes by name, as `Settings.as_data` gives them. `sources`
+    are the checkouts that programs of components are built in, by component. `created` tells that kwokctl came to its
+    end, so that what is there is whole and can be repaired.
     """
 
     feature_gates: str = ""
@@ -44,6 +46,7 @@ class Record:
     components: Mapping[str, str] = field(default_factory=dict)
     unfinished: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
     created: bool = False
 
     @property
@@ -82,6 +85,16 @@ def ports_of_all(files: ClusterFiles) -> set[int]:
 def save(files: ClusterFiles, record: Record) -> None:
     """Write the record, whole or not at all."""
     atomic_write(files.record, json.dumps(asdict(record), indent=2))
+
+
+def begun(known: Record, starting: Iterable[Component]) -> Record:
+    """The record once the start of these components has begun."""
+    starting = list(starting)
+    versions = {one.name: one.version for one in starting}
+    components = {**known.components, **versions}
+    checkouts = {one.name: str(one.source.directory) for one in starting if one.source and one.source.builds}
+    sources = {name: path for name, path in {**known.sources, **checkouts}.items() if name in components}
+    return replace(known, components=components, unfinished=versions, sources=sources)
 
 
 def besides(versions: Mapping[str, str], name: str) -> dict[str, str]:
