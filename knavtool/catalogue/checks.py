@@ -119,6 +119,9 @@ def _settings(document: Document) -> Iterator[Violation]:
         yield document.violation(("settings",), "there is no config in the process face that these could be about")
     for name, one in settings.items():
         yield from _path(document, ("settings", name, "path"), one["path"])
+        if one.get("default", "") not in ("", *one["values"]):
+            near = nearest(one["default"], one["values"])
+            yield document.violation(("settings", name, "default"), f"{one['default']!r} is none of the values{near}")
 
 
 def _path(document: Document, place: tuple[str | int, ...], text: str) -> Iterator[Violation]:

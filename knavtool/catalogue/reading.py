@@ -13,6 +13,7 @@ from knavtool.catalogue.records import (
     ControlPlaneFace,
     Credential,
     Kind,
+    ListedWebhooks,
     Made,
     ManifestFace,
     Objects,
@@ -145,6 +146,7 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects) -> ProcessF
         and Webhooks(
             port=webhooks["port"],
             keep=dict(_kept(one) for one in webhooks["keep"]) if "keep" in webhooks else None,
+            listed=_listed(webhooks["listed"]) if "listed" in webhooks else None,
             first=webhooks.get("first", False),
         ),
         certificates=certificates
@@ -155,6 +157,10 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects) -> ProcessF
         ),
         processes=tuple(_hosted(one) for one in face["processes"]),
     )
+
+
+def _listed(listed: Mapping[str, Any]) -> ListedWebhooks:
+    return ListedWebhooks(path=listed["path"], names={item: tuple(names) for item, names in listed["names"].items()})
 
 
 def _kept(webhook: str | Mapping[str, Any]) -> tuple[str, tuple[Mapping[str, str], ...]]:
@@ -192,4 +198,7 @@ def read_config(config: Mapping[str, Any]) -> Config:
 
 def read_shortcuts(settings: Mapping[str, Any]) -> dict[str, Shortcut]:
     """The short names of the part `settings` of a record."""
-    return {name: Shortcut(path=one["path"], values=one["values"]) for name, one in settings.items()}
+    return {
+        name: Shortcut(path=one["path"], values=one["values"], default=one.get("default", ""))
+        for name, one in settings.items()
+    }

@@ -117,14 +117,23 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedWebhooks:
+    """Names of webhooks by the item of a list at `path` in the configuration; each goes with its item."""
+
+    path: str
+    names: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
     """`port` is PROCESS/PORT; without `keep` all are installed, `first` means before the process starts.
 
-    `keep` has the match conditions that are added, by the name of the webhook.
+    `keep` has the match conditions that are added, by the name of the webhook, of those too that are `listed`.
     """
 
     port: str
     keep: Mapping[str, tuple[Mapping[str, str], ...]] | None = None
+    listed: ListedWebhooks | None = None
     first: bool = False
 
 

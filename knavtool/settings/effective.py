@@ -36,6 +36,11 @@ class Effective:
     text: str | None = None
     kept: tuple[str, ...] = ()
 
+    def at(self, path: str) -> Any:
+        """What is at a path, None if there is nothing."""
+        tree = self.tree if self.text is None else yaml.load(self.text, Loader=yaml.CSafeLoader)
+        return paths.find(tree, paths.path_of(path))
+
     def filled(self, values: Mapping[str, str]) -> str:
         """The text of the file; `${...}` of which nobody knows the value stays."""
         if self.text is not None:
@@ -82,12 +87,16 @@ def resolved(subject: Subject, name: str, value: Any) -> tuple[Path, Any]:
 
 
 def own_configuration(subject: Subject) -> Any:
-    """The configuration of a record with `${...}` in it; None if it is not YAML."""
+    """The configuration of a record with `${...}` in it and what it chooses itself; None if it is not YAML."""
     try:
         documents = load_rendered(subject.template or "")
     except yaml.YAMLError:
         return None
-    return documents[0] if len(documents) == 1 else None
+    tree = documents[0] if len(documents) == 1 else None
+    for shortcut in subject.shortcuts.values():
+        if shortcut.default:
+            tree = paths.put(tree, paths.path_of(shortcut.path), shortcut.values[shortcut.default])
+    return tree
 
 
 def require_variables(text: str, known: Mapping[str, str] | frozenset[str], where: str) -> None:

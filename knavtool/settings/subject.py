@@ -26,10 +26,11 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcut:
-    """A short name for a value at a path: what each choice stands for."""
+    """A short name for a value at a path: what each choice stands for, and the choice that the record makes, if any."""
 
     path: str
     values: Mapping[str, Any]
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,11 @@ class Subject:
     shortcuts: Mapping[str, Shortcut] = field(default_factory=dict)
     fixed_args: Mapping[str, frozenset[str]] = field(default_factory=dict)
     fixed_environment: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its record makes choices of its own in the configuration."""
+        return any(one.default for one in self.shortcuts.values())
 
     def configured(self, process: str) -> bool:
         """Whether this is the process that reads the configuration."""

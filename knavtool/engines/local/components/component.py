@@ -110,6 +110,17 @@ class LocalComponent:
             if process.name == name:
                 await component_processes.stop(self.host.files, [name])
                 await self._start(process)
+                await self._reconfigure_webhooks(name)
+
+    async def _reconfigure_webhooks(self, process: str) -> None:
+        """Replace the webhooks if the configuration of this process says which there are."""
+        face = self.host.component.process
+        if face is None or face.webhooks is None or face.webhooks.listed is None:
+            return
+        if face.config is not None and face.config.process == process:
+            webhooks = (await self._objects()).webhooks
+            await withdraw(self.gateway, webhooks)
+            await install(self.gateway, webhooks)
 
     async def remove(self) -> None:
         """Remove the objects while the processes can still tidy up after them, then webhooks, processes and files."""
@@ -142,7 +153,7 @@ class LocalComponent:
             rendered = render_for_process_mode(
                 self.theirs,
                 server=server,
-                keep=face.webhooks.keep if face.webhooks is not None else None,
+                keep=self.host.kept_webhooks(),
                 keep_kinds=face.keep_kinds,
                 drop_kinds=face.drop_kinds,
             )

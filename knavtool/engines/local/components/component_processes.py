@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from knavtool.catalogue.records import Component, Kind, ProcessSpec
     from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.render.process_mode import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,26 @@ class ComponentProcesses:
         """The text of the component's configuration with its settings; RenderError or UsageError if there is none."""
         return effective(subject(self.component), self.settings).filled(values)
 
+    def kept_webhooks(self) -> Kept | None:
+        """The webhooks that the component has, with the conditions that are added; None for all of its project's."""
+        face = self.component.process
+        webhooks = face.webhooks if face is not None else None
+        if webhooks is None or webhooks.keep is None or webhooks.listed is None:
+            return webhooks.keep if webhooks is not None else None
+        items = effective(subject(self.component), self.settings).at(webhooks.listed.path) or ()
+        listed = [name for item in items for name in webhooks.listed.names.get(item, ())]
+        hidden = {name for names in webhooks.listed.names.values() for name in names} - set(listed)
+        kept = {**dict.fromkeys(listed, ()), **webhooks.keep}
+        return {name: conditions for name, conditions in kept.items() if name not in hidden}
+
     def _content(self, process: ProcessSpec, name: str, values: Mapping[str, str]) -> str:
         """The text of one file of a process."""
         config = self.component.process.config if self.component.process is not None else None
-        if config is not None and (config.process, config.file) == (process.name, name) and self.settings.configures:
+        if (
+            config is not None
+            and (config.process, config.file) == (process.name, name)
+            and (self.settings.configures or subject(self.component).chooses)
+        ):
             return self.configuration(values)
         source = resources.override(process.files[name])
         return fill(read_text(source), values, str(source))
