@@ -257,6 +257,13 @@ class Component:
         return self.process.processes if self.process is not None else ()
 
     @property
+    def lists_webhooks(self) -> bool:
+        """Whether its webhooks depend on its configuration."""
+        return (
+            self.process is not None and self.process.webhooks is not None and self.process.webhooks.listed is not None
+        )
+
+    @property
     def local_objects(self) -> Objects:
         """The project's own objects that the local engine needs."""
         face = self.process or self.manifest

@@ -71,8 +71,8 @@ async def up(
     # It removes what a dead process left in the cluster.
     needed += ["kubectl" for process in processes_ if process.stale]
     # All that could be missing is fetched before anything is changed.
-    in_objects = [one for one, process in changing if not process]
-    components = {one.name: one for one in (*plan.starting, *plan.leaving, *in_objects)}.values()
+    with_objects = [one for one, process in changing if not process or one.lists_webhooks]
+    components = {one.name: one for one in (*plan.starting, *plan.leaving, *with_objects)}.values()
     async with task_group() as group:
         programs = group.create_task(toolchain.ensure(needed, steps=steps))
         objects = {

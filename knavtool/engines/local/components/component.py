@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from knavtool.catalogue.objects import with_overrides
 from knavtool.catalogue.subjects import is_object
 from knavtool.engines.local.components import component_processes
-from knavtool.engines.local.components.manifests import DEFINITION, install, remove_stale, withdraw
+from knavtool.engines.local.components.manifests import (
+    DEFINITION,
+    install,
+    install_webhooks,
+    remove_stale,
+    withdraw,
+)
 from knavtool.engines.local.control_plane.health import origin
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.processes.complaint import blaming
@@ -88,13 +94,13 @@ class LocalComponent:
             return ""
         first = face.webhooks is not None and face.webhooks.first
         if first:
-            await install(self.gateway, self._webhooks)
+            await install_webhooks(self.gateway, self._webhooks)
         alive = processes.running(self.host.files)
         for process in face.processes:
             if process.name not in alive:
                 await self._start(process)
         if not first:
-            await install(self.gateway, self._webhooks)
+            await install_webhooks(self.gateway, self._webhooks)
         return ", ".join(origin(self.host.ready_url(process)) for process in face.processes)
 
     async def reconfigure(self, name: str) -> None:
@@ -110,17 +116,8 @@ class LocalComponent:
             if process.name == name:
                 await component_processes.stop(self.host.files, [name])
                 await self._start(process)
-                await self._reconfigure_webhooks(name)
-
-    async def _reconfigure_webhooks(self, process: str) -> None:
-        """Replace the webhooks if the configuration of this process says which there are."""
-        face = self.host.component.process
-        if face is None or face.webhooks is None or face.webhooks.listed is None:
-            return
-        if face.config is not None and face.config.process == process:
-            webhooks = (await self._objects()).webhooks
-            await withdraw(self.gateway, webhooks)
-            await install(self.gateway, webhooks)
+                if self.host.component.lists_webhooks:
+                    await install_webhooks(self.gateway, (await self._objects()).webhooks)
 
     async def remove(self) -> None:
         """Remove the objects while the processes can still tidy up after them, then webhooks, processes and files."""

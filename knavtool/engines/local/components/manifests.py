@@ -47,6 +47,21 @@ async def install(
     return missing
 
 
+async def install_webhooks(gateway: Gateway, wanted: ManifestSet) -> None:
+    """Create the webhook configurations that do not exist or hold other webhooks than they should.
+
+    Settings may have changed which there are since they were made.
+    """
+    existing = await _existing(gateway, wanted, whole=True)
+    other = [one for one in wanted if key(one) in existing and _hooks(one) != _hooks(existing[key(one)])]
+    await withdraw(gateway, other)
+    await install(gateway, wanted)
+
+
+def _hooks(manifest: Manifest) -> set[str]:
+    return {hook["name"] for hook in manifest.get("webhooks", ())}
+
+
 async def withdraw(gateway: Gateway, manifests: Iterable[Manifest]) -> None:
     """Delete objects, also if they are not there, and wait until they are gone.
 
@@ -107,14 +122,18 @@ async def _create(gateway: Gateway, manifests: list[Manifest]) -> None:
         raise refused[0][1]
 
 
-async def _existing(gateway: Gateway, wanted: ManifestSet) -> set[Key]:
-    """Which objects of the wanted kinds there are; one list per kind, and none of a kind that is not served yet."""
-    found: set[Key] = set()
+async def _existing(gateway: Gateway, wanted: ManifestSet, *, whole: bool = False) -> dict[Key, Manifest]:
+    """The objects of the wanted kinds that there are, `whole` or their metadata.
+
+    One list per kind, and none of a kind that is not served yet.
+    """
+    found: dict[Key, Manifest] = {}
     for api_version, kind in {(manifest["apiVersion"], manifest["kind"]) for manifest in wanted}:
         try:
             resource = await gateway.discover(api_version, kind)
         except NotFound:
             continue
-        async for page in gateway.pages(resource, metadata_only=True):
-            found.update((kind, item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in page)
+        async for page in gateway.pages(resource, metadata_only=not whole):
+            for item in page:
+                found[kind, item["metadata"].get("namespace", ""), item["metadata"]["name"]] = item
     return found
