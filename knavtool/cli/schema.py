@@ -18,6 +18,7 @@ class Name(StrEnum):
     VALUES = "values"
     WORKFLOW = "workflow"
     COMPONENT = "component"
+    CLUSTER = "cluster"
     REPORT = "report"
     RECORDING = "recording"
 

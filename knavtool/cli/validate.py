@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from knavtool.errors import Violation
     from knavtool.workflow.registry import Registry
 
-_KINDS = {"tasks": "a workflow", "nodes": "a values file"}
+_KINDS = {"tasks": "a workflow", "nodes": "a values file", "components": "a cluster file"}
+_OF_CLUSTERS = frozenset({"components", "kubernetes", "controlPlane"})
 
 
 def validate(
@@ -68,6 +69,7 @@ def _violations(
 
     With `warnings`, which receives them, workflows are read as Knavigator reads them.
     """
+    from knavtool.documents.cluster_file import parse_cluster_file
     from knavtool.documents.schema import nearest
     from knavtool.documents.values import parse_values
     from knavtool.documents.workflow_reader import parse_workflow
@@ -85,6 +87,8 @@ def _violations(
             if isinstance(data, dict) and "tasks" in data:
                 types = task_types(no_plugins=no_plugins)
                 workflows.append(parse_workflow(document, file, types.documents, settings=settings, lenient=lenient))
+            elif isinstance(data, dict) and _OF_CLUSTERS & data.keys():
+                parse_cluster_file(document, file.absolute().parent)
             elif isinstance(data, dict) and "nodes" in data:
                 parse_values(document)
             else:

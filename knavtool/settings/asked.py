@@ -111,6 +111,11 @@ def _split(option: str, text: str, form: str) -> tuple[str, str]:
 
 def _file(text: str, *, whole: bool) -> ConfigFile:
     target, given = _split("--config", text, "NAME=FILE, a component and its configuration")
+    return read_file(target, given, whole=whole)
+
+
+def read_file(target: str, given: str, *, whole: bool) -> ConfigFile:
+    """A file as the configuration of a target; UsageError or InvalidDocument if it cannot be read."""
     file = Path(given).expanduser()
     document = None
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import charts, configuring, existing
+from knavtool.cli.cluster.cluster_file import Given, Picker, PlanOutput, apply_nodes, node_values, pairs, print_plan
 from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
 
 _LOCAL = (
+    "file",
     "name",
     "kube_version",
     "source_from",
@@ -50,6 +53,15 @@ class AuditLog(StrEnum):
 
 def up(
     context: typer.Context,
+    file: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--file",
+            "-f",
+            envvar="KNAVTOOL_CLUSTER_FILE",
+            help="File that says the whole local cluster; other options win over it.",
+        ),
+    ] = None,
     name: Name = DEFAULT_NAME,
     engine: EngineChoice = Engine.LOCAL,
     with_: With = None,
@@ -139,6 +151,12 @@ def up(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the plan without changing anything.")
     ] = False,
+    output: Annotated[
+        Optional[PlanOutput],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "-o", "--output", envvar="KNAVTOOL_PLAN", help="With --dry-run, print the file that says this cluster."
+        ),
+    ] = None,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:
@@ -153,15 +171,20 @@ def up(
         # Before the rest is imported, which other systems do not have.
         require_machine()
     from knavtool.catalogue.catalogue import parse_wanted
+    from knavtool.documents.cluster_file import ClusterFile, load_cluster_file
     from knavtool.documents.duration import parse_duration
     from knavtool.engines.local.control_plane.settings import chosen
     from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.kubeconfig import chosen_file
     from knavtool.engines.local.state.layout import cluster_files
+    from knavtool.errors import UsageError
     from knavtool.settings.asked import read_options
+    from knavtool.settings.documented import joined, read_entries
     from knavtool.toolchain.pins import kubernetes_release
 
     require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
+    if output is not None and not dry_run:
+        raise UsageError("-o goes with --dry-run only", hint="leave it out")
     if engine is Engine.EXISTING:
         existing.up(
             options.target(context, kubeconfig, kube_context),
@@ -182,44 +205,54 @@ def up(
         )
         return
     target = options.target(context, kubeconfig, None)
-    files = cluster_files(name, target.environment)
+    said = load_cluster_file(file) if file is not None else ClusterFile(file="")
+    pick = Picker(context)
+    files = cluster_files(pick("name", name, said.name), target.environment)
+    tuning, kube_version = tuning or said.tuning, kube_version or said.kubernetes
     chosen(tuning or "all")
     wanted = Wanted(
         kubeconfig=chosen_file(target.kubeconfig, target.environment),
-        components=parse_wanted(with_ or ()),
+        components={**said.components, **parse_wanted(with_ or ())},
         without=tuple(parse_wanted(without or (), "--without")),
-        feature_gates=feature_gates,
-        runtime_config=runtime_config,
-        api_server_port=port,
-        prometheus=prometheus,
+        feature_gates=pick("feature_gates", feature_gates, said.feature_gates),
+        runtime_config=pick("runtime_config", runtime_config, said.runtime_config),
+        api_server_port=pick("port", port, said.port),
+        prometheus=pick("prometheus", prometheus, said.prometheus),
         tuning=tuning,
-        audit_log=audit_log,
+        audit_log=audit_log or (None if said.audit_log is None else AuditLog.ON if said.audit_log else AuditLog.OFF),
         kubernetes=kubernetes_release(kube_version) if kube_version else None,
-        sources=tuple(source_from or ()),
-        settings=read_options(
-            config=config or (),
-            replace=replace,
-            fields=set_ or (),
-            args=args or (),
-            environment=env or (),
-            reset=reset or (),
+        sources=(*pairs(said.sources), *(source_from or ())),
+        settings=joined(
+            read_entries(said.settings, instead=said.configured),
+            read_options(
+                config=config or (),
+                replace=replace,
+                fields=set_ or (),
+                args=args or (),
+                environment=env or (),
+                reset=reset or (),
+            ),
         ),
     )
-    seconds = parse_duration(timeout or "2m", option="--timeout")
+    given = Given(
+        directories=[*pairs(said.files), *(files_from or ())],
+        binaries=[*pairs(said.programs), *(binary or ())],
+        nodes=node_values(said),
+        timeout=parse_duration(timeout or "2m", option="--timeout"),
+        dry_run=dry_run,
+        output=output,
+    )
     with files.locked():
-        directories = files_from or []
-        run_async(_up(target, files, wanted, seconds, directories, binaries=binary or [], dry_run=dry_run))
+        run_async(_up(target, files, wanted, given))
+    if not dry_run:
+        apply_nodes(target, wanted, files, given)
 
 
 async def _up(
     target: options.Target,
     files: ClusterFiles,
     wanted: Wanted,
-    seconds: float,
-    directories: list[str],
-    *,
-    binaries: list[str],
-    dry_run: bool,
+    given: Given,
 ) -> None:
     """plan > programs > control plane > stages, components > context."""
     from knavtool.catalogue.catalogue import Catalogue
@@ -231,11 +264,13 @@ async def _up(
 
     release = kubernetes_release(files, wanted)
     catalogue = Catalogue.load(
-        target.environment, directories=directories, sources=sources(files, wanted), kubernetes=release
+        target.environment, directories=given.directories, sources=sources(files, wanted), kubernetes=release
     )
     plan = make_plan(files, wanted, catalogue)
     programs = catalogue.with_records_in(files.component_records).programs(plan.components)
-    toolchain = toolchain_from_environment(target.environment, binaries=binaries, kubernetes=release, programs=programs)
+    toolchain = toolchain_from_environment(
+        target.environment, binaries=given.binaries, kubernetes=release, programs=programs
+    )
     if plan.changed or plan.notes:
         with progress(target.settings) as steps:
             for note in plan.notes:
@@ -243,7 +278,10 @@ async def _up(
             for component in plan.changed:
                 apply = f"`--without {component}`, then `--with {component}`, applies it"
                 steps.note(f"the record of {component} changed since it was installed; {apply}", warning=True)
-    if dry_run or plan.nothing:
+    if given.output is not None:
+        print_plan(files, wanted, plan, given, release)
+        return
+    if given.dry_run or plan.nothing:
         versions = {name: program.version for name, program in toolchain.programs.items()}
         print("\n".join(describe(files, wanted, plan, versions)))
         return
@@ -254,6 +292,6 @@ async def _up(
             plan,
             toolchain=toolchain,
             environment=target.environment,
-            timeout=seconds,
+            timeout=given.timeout,
             steps=step.nested(),
         )

@@ -50,11 +50,11 @@ def apply(
     target = options.target(context, kubeconfig, kube_context)
     values = load_values(file)
     seconds = parse_duration(timeout, option="--timeout")
-    work = _release if helm else _apply
+    work = _release if helm else apply_values
     run_async(work(target, values, seconds, prune=prune, dry_run=dry_run, take_ownership=take_ownership))
 
 
-async def _apply(
+async def apply_values(
     target: options.Target, values: NodeValues, seconds: float, *, prune: bool, dry_run: bool, take_ownership: bool
 ) -> None:
     """validate (done) > render > compare > write > wait."""
