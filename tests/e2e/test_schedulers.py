@@ -36,7 +36,11 @@ LABS = {
         directories=["jobset", "mpi-operator", "kuberay", "kueue"],
         configurations=["jobset", "kueue"],
     ),
-    "workloads": Lab(components=["lws", "trainer"], directories=["lws", "trainer"], configurations=[]),
+    "workloads": Lab(
+        components=["lws", "trainer", "appwrapper"],
+        directories=["lws", "trainer", "appwrapper"],
+        configurations=[],
+    ),
     "coscheduling": Lab(
         components=["jobset", "coscheduling", "capacity-scheduling"],
         directories=["coscheduling", "capacity-scheduling"],
