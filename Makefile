@@ -12,7 +12,7 @@ DEVELOPED := $(VENV)/.developed
 # Tests wait for clusters as often as they compute; more would need more memory.
 WORKERS ?= 3
 # Those whose controllers the tests run, those that take longest to build first.
-COMPONENTS := yunikorn,coscheduling,capacity-scheduling,kueue,trainer,lws,jobset,volcano,kuberay,mpi-operator
+COMPONENTS := yunikorn,coscheduling,capacity-scheduling,kueue,trainer,lws,appwrapper,jobset,volcano,kuberay,mpi-operator
 
 # For how long `make fuzz` goes on, and the seed of its only round if one is given.
 MINUTES ?= 10

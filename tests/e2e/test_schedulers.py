@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from knavtool.kube.client import Client
+from knavtool.kube.resource import PODS
 from support.control_plane import LocalCluster
 from support.programs import program
 from support.shipped import Combination, alone, called, combined, elsewhere, run
@@ -38,7 +40,11 @@ LABS = {
         directories=["jobset", "mpi-operator", "kuberay", "kueue"],
         configurations=["jobset", "kueue"],
     ),
-    "workloads": Lab(components=["lws", "trainer"], directories=["lws", "trainer"], configurations=[]),
+    "workloads": Lab(
+        components=["lws", "trainer", "appwrapper"],
+        directories=["lws", "trainer", "appwrapper"],
+        configurations=[],
+    ),
     "coscheduling": Lab(
         components=["jobset", "coscheduling", "capacity-scheduling"],
         directories=["coscheduling", "capacity-scheduling"],
@@ -131,3 +137,28 @@ def test_with_components(labs: Callable[[str], LocalCluster], name: str, files: 
         # All of these schedulers start gangs whole, and Kueue admits them so.
         assert measured.measures["gang.partial.time"].value == 0
         assert measured.measures["gangs.count"].value == len(_SIZES)
+
+
+@pytest.mark.cluster
+@pytest.mark.xdist_group("lab-yunikorn")
+@pytest.mark.parametrize(
+    ("given", "scheduler"),
+    [({}, "yunikorn"), ({"schedulerName": "yunikorn"}, "yunikorn"), ({"schedulerName": "volcano"}, "volcano")],
+    ids=["no scheduler", "YuniKorn", "another scheduler"],
+)
+def test_yunikorn_takes_pods_that_name_no_other_scheduler(
+    labs: Callable[[str], LocalCluster], given: Mapping[str, str], scheduler: str
+) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one", "labels": {"yunikorn.apache.org/queue": "root.one"}},
+        "spec": {**given, "containers": [{"name": "c", "image": "busybox"}]},
+    }
+
+    async def admitted(client: Client) -> Mapping[str, Any]:
+        return await client.dry_run_create(PODS, pod, namespace="default")
+
+    made = labs("yunikorn").ask(admitted)
+    assert made["spec"]["schedulerName"] == scheduler
+    assert ("yunikorn.apache.org/app-id" in made["metadata"]["labels"]) == (scheduler == "yunikorn")
