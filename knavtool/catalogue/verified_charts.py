@@ -11,6 +11,7 @@ from knavtool.catalogue.verdicts import Verdict, Verified, failed, judged
 from knavtool.documents.yaml import load_rendered
 from knavtool.errors import EngineError, RenderError
 from knavtool.render.components import merged
+from knavtool.render.manifests import is_hook
 from knavtool.render.placement import stays_on_real_nodes
 from knavtool.toolchain import charts
 from knavtool.toolchain.chart_values import known_values, unknown_values
@@ -70,6 +71,6 @@ async def _rendered(component: Component, face: ChartFace, archive: Path, files:
         objects = load_rendered(text)
     except (RenderError, yaml.YAMLError) as error:
         return Verified(component=component.name, what=what, result=Verdict.WRONG, reason=str(error))
-    astray = [one for one in objects if not stays_on_real_nodes(one)]
+    astray = [one for one in objects if not (is_hook(one) or stays_on_real_nodes(one))]
     wrong = [f"{one['kind']} {one['metadata']['name']} is not kept off virtual nodes" for one in astray]
     return judged(component.name, what, wrong, f"{len(objects)} objects")

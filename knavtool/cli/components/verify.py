@@ -23,7 +23,7 @@ def verify(
     context: typer.Context,
     names: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads this at run time
-        typer.Argument(metavar="[NAME]...", help="Names of the components. Defaults to all."),
+        typer.Argument(metavar="NAME", help="Names of the components. Defaults to all."),
     ] = None,
     output: options.OutputFormat = options.Output.TABLE,
 ) -> None:
