@@ -41,7 +41,7 @@ class ClusterFile:
     """A file that passed all checks; None means that it says nothing. Paths are whole.
 
     `components` are versions by name, "" for that of the record; `sources`, `files` and `programs` are paths by name.
-    `nodes` are a values file or its entries.
+    `nodes` are a values file or its entries, which stand as `written_nodes` in the file.
     """
 
     file: str
@@ -59,6 +59,7 @@ class ClusterFile:
     port: int | None = None
     programs: Mapping[str, Path] = field(default_factory=dict)
     nodes: Path | tuple[NodeEntry, ...] | None = None
+    written_nodes: str | list[Any] | None = None
 
     @property
     def configured(self) -> tuple[str, ...]:
@@ -110,6 +111,7 @@ def parse_cluster_file(document: Document, directory: Path) -> ClusterFile:
         port=data.get("port"),
         programs={name: _path(directory, given) for name, given in data.get("programs", {}).items()},
         nodes=_path(directory, nodes) if isinstance(nodes, str) else nodes,
+        written_nodes=str(_path(directory, nodes)) if isinstance(nodes, str) else data.get("nodes"),
     )
 
 

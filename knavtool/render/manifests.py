@@ -30,6 +30,7 @@ _RANK = {
         )
     )
 }
+_HOOK = "helm.sh/hook"
 _WORKLOADS = len(_RANK)
 _WEBHOOKS = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
 
@@ -38,6 +39,11 @@ def rank(manifest: Manifest) -> int:
     """Where a kind stands in the order of installation: what others need comes first, webhooks come last."""
     kind = manifest.get("kind", "")
     return _WORKLOADS + 1 if kind in _WEBHOOKS else _RANK.get(kind, _WORKLOADS)
+
+
+def is_hook(manifest: Manifest) -> bool:
+    """Whether Helm runs it at some point of a release's life, instead of keeping it."""
+    return _HOOK in (manifest["metadata"].get("annotations") or {})
 
 
 @dataclass(frozen=True, slots=True)

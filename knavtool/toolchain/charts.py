@@ -17,7 +17,7 @@ import yaml
 
 from knavtool.errors import EngineError, UsageError
 from knavtool.toolchain import checksums, oci
-from knavtool.toolchain.fetch import ChecksumMismatch, Unavailable
+from knavtool.toolchain.fetch import ChecksumMismatch, Unanswered, Unavailable
 from knavtool.toolchain.store import locked, writing
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _cached(chart: Chart, toolchain: Toolchain) -> Path:
 async def _download(chart: Chart, toolchain: Toolchain, to: Path, progress: Callable[[int, int], object]) -> None:
     """The archive to a file, from where the repository says."""
     if toolchain.offline:
-        raise Unavailable("not allowed by --offline")
+        raise Unanswered("not allowed by --offline")
     if chart.repository.startswith(f"{oci.SCHEME}://"):
         registry = oci.Registry(f"{chart.repository.rstrip('/')}/{chart.name}", toolchain.fetcher)
         tags = (one.replace("+", "_") for one in dict.fromkeys((chart.version, *_spellings(chart.version))))

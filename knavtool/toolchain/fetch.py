@@ -36,7 +36,11 @@ class Unavailable(Exception):
     """A source cannot give the file; the text says why, and the next source may be tried."""
 
 
-class LoginRequired(Unavailable):
+class Unanswered(Unavailable):
+    """A host gave no answer that says whether it has the file: it refused, failed or was not to be asked."""
+
+
+class LoginRequired(Unanswered):
     """A host answered 401; `challenge` is its WWW-Authenticate header."""
 
     def __init__(self, message: str, challenge: str) -> None:
@@ -48,7 +52,7 @@ class NotThere(Unavailable):
     """A host answered 404."""
 
 
-class HostUnreachable(Unavailable):
+class HostUnreachable(Unanswered):
     """No connection to the host, so that nothing else can come from it either."""
 
 
@@ -171,7 +175,8 @@ def _refused(address: str, error: urllib.error.HTTPError) -> Unavailable:
     message = f"{address} answered {error.code} {error.reason}"
     if error.code == http.HTTPStatus.UNAUTHORIZED:
         return LoginRequired(message, str(error.headers.get("WWW-Authenticate") or ""))
-    return NotThere(message) if error.code == http.HTTPStatus.NOT_FOUND else Unavailable(message)
+    gone = error.code in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE)
+    return NotThere(message) if gone else Unanswered(message)
 
 
 def _read_list(address: str, limit: int, headers: Mapping[str, str]) -> str:
@@ -181,7 +186,7 @@ def _read_list(address: str, limit: int, headers: Mapping[str, str]) -> str:
     except urllib.error.HTTPError as error:
         raise _refused(address, error) from error
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"the connection to {address} was lost: {error}") from error
+        raise Unanswered(f"the connection to {address} was lost: {error}") from error
 
 
 class _Download:
@@ -239,7 +244,7 @@ class _Download:
                 reason = f"the connection was lost after {self.size} bytes of {self.address}: {error}"
             fruitless = 0 if self.size > before else fruitless + 1
             if fruitless == _ATTEMPTS:
-                raise Unavailable(reason)
+                raise Unanswered(reason)
             if fruitless:
                 time.sleep(0.2 * 2**fruitless)
 

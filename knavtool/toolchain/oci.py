@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from knavtool.toolchain.fetch import ChecksumMismatch, LoginRequired, NotThere, Unavailable
+from knavtool.toolchain.fetch import ChecksumMismatch, LoginRequired, NotThere, Unanswered, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -119,25 +119,25 @@ class Registry:
         try:
             return await ask()
         except LoginRequired as refusal:
-            raise Unavailable(f"{refusal}; only charts that anybody may read are downloaded") from refusal
+            raise Unanswered(f"{refusal}; only charts that anybody may read are downloaded") from refusal
 
     async def _new_token(self, refusal: LoginRequired) -> str:
         kind, _, rest = refusal.challenge.partition(" ")
         asked = dict(_PARAMETER.findall(rest))
         realm = asked.pop("realm", "")
         if kind.lower() != "bearer" or urlsplit(realm).scheme not in ("https", "http"):
-            raise Unavailable(f"{refusal}; only charts that anybody may read are downloaded") from refusal
+            raise Unanswered(f"{refusal}; only charts that anybody may read are downloaded") from refusal
         query = urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
         try:
             url = f"{realm}{'&' if '?' in realm else '?'}{query}"
             answer = json.loads(await self.fetcher.text(url, limit=_LIMIT))
             token = str(answer.get("token") or answer.get("access_token") or "")
         except (ValueError, AttributeError) as error:
-            raise Unavailable(f"{realm} gave no token: {error}") from error
+            raise Unanswered(f"{realm} gave no token: {error}") from error
         except LoginRequired as error:
-            raise Unavailable(f"{error}; only charts that anybody may read are downloaded") from error
+            raise Unanswered(f"{error}; only charts that anybody may read are downloaded") from error
         if not token or not token.isprintable():
-            raise Unavailable(f"{realm} gave no token")
+            raise Unanswered(f"{realm} gave no token")
         return token
 
 

@@ -282,14 +282,17 @@ REFUSED = re.compile(r"this account may not (.+?) ([a-z0-9.-]+)(?: in namespace 
 
 
 def test_the_rights_that_are_asked_for_are_enough(existing: Existing) -> None:
-    """Whoever is given what the refusal lists can install: with a chart, its hook, definitions and a repair."""
+    """Whoever is given what the refusal lists can install: with a chart, its values and hook, definitions, a repair."""
     existing.manifest("widget", *widget(definition("Gadget", "v1")))
     before = {"name": "before", "annotations": {"helm.sh/hook": "pre-install,pre-upgrade"}}
     existing.chart(READY, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": before})
     existing.node("virtual-0", type="kwok")
     wanted = ("--with", "gadget,widget", "--repair")
+    values = existing.directory / "values.yaml"
+    values.write_text("size: 1\n")
     with existing.stranger() as kubeconfig:
-        done = existing.up(*wanted, "--kubeconfig", kubeconfig, check=5)
+        first = (*wanted, "--values", f"gadget={values}", "--kubeconfig", kubeconfig)
+        done = existing.up(*first, check=5)
         rights = []
         for line in done.stderr.splitlines():
             if found := REFUSED.fullmatch(line.removeprefix("error: ")):
@@ -299,7 +302,7 @@ def test_the_rights_that_are_asked_for_are_enough(existing: Existing) -> None:
         assert ("create", "namespaces") in rights
         assert "knavtool" not in existing.names(NAMESPACES)
         existing.grant(rights)
-        existing.up(*wanted, "--kubeconfig", kubeconfig)
+        existing.up(*first)
         slow = deployment("controller", affinity=REAL, terminationGracePeriodSeconds=5)
         other = write_chart(existing.directory / "other", slow)
         existing.up(*wanted, "--chart", f"gadget={other}", "--kubeconfig", kubeconfig)

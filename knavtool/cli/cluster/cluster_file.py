@@ -35,6 +35,7 @@ class Given:
     directories: Sequence[str]
     binaries: Sequence[str]
     nodes: NodeValues | None
+    written_nodes: object
     timeout: float
     dry_run: bool
     output: PlanOutput | None
@@ -85,8 +86,8 @@ def print_plan(files: ClusterFiles, wanted: Wanted, plan: Plan, given: Given, re
     document = written(files, wanted, plan, release)
     if given.binaries:
         document["programs"] = dict(text.split("=", 1) for text in given.binaries)
-    if given.nodes is not None:
-        document["nodes"] = str(Path(given.nodes.file).absolute())
+    if given.written_nodes is not None:
+        document["nodes"] = given.written_nodes
     if given.output is PlanOutput.JSON:
         print(json.dumps(document, indent=2))
     else:

@@ -238,6 +238,7 @@ def up(
         directories=[*pairs(said.files), *(files_from or ())],
         binaries=[*pairs(said.programs), *(binary or ())],
         nodes=node_values(said),
+        written_nodes=said.written_nodes,
         timeout=parse_duration(timeout or "2m", option="--timeout"),
         dry_run=dry_run,
         output=output,

@@ -14,7 +14,7 @@ from knavtool.documents.yaml import load_rendered
 from knavtool.engines.existing.installation import Installation, Ref, Release
 from knavtool.errors import UsageError
 from knavtool.render.components import merged
-from knavtool.render.manifests import ManifestSet
+from knavtool.render.manifests import ManifestSet, is_hook
 from knavtool.render.placement import on_real_nodes, stays_on_real_nodes
 from knavtool.toolchain import charts
 from knavtool.toolchain.chart_values import known_values, unknown_values
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from knavtool.kube.discovery import ServedKinds
     from knavtool.kube.resource import Manifest
     from knavtool.toolchain.resolve import Toolchain
-
-_HOOK = "helm.sh/hook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ class Preparation:
         )
         rendered = load_rendered(text)
         definitions = load_rendered(await helm.crds(chart))
-        objects = [one for one in rendered if not _is_hook(one)]
+        objects = [one for one in rendered if not is_hook(one)]
         for one in objects:
             if not stays_on_real_nodes(one):
                 where = f"{one['kind']} {one['metadata']['name']} of {component.name}"
@@ -170,13 +168,9 @@ def _makes(component: Component) -> tuple[Ref, ...]:
     return tuple(Ref(one.api_version, one.kind, one.namespace, one.name) for one in component.makes)
 
 
-def _is_hook(manifest: Manifest) -> bool:
-    return _HOOK in (manifest["metadata"].get("annotations") or {})
-
-
 def _hooks(rendered: Iterable[Manifest], namespace: str) -> Iterator[Ref]:
     """The hooks of a chart, which Helm may leave behind."""
-    for one in filter(_is_hook, rendered):
+    for one in filter(is_hook, rendered):
         yield Ref(
             one["apiVersion"], one["kind"], one["metadata"].get("namespace") or namespace, one["metadata"]["name"]
         )
