@@ -76,13 +76,14 @@ class Reconfiguring:
             self.steps.note(f"nothing has changed: {names} {verb} former settings", warning=True)
 
     async def _start(self, gateway: Gateway, change: Changing, settings: Settings, awaited: Awaited) -> None:
+        blamed = settings.since(change.before)
         if change.component is not None:
-            await self.local(gateway, change.component, settings, awaited).reconfigure(change.process)
+            await self.local(gateway, change.component, settings, awaited).reconfigure(change.process, blamed)
             return
         files, name = self.files, change.process
         urls = control_plane_health(self.ports)
         configure(files, name, settings)
-        with blaming(files, name, options(name, settings)):
+        with blaming(files, name, options(name, blamed)):
             await replace_process(files, name, gateway, environment=self.environment, replaced=set())
             async with processes.watched(files, {name: processes.recorded(files)[name]}):
                 await awaited.healthy(files, name, urls[name])

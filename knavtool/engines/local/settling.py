@@ -71,7 +71,7 @@ def settle(
     for one in components:
         if one.name in settings:
             _require_ports(one, settings[one.name])
-    return Settled(settings=settings, notes=tuple(kept_values(settings, subjects)))
+    return Settled(settings=settings, notes=tuple(kept_values(settings, asked, subjects)))
 
 
 def changing(
@@ -92,7 +92,7 @@ def changing(
         whole = settings.get(one.name, Settings())
         about = subject(one)
         if about.config is not None and about.config.object:
-            before, after = applied.load(files, object_of(one)), whole.configuration()
+            before, after = applied.load(files, object_of(one.name)), whole.configuration()
             if before != after:
                 yield Changing(name=one.name, process="", component=one, before=before, after=after)
         for process in one.processes:
