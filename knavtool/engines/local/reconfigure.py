@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from knavtool.settings.settings import Settings
 
 _RESTORED_WITHIN = 60.0
+_LOOK_EVERY = 1.0
 # What the other processes of the control plane cannot do without.
 _BELOW = frozenset({"etcd", API_SERVER})
 
@@ -82,12 +84,24 @@ class Reconfiguring:
             return
         files, name = self.files, change.process
         urls = control_plane_health(self.ports)
+        # An API server that is still starting ends if its etcd does.
+        await self._all_healthy(awaited, besides=name)
         configure(files, name, settings)
         with blaming(files, name, options(name, blamed)):
             await replace_process(files, name, gateway, environment=self.environment, replaced=set())
             async with processes.watched(files, {name: processes.recorded(files)[name]}):
                 await awaited.healthy(files, name, urls[name])
         if name in _BELOW:
-            for other, url in urls.items():
-                start_dead(files, environment=self.environment)
-                await awaited.healthy(files, other, url)
+            await self._all_healthy(awaited)
+
+    async def _all_healthy(self, awaited: Awaited, *, besides: str = "") -> None:
+        """Wait until the control plane works `besides` one, and start what has ended; bounded by the caller."""
+        for name, url in control_plane_health(self.ports).items():
+            if name == besides:
+                continue
+            while True:
+                start_dead(self.files, besides, environment=self.environment)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_EVERY):
+                        await awaited.healthy(self.files, name, url)
+                        break
