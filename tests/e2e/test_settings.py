@@ -103,7 +103,7 @@ def test_files_are_merged_or_taken_whole(lab: LocalCluster) -> None:
     assert "webhook.port stays as it was, because knavtool needs it so" in said
     merged = configuration(lab)
     assert merged == own | {"manageJobsWithoutQueueName": True, "clientConnection": {"qps": 1, "burst": 1000}}
-    assert lab.status()["kueue"]["differs"] == "manageJobsWithoutQueueName=true, clientConnection.qps=1"
+    assert lab.status()["kueue"]["differs"] == "clientConnection.qps=1, manageJobsWithoutQueueName=true"
 
     before = lab.pids()
     refused = lab.up("--config", f"kueue={theirs}", "--replace", check=2).stderr
@@ -148,6 +148,8 @@ def test_arguments_and_variables(lab: LocalCluster) -> None:
             r"ScorePlugin \"Nope\" does not exist",
         ),
         (["--args", "kube-controller-manager=--nope"], "kube-controller-manager", "unknown flag: --nope"),
+        (["--args", "kube-apiserver=--nope"], "kube-apiserver", "unknown flag: --nope"),
+        (["--args", "etcd=--nope"], "etcd", "flag provided but not defined: -nope"),
     ],
 )
 def test_a_process_that_does_not_take_its_settings_gets_the_former_ones(

@@ -52,12 +52,15 @@ class Reconfiguring:
         tried: list[Changing] = []
         async with connect(kubeconfig=self.files.kubeconfig, context=None) as gateway:
             try:
+                if any(change.component is None for change in changes):
+                    # An API server that is still starting ends if its etcd does.
+                    await self._all_healthy()
                 for change in changes:
                     tried.append(change)
                     with self.steps.step("cluster", change.title, "new settings" if change.after else "no settings"):
                         await self._start(gateway, change, change.after, self.awaited)
             except BaseException:
-                if restore:
+                if restore and tried:
                     await self._restore(gateway, tried)
                 raise
 
@@ -84,24 +87,20 @@ class Reconfiguring:
             return
         files, name = self.files, change.process
         urls = control_plane_health(self.ports)
-        # An API server that is still starting ends if its etcd does.
-        await self._all_healthy(awaited, besides=name)
         configure(files, name, settings)
         with blaming(files, name, options(name, blamed)):
             await replace_process(files, name, gateway, environment=self.environment, replaced=set())
             async with processes.watched(files, {name: processes.recorded(files)[name]}):
                 await awaited.healthy(files, name, urls[name])
         if name in _BELOW:
-            await self._all_healthy(awaited)
+            await self._all_healthy()
 
-    async def _all_healthy(self, awaited: Awaited, *, besides: str = "") -> None:
-        """Wait until the control plane works `besides` one, and start what has ended; bounded by the caller."""
+    async def _all_healthy(self) -> None:
+        """Wait until the whole control plane works, and start what has ended meanwhile; bounded by the caller."""
         for name, url in control_plane_health(self.ports).items():
-            if name == besides:
-                continue
             while True:
-                start_dead(self.files, besides, environment=self.environment)
+                start_dead(self.files, environment=self.environment)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_EVERY):
-                        await awaited.healthy(self.files, name, url)
+                        await self.awaited.healthy(self.files, name, url)
                         break

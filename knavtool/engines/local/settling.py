@@ -44,8 +44,8 @@ class Changing:
 
     def described(self) -> str:
         """What is done, for people."""
-        how = options(self.name, self.after) if self.after else "with nothing but its record"
-        return f"start {self.process} again with {how}" if self.process else f"configure {self.name} with {how}"
+        how = f"with {options(self.name, self.after)}" if self.after else f"without {options(self.name, self.before)}"
+        return f"start {self.process} again {how}" if self.process else f"configure {self.name} {how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,13 +82,13 @@ async def replace_process(
     _start(files, name, environment)
 
 
-def start_dead(files: ClusterFiles, besides: str = "", *, environment: Mapping[str, str]) -> list[str]:
-    """Start those processes of the control plane `besides` one that do not run; returns their names.
+def start_dead(files: ClusterFiles, *, environment: Mapping[str, str]) -> list[str]:
+    """Start those processes of the control plane that do not run; returns their names.
 
     Where elections are held, a process ends when it has lost its own because the API server was away.
     """
     alive = processes.running(files)
-    dead = [name for name in PROCESSES if name not in alive and name != besides]
+    dead = [name for name in PROCESSES if name not in alive]
     for name in dead:
         _start(files, name, environment)
     return dead
