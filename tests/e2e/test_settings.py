@@ -166,11 +166,8 @@ def test_a_process_that_does_not_take_its_settings_gets_the_former_ones(
     assert len(re.findall(r"^  \| ", said, re.MULTILINE)) <= 3
     assert f"nothing has changed: {process} runs with its former settings" in done.stderr
     assert others(before, lab.pids(), process)
-    after = lab.status()
-    assert {row["state"] for row in after.values()} == {"healthy"}
-    assert {name: row["settings"] for name, row in after.items()} == {
-        name: row["settings"] for name, row in kept.items()
-    }
+    assert {row["state"] for row in lab.status().values()} == {"healthy"}
+    assert settings(lab) == kept
     assert "nothing to do" in lab.up().stdout
 
 
