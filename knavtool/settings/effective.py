@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -73,6 +74,27 @@ def effective(subject: Subject, settings: Settings, *, bare: bool = False) -> Ef
             message = f"--set {subject.name}.{name}: {paths.written(fixed)} is {_told(paths.find(own, fixed))}"
             raise UsageError(f"{message}, and knavtool needs it so", hint="leave it out")
     return Effective(tree=tree, kept=kept)
+
+
+def differing(subject: Subject, settings: Settings) -> Settings:
+    """The settings without what a merged file says as the record does, or what knavtool keeps as it is."""
+    if not settings.config:
+        return settings
+    own, tree = own_configuration(subject), effective(subject, settings, bare=True).tree
+    return replace(settings, config=_difference(own, tree))
+
+
+def _difference(own: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """What has to be merged over `own` to get `tree`, but for items of lists, which stand there whole."""
+    found: dict[str, Any] = dict.fromkeys(own.keys() - tree.keys())
+    for key, value in tree.items():
+        before = own.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            if deeper := _difference(before, value):
+                found[key] = deeper
+        elif key not in own or before != value:
+            found[key] = value
+    return found
 
 
 def resolved(subject: Subject, name: str, value: Any) -> tuple[Path, Any]:
@@ -181,4 +203,4 @@ def _filled(tree: Any, values: Mapping[str, str]) -> Any:
 
 
 def _told(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return value if isinstance(value, str) else json.dumps(value)

@@ -50,6 +50,19 @@ class Settings:
             environment={process: self.environment[process]} if self.environment.get(process) else {},
         )
 
+    def since(self, before: Settings) -> Settings:
+        """What of them is not in those of before; all of them if nothing was added."""
+        same = (self.config, self.text) == (before.config, before.text)
+        new = Settings(
+            config={} if same else self.config,
+            text=None if same else self.text,
+            fields=_new(self.fields, before.fields),
+            args={name: _new(one, before.args.get(name, {})) for name, one in self.args.items()},
+            environment={name: _new(one, before.environment.get(name, {})) for name, one in self.environment.items()},
+            source=self.source,
+        )
+        return new if new.configures or any(new.args.values()) or any(new.environment.values()) else self
+
     def as_data(self) -> dict[str, Any]:
         """As it is kept in JSON; `from_data` reads it."""
         return {name: value for name, value in asdict(self).items() if value not in (None, {}, "")}
@@ -58,3 +71,7 @@ class Settings:
     def from_data(cls, data: Mapping[str, Any]) -> Settings:
         """What `as_data` wrote; TypeError if that is not what it was."""
         return cls(**data)
+
+
+def _new(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in after.items() if name not in before or before[name] != value}

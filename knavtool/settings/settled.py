@@ -101,10 +101,11 @@ def settled(before: Mapping[str, Settings], asked: Asked, subjects: Subjects) ->
     return {name: one for name, one in found.items() if one}
 
 
-def kept_values(settings: Mapping[str, Settings], subjects: Subjects) -> Iterator[str]:
-    """Check all configurations, and tell of values in files that knavtool needs to be others."""
+def kept_values(settings: Mapping[str, Settings], asked: Asked, subjects: Subjects) -> Iterator[str]:
+    """Check all configurations, and tell of values in the files of this call that knavtool needs to be others."""
+    given = {subjects.with_config("--config", file.target).name for file in asked.files}
     for name, one in settings.items():
-        if one.configures and (kept := effective(subjects.here[name], one).kept):
+        if one.configures and (kept := effective(subjects.here[name], one).kept) and name in given:
             stays = "stays as it was" if len(kept) == 1 else "stay as they were"
             yield f"--config {name}={one.source}: {', '.join(kept)} {stays}, because knavtool needs it so"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from knavtool.settings.settings import Settings
 
 _RESTORED_WITHIN = 60.0
+_LOOK_EVERY = 1.0
 # What the other processes of the control plane cannot do without.
 _BELOW = frozenset({"etcd", API_SERVER})
 
@@ -50,12 +52,15 @@ class Reconfiguring:
         tried: list[Changing] = []
         async with connect(kubeconfig=self.files.kubeconfig, context=None) as gateway:
             try:
+                if any(change.component is None for change in changes):
+                    # An API server that is still starting ends if its etcd does.
+                    await self._all_healthy()
                 for change in changes:
                     tried.append(change)
                     with self.steps.step("cluster", change.title, "new settings" if change.after else "no settings"):
                         await self._start(gateway, change, change.after, self.awaited)
             except BaseException:
-                if restore:
+                if restore and tried:
                     await self._restore(gateway, tried)
                 raise
 
@@ -76,17 +81,26 @@ class Reconfiguring:
             self.steps.note(f"nothing has changed: {names} {verb} former settings", warning=True)
 
     async def _start(self, gateway: Gateway, change: Changing, settings: Settings, awaited: Awaited) -> None:
+        blamed = settings.since(change.before)
         if change.component is not None:
-            await self.local(gateway, change.component, settings, awaited).reconfigure(change.process)
+            await self.local(gateway, change.component, settings, awaited).reconfigure(change.process, blamed)
             return
         files, name = self.files, change.process
         urls = control_plane_health(self.ports)
         configure(files, name, settings)
-        with blaming(files, name, options(name, settings)):
+        with blaming(files, name, options(name, blamed)):
             await replace_process(files, name, gateway, environment=self.environment, replaced=set())
             async with processes.watched(files, {name: processes.recorded(files)[name]}):
                 await awaited.healthy(files, name, urls[name])
         if name in _BELOW:
-            for other, url in urls.items():
-                start_dead(files, environment=self.environment)
-                await awaited.healthy(files, other, url)
+            await self._all_healthy()
+
+    async def _all_healthy(self) -> None:
+        """Wait until the whole control plane works, and start what has ended meanwhile; bounded by the caller."""
+        for name, url in control_plane_health(self.ports).items():
+            while True:
+                start_dead(self.files, environment=self.environment)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_EVERY):
+                        await self.awaited.healthy(self.files, name, url)
+                        break

@@ -8,19 +8,25 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from knavtool.catalogue.reading import read
+from knavtool.catalogue.subjects import subject
 from knavtool.engines.local.audit_log import AuditLog
+from knavtool.engines.local.components.component import object_of
 from knavtool.engines.local.control_plane import kwokctl
+from knavtool.engines.local.control_plane.configured import configurables
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.state import applied, record
-from knavtool.errors import EngineError
+from knavtool.errors import EngineError, KnavError
 from knavtool.recording.samples import Component
 from knavtool.settings.describing import short
+from knavtool.settings.effective import differing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.settings.settings import Settings
+    from knavtool.settings.subject import Subject
 
 # Names with one of these words are secret, or differ from cluster to cluster without a meaning.
 _LEFT_OUT = re.compile(
@@ -65,13 +71,14 @@ class Numbers:
 def components(files: ClusterFiles) -> list[Component]:
     """The processes of a cluster with version and settings; those of which nothing can be read are left out."""
     found = []
+    subjects = _subjects(files)
     with contextlib.suppress(EngineError):
         found += [
             Component(
                 name=one.name,
                 version=one.version,
                 settings=settings(one.args, one.environment),
-                changed=changed(applied.load(files, one.name)),
+                changed=_changed(files, one.name, subjects),
             )
             for one in kwokctl.processes(files)
         ]
@@ -85,7 +92,7 @@ def components(files: ClusterFiles) -> list[Component]:
                     name=name,
                     version=versions.get(name, ""),
                     settings=settings(told["argv"][1:]),
-                    changed=changed(applied.load(files, name)),
+                    changed=_changed(files, name, subjects),
                 )
             )
     return found
@@ -99,6 +106,28 @@ def settings(args: Sequence[str], environment: Mapping[str, str] | None = None) 
     given = {name: value for name, value in _flags(args) if not _left_out(name, value)}
     given |= {name: value for name, value in (environment or {}).items() if name in _ENVIRONMENT}
     return " ".join(f"{name}={value}" for name, value in given.items())
+
+
+def _changed(files: ClusterFiles, process: str, subjects: Mapping[str, Subject]) -> str:
+    """What differs for a process from its record; as it was set if that cannot be said."""
+    chosen = applied.load(files, process)
+    if (about := subjects.get(process)) is None:
+        return changed(chosen)
+    if about.config is not None and about.config.object and about.processes[0] == process:
+        chosen = replace(applied.load(files, object_of(about.name)), args=chosen.args, environment=chosen.environment)
+    with contextlib.suppress(KnavError):
+        chosen = differing(about, chosen)
+    return changed(chosen)
+
+
+def _subjects(files: ClusterFiles) -> dict[str, Subject]:
+    """What settings can be about, by process; those of components from the records that they were installed with."""
+    found = {name: one.subject for name, one in configurables().items()}
+    for file in files.component_records.glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, KnavError):
+            about = subject(read(json.loads(file.read_text(encoding="utf-8"))))
+            found |= dict.fromkeys(about.processes, about)
+    return found
 
 
 def changed(chosen: Settings) -> str:

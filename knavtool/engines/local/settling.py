@@ -44,8 +44,8 @@ class Changing:
 
     def described(self) -> str:
         """What is done, for people."""
-        how = options(self.name, self.after) if self.after else "with nothing but its record"
-        return f"start {self.process} again with {how}" if self.process else f"configure {self.name} with {how}"
+        how = f"with {options(self.name, self.after)}" if self.after else f"without {options(self.name, self.before)}"
+        return f"start {self.process} again {how}" if self.process else f"configure {self.name} {how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def settle(
     for one in components:
         if one.name in settings:
             _require_ports(one, settings[one.name])
-    return Settled(settings=settings, notes=tuple(kept_values(settings, subjects)))
+    return Settled(settings=settings, notes=tuple(kept_values(settings, asked, subjects)))
 
 
 def changing(
@@ -92,7 +92,7 @@ def changing(
         whole = settings.get(one.name, Settings())
         about = subject(one)
         if about.config is not None and about.config.object:
-            before, after = applied.load(files, object_of(one)), whole.configuration()
+            before, after = applied.load(files, object_of(one.name)), whole.configuration()
             if before != after:
                 yield Changing(name=one.name, process="", component=one, before=before, after=after)
         for process in one.processes:

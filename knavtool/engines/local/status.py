@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from knavtool.engines.local.components.component_processes import ComponentProcesses
+from knavtool.engines.local.control_plane.configured import configurables
 from knavtool.engines.local.control_plane.health import lasting_answer, origin
 from knavtool.engines.local.control_plane.readiness import API_SERVER, control_plane_health
 from knavtool.engines.local.control_plane.settings import PROCESSES
@@ -15,6 +16,7 @@ from knavtool.engines.local.processes import processes, supervisor
 from knavtool.engines.local.state import record
 from knavtool.errors import EngineError
 from knavtool.settings.describing import short
+from knavtool.settings.effective import differing
 from knavtool.settings.settings import Settings
 from knavtool.usage import usage
 
@@ -63,6 +65,9 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
     urls = control_plane_health(known.ports)
     versions = {name: known.versions.get(name, "") for name in PROCESSES}
     settings = known.settled
+    for name, one in configurables().items():
+        if name in settings:
+            settings[name] = differing(one.subject, settings[name])
     catalogue = catalogue.with_records_in(files.component_records, first=True)
     for name, version in known.components.items():
         if name not in catalogue.files:
@@ -81,7 +86,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
     for (name, url), complaint in zip(urls.items(), answers, strict=True):
         number, state = alive.get(name), states.get(name)
         used = usage(number) if number is not None else None
-        differing = settings.get(name, Settings())
+        chosen = settings.get(name, Settings())
         rows.append(
             ProcessRow(
                 component=name,
@@ -91,12 +96,12 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
                 memory=used.memory_bytes // _MIB if used is not None else None,
                 restarts=state.restarts if state is not None else 0,
                 last_exit=str(state.last_exit) if state is not None and state.last_exit else "",
-                differs=_cut(short(differing)),
+                differs=_cut(short(chosen)),
                 endpoint=origin(url),
                 log=str(files.log(name)),
                 reason=f"{url} {complaint}" if number is not None and complaint else complaint,
                 audit_log=str(files.audit_log) if name == API_SERVER and known.audit_log == "on" else "",
-                settings=differing.as_data(),
+                settings=chosen.as_data(),
             )
         )
     return rows

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from knavtool.errors import UsageError
-from knavtool.settings.effective import effective, require_variables
+from knavtool.settings.effective import differing, effective, require_variables
 from knavtool.settings.settings import Settings
 from knavtool.settings.subject import Config, Shortcut, Subject
 
@@ -62,6 +62,13 @@ def test_what_knavtool_needs_stays_in_a_file_of_production() -> None:
     assert made["webhook"] == {"port": 1234, "certDir": "/a place/#certs", "new": 1}
     assert made["leaderElection"] == {"leaderElect": False, "id": "x"}
     assert made["health"] == {"address": "127.0.0.1:5678"}
+
+
+def test_only_what_differs_is_shown() -> None:
+    theirs = {"webhook": {"port": 9443, "new": 1}, "leaderElection": {"leaderElect": False}, "integrations": None}
+    found = differing(GIZMO, Settings(config=theirs, fields={"a": 1}))
+    assert found == Settings(config={"webhook": {"new": 1}, "integrations": None}, fields={"a": 1})
+    assert differing(GIZMO, Settings(config={"integrations": {"frameworks": ["a", "b"]}})) == Settings()
 
 
 @pytest.mark.parametrize(

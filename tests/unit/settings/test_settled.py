@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,9 +102,25 @@ def test_what_does_not_fit_is_told(options: dict[str, Any], message: str, hint: 
 
 def test_values_that_were_kept_are_told() -> None:
     found = {"gizmo": Settings(config={"port": 1, "x": 2}, source="g.yaml"), "volc": Settings(fields={"a": 1})}
-    assert list(kept_values(found, SUBJECTS)) == [
+    file = ConfigFile(target="gizmo", source="g.yaml", text="", data={})
+    assert list(kept_values(found, Asked(files=(file,)), SUBJECTS)) == [
         "--config gizmo=g.yaml: port stays as it was, because knavtool needs it so"
     ]
+    # Another call need not hear of it again.
+    assert list(kept_values(found, Asked(), SUBJECTS)) == []
+
+
+def test_what_is_new_in_settings() -> None:
+    before = Settings(
+        config={"a": 1}, fields={"x": 1, "y": 1}, args={"p": {"v": "--v=1"}}, environment={"p": {"A": "1"}}
+    )
+    after = replace(before, fields={"x": 1, "y": 2}, args={"p": {"v": "--v=1", "w": None}})
+    assert after.since(before).fields == {"y": 2}
+    assert (after.since(before).args, after.since(before).config) == ({"p": {"w": None}}, {})
+    assert replace(before, text="t").since(before).text == "t"
+    assert before.since(after).fields == {"y": 1}
+    # Of what was only taken away, all that is left is told.
+    assert replace(before, fields={"x": 1}).since(before) == replace(before, fields={"x": 1})
 
 
 def test_settings_of_one_process() -> None:

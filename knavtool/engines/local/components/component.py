@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from knavtool.catalogue.records import Component, ProcessSpec
+    from knavtool.catalogue.records import ProcessSpec
     from knavtool.engines.local.components.component_processes import ComponentProcesses
     from knavtool.engines.local.control_plane.awaited import Awaited
     from knavtool.kube.gateway import Gateway
     from knavtool.render.manifests import Manifest
+    from knavtool.settings.settings import Settings
     from knavtool.settings.subject import Config
 
 
@@ -103,8 +104,11 @@ class LocalComponent:
             await install_webhooks(self.gateway, self._webhooks)
         return ", ".join(origin(self.host.ready_url(process)) for process in face.processes)
 
-    async def reconfigure(self, name: str) -> None:
-        """Start the process `name` again with its settings; without a name, write the configuration in an object."""
+    async def reconfigure(self, name: str, blamed: Settings) -> None:
+        """Start the process `name` again with its settings; without a name, write the configuration in an object.
+
+        If it ends at once, those of the settings that are `blamed` are told as what may be why.
+        """
         if not name and (config := self._config) is not None:
             rendered = await self._objects()
             (manifest,) = (one for one in rendered.objects if is_object(one, config.object))
@@ -115,7 +119,7 @@ class LocalComponent:
         for process in self.host.component.processes:
             if process.name == name:
                 await component_processes.stop(self.host.files, [name])
-                await self._start(process)
+                await self._start(process, blamed)
                 if self.host.component.lists_webhooks:
                     await install_webhooks(self.gateway, (await self._objects()).webhooks)
 
@@ -127,13 +131,13 @@ class LocalComponent:
         await component_processes.stop(self.host.files, [process.name for process in self.host.component.processes])
         if self.host.directory.is_dir():
             shutil.rmtree(self.host.directory)
-        for name in (object_of(self.host.component), *(one.name for one in self.host.component.processes)):
+        for name in (object_of(self.host.component.name), *(one.name for one in self.host.component.processes)):
             self.host.files.applied(name).unlink(missing_ok=True)
 
-    async def _start(self, process: ProcessSpec) -> None:
+    async def _start(self, process: ProcessSpec, blamed: Settings | None = None) -> None:
         await remove_stale(self.gateway, process)
         files, kubectl = self.host.files, self.programs.get("kubectl")
-        chosen = options(self.host.component.name, self.host.settings_of(process.name))
+        chosen = options(self.host.component.name, blamed or self.host.settings_of(process.name))
         with blaming(files, process.name, chosen):
             number = await self.host.start(
                 process, self.programs[process.program], kubectl=kubectl, environment=self.environment
@@ -181,9 +185,9 @@ class LocalComponent:
 
     def _note_object(self) -> None:
         """Note with which settings the configuration in an object was written."""
-        applied.save(self.host.files, object_of(self.host.component), self.host.settings.configuration())
+        applied.save(self.host.files, object_of(self.host.component.name), self.host.settings.configuration())
 
 
-def object_of(one: Component) -> str:
+def object_of(component: str) -> str:
     """The name under which the settings of a configuration in an object are noted; no process has such a name."""
-    return f"{one.name}.object"
+    return f"{component}.object"

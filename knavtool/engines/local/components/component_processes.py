@@ -18,7 +18,7 @@ from knavtool.engines.local.state import applied
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.render.components import fill, read_text
 from knavtool.render.process_mode import WebhookServer
-from knavtool.settings.effective import effective
+from knavtool.settings.effective import differing, effective
 from knavtool.settings.effective import fill as fill_known
 from knavtool.settings.flags import with_flags
 from knavtool.settings.settings import Settings
@@ -107,10 +107,10 @@ class ComponentProcesses:
         return self.settings.of(process, configured=subject(self.component).configured(process))
 
     def shown_settings(self, process: str) -> Settings:
-        """As `settings_of`; a configuration in an object is shown with the first process."""
+        """What differs from the record; a configuration in an object is shown with the first process."""
         about = subject(self.component)
         in_object = about.config is not None and bool(about.config.object) and about.processes[:1] == (process,)
-        return self.settings.of(process, configured=in_object or about.configured(process))
+        return differing(about, self.settings.of(process, configured=in_object or about.configured(process)))
 
     def configuration(self, values: Mapping[str, str]) -> str:
         """The text of the component's configuration with its settings; RenderError or UsageError if there is none."""

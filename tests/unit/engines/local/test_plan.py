@@ -20,11 +20,13 @@ from knavtool.engines.local.control_plane import kwokctl, settings
 from knavtool.engines.local.describing import describe
 from knavtool.engines.local.plan import Plan, Wanted, make_plan, server_url
 from knavtool.engines.local.processes import processes
-from knavtool.engines.local.state import kubeconfig, record
+from knavtool.engines.local.state import applied, kubeconfig, record
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.engines.local.state.ports import Ports
 from knavtool.engines.local.state.record import Record
 from knavtool.errors import DocumentError, EngineError, UsageError
+from knavtool.settings.asked import read_options
+from knavtool.settings.settings import Settings
 
 CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})
 VERSIONS = dict.fromkeys((*kwokctl.PROCESSES, "kwok", "prometheus"), "1.2.3")
@@ -423,3 +425,39 @@ def test_a_record_that_changed_since_its_component_was_installed_is_told(
     plan = make_plan(files, wanted, Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"}))
     assert plan.changed == ("kwok",)
     assert plan.nothing
+
+
+def test_settings_change_only_what_runs_with_others(
+    files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
+) -> None:
+    asked = read_options(fields=["kube-scheduler.scoring=MostAllocated", "kwok.options.x=1"], args=["kwok=--v=1"])
+    plan = planned(files, replace(wanted, settings=asked))
+    assert [(one.process, one.before) for one in plan.changing] == [
+        ("kube-scheduler", Settings()),
+        ("kwok", Settings()),
+    ]
+    assert not plan.nothing
+    assert lines(files, replace(wanted, settings=asked)) == [
+        "start kube-scheduler again with --set kube-scheduler.scoring=MostAllocated",
+        "start kwok again with --set kwok.options.x=1 --args kwok=--v=1",
+    ]
+    # What they were started with counts, and not what an interrupted call wanted.
+    for change in plan.changing:
+        applied.save(files, change.process, change.after)
+    assert lines(files, wanted) == [
+        "start kube-scheduler again without --set kube-scheduler.scoring=MostAllocated",
+        "start kwok again without --set kwok.options.x=1 --args kwok=--v=1",
+    ]
+    record.save(files, replace(known, settings=record.settings_data(plan.settings)))
+    assert planned(files, wanted).nothing
+    # A process that is dead is started with them in any case.
+    del running["kwok"]
+    reset = read_options(reset=["kwok"])
+    assert [one.process for one in planned(files, replace(wanted, settings=reset)).changing] == []
+
+
+def test_a_new_cluster_starts_with_settings(files: ClusterFiles, wanted: Wanted) -> None:
+    asked = read_options(args=["etcd=--v=1", "kwok=--v=2"], environment=["kwok=A=b"])
+    told = lines(files, replace(wanted, settings=asked))
+    assert "start kwok v0.8.0 on 127.0.0.1 with --args kwok=--v=2 --env kwok=A=b" in told
+    assert "start etcd again with --args etcd=--v=1" in told

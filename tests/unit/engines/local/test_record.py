@@ -13,12 +13,14 @@ from knavtool.engines.local.state import record
 from knavtool.engines.local.state.layout import ClusterFiles
 from knavtool.engines.local.state.record import Record
 from knavtool.errors import EngineError
+from knavtool.settings.settings import Settings
 
 FULL = Record(
     feature_gates="A=true",
     runtime_config="a/v1=true",
     tuning="none",
     audit_log="on",
+    settings={"kueue": {"fields": {"a": 1}, "args": {"kueue": {"v": None}}}},
     ports={"etcd/http": 1},
     versions={"etcd": "1.2.3"},
     contexts={"/k": "mine"},
@@ -60,9 +62,23 @@ def test_a_cluster_made_before_there_was_an_audit_log_has_none(files: ClusterFil
     assert record.load(files) == replace(FULL, audit_log="off")
 
 
-@pytest.mark.parametrize("change", [{"components": ["kwok"]}, {"ports": None}, {"created": "yes"}, {"new": 1}])
+def test_a_cluster_made_before_there_were_settings_has_none(files: ClusterFiles) -> None:
+    record.save(files, FULL)
+    content = json.loads(files.record.read_text())
+    del content["settings"]
+    files.record.write_text(json.dumps(content))
+    found = record.load(files)
+    assert found is not None
+    assert found.settled == {}
+    assert FULL.settled == {"kueue": Settings(fields={"a": 1}, args={"kueue": {"v": None}})}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"components": ["kwok"]}, {"ports": None}, {"created": "yes"}, {"new": 1}, {"settings": {"kueue": {"x": 1}}}],
+)
 def test_a_record_of_another_version_is_told_too(files: ClusterFiles, change: dict[str, Any]) -> None:
     record.save(files, FULL)
     files.record.write_text(json.dumps({**json.loads(files.record.read_text()), **change}))
-    with pytest.raises(EngineError, match=next(iter(change))):
+    with pytest.raises(EngineError, match=next(iter(change)).replace("settings", "Settings.*x")):
         record.load(files)
