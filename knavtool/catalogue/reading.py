@@ -149,8 +149,9 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects) -> ProcessF
             listed=_listed(webhooks["listed"]) if "listed" in webhooks else None,
             first=webhooks.get("first", False),
         ),
-        certificates=certificates
-        and Certificates(
+        certificates=None
+        if certificates is None
+        else Certificates(
             names=tuple(certificates.get("names", ())),
             authority_names=tuple(certificates.get("authorityNames", ())),
             authority_key=certificates.get("authorityKey", False),

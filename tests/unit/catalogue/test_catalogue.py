@@ -11,6 +11,7 @@ import yaml
 
 from knavtool import resources
 from knavtool.catalogue.catalogue import SHIPPED, Catalogue, parse_wanted
+from knavtool.catalogue.records import Certificates
 from knavtool.errors import InvalidDocument, UsageError
 from knavtool.toolchain.pins import GoModule
 
@@ -139,6 +140,14 @@ def test_what_becomes_of_kinds_that_are_not_kubernetes_own(environment: dict[str
     face = Catalogue.load(environment).component("one").process
     assert face is not None
     assert (face.keep_kinds, face.drop_kinds) == (("Queue",), ("Certificate",))
+
+
+def test_certificates_that_need_no_more_names(environment: dict[str, str], directory: Path) -> None:
+    process = {"name": "one", "program": "one", "args": [], "ready": "http://127.0.0.1:1/"}
+    write(directory, "one", faces={"process": {"processes": [process], "certificates": {}}})
+    face = Catalogue.load(environment).component("one").process
+    assert face is not None
+    assert face.certificates == Certificates()
 
 
 def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: Path) -> None:

@@ -80,6 +80,10 @@ class Site:
         return list(self.bench.cache.glob("toolchain/runner/*/*/*/runner"))
 
 
+def says(program: Path) -> str:
+    return subprocess.run([program], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture
 def site(bench: Bench) -> Site:
     return Site(bench)
@@ -106,6 +110,28 @@ async def test_other_version_has_no_pinned_sum(site: Site) -> None:
     publish(site.proxy, "example.org/runner", "v1.3.0", FILES)
     found = await site.toolchain(site.record(sum=None), version="v1.3.0").ensure(["runner"], steps=site.bench.steps)
     assert "v1.3.0" in found["runner"].parts
+
+
+async def test_a_checkout_is_built_where_it_is_and_each_time(site: Site, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for name, text in FILES.items():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(text)
+    record = site.record(checkout=str(checkout), package="./cmd/runner")
+    before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
+    first = (await site.toolchain(record).ensure(["runner"], steps=site.bench.steps))["runner"]
+    assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+    assert says(first) == "runner version v1.2.3\n"
+    source = checkout / "cmd/runner/main.go"
+    source.write_text(source.read_text().replace("runner version", "other runner version"))
+    again = (await site.toolchain(record).ensure(["runner"], steps=site.bench.steps))["runner"]
+    assert again == first
+    assert says(again) == "other runner version v1.2.3\n"
+    source.write_text("package main\nfunc main() { nothing() }\n")
+    with pytest.raises(BinaryMissing, match="undefined: nothing"):
+        await site.toolchain(record).ensure(["runner"], steps=site.bench.steps)
+    # A program of the module is another one.
+    assert (await site.toolchain(site.record()).ensure(["runner"], steps=site.bench.steps))["runner"] != first
 
 
 async def test_checksum_database_is_asked_and_must_answer(site: Site, host: Host) -> None:

@@ -9,12 +9,19 @@ import pytest
 
 from knavtool.catalogue.records import Kind, ProcessSpec
 from knavtool.engines.local.components import manifests
-from knavtool.engines.local.components.manifests import install, remove_stale, withdraw
+from knavtool.engines.local.components.manifests import install, install_webhooks, remove_stale, withdraw
 from knavtool.errors import DeadlineExceeded, Forbidden
-from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, LEASES, NAMESPACES, PRIORITY_CLASSES, STAGES
+from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, LEASES, NAMESPACES, PRIORITY_CLASSES, STAGES, Resource
 from knavtool.render.manifests import ManifestSet
 from support.memory import Memory
 
+WEBHOOKS = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    kind="MutatingWebhookConfiguration",
+    plural="mutatingwebhookconfigurations",
+    namespaced=False,
+)
 DEFINITION = f"{STAGES.plural}.{STAGES.group}"
 
 
@@ -66,6 +73,30 @@ async def test_objects_come_when_their_definitions_are_served() -> None:
         assert len(await install(memory, wanted)) == 2
     created = [kind for verb, kind, _ in memory.calls if verb in ("create", "apply")]
     assert created == [CUSTOM_RESOURCE_DEFINITIONS.kind, STAGES.kind]
+
+
+def webhooks(*names: str) -> dict[str, Any]:
+    return {
+        "apiVersion": WEBHOOKS.api_version,
+        "kind": WEBHOOKS.kind,
+        "metadata": {"name": "made"},
+        "webhooks": [{"name": name, "timeoutSeconds": 5} for name in names],
+    }
+
+
+async def test_webhooks_are_replaced_if_they_should_be_others() -> None:
+    memory = Memory([WEBHOOKS])
+    changed = webhooks("a", "b")
+    changed["webhooks"][0]["timeoutSeconds"] = 9
+    await memory.create(WEBHOOKS, changed)
+    async with asyncio.timeout(20):
+        await install_webhooks(memory, ManifestSet.ordered([webhooks("b", "a")]))
+        (there,) = await memory.list(WEBHOOKS)
+        # Somebody may have changed them on purpose.
+        assert there["webhooks"][0]["timeoutSeconds"] == 9
+        await install_webhooks(memory, ManifestSet.ordered([webhooks("b")]))
+    (there,) = await memory.list(WEBHOOKS)
+    assert [one["name"] for one in there["webhooks"]] == ["b"]
 
 
 async def test_a_refusal_is_raised(served: Memory) -> None:
