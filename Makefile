@@ -22,7 +22,7 @@ SEED ?=
 DEMO := $(CURDIR)/.demo
 DEMO_ENV := PATH="$(BIN):$$PATH" KUBECONFIG="$(DEMO)/kubeconfig" XDG_DATA_HOME="$(DEMO)/data"
 
-.PHONY: help demo test check fuzz lint format generate versions bench clean
+.PHONY: help demo test check fuzz lint format generate versions matrix bench clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -72,6 +72,9 @@ generate: $(DEVELOPED) ## Write what is made from the code: the schema of workfl
 
 versions: $(DEVELOPED) ## Propose newer versions of components with their sums; TRY=NAME=VERSION asks for one
 	$(BIN)/python docs/versions.py $(TRY)
+
+matrix: $(DEVELOPED) ## Run the workflows of each component at each version, and write the table of docs/components.md
+	$(BIN)/python docs/matrix.py $(ONLY:%=--only %)
 
 bench: $(DEVELOPED) ## Measure against a bare loop in the same run; with BENCH=--quick only see that it works
 	$(BIN)/knavtool toolchain install
