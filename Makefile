@@ -13,6 +13,9 @@ DEVELOPED := $(VENV)/.developed
 WORKERS ?= 3
 # Those whose controllers the tests run, those that take longest to build first.
 COMPONENTS := yunikorn,coscheduling,capacity-scheduling,kueue,trainer,lws,appwrapper,jobset,volcano,kuberay,mpi-operator
+# Another release of Kubernetes and another Kueue, with which some of the tests run.
+EARLIER_KUBERNETES := v1.36.3
+EARLIER := kueue=v0.15.0
 
 # For how long `make fuzz` goes on, and the seed of its only round if one is given.
 MINUTES ?= 10
@@ -41,6 +44,7 @@ demo: $(INSTALLED) ## Set up, start a cluster, create virtual GPU nodes, run a w
 # Programs that only tests run may be missing: their tests are skipped then.
 test: $(DEVELOPED) ## Set up and run every test, also those on a real control plane
 	$(BIN)/knavtool toolchain install --with $(COMPONENTS)
+	$(BIN)/knavtool toolchain install --kube-version $(EARLIER_KUBERNETES) --with $(EARLIER)
 	-PYTHONPATH=tests $(BIN)/python -m support.programs
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests
 

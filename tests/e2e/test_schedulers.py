@@ -56,7 +56,7 @@ LABS = {
 # What is not the default, but known to work.
 EARLIER = {
     "earlier": Lab(
-        components=["jobset=v0.11.0", "mpi-operator", "kuberay", "kueue=v0.15.0"],
+        components=["jobset", "mpi-operator", "kuberay", "kueue=v0.15.0"],
         kubernetes="v1.36.3",
         directories=["k8s", "dra", "jobset", "kueue"],
     )
