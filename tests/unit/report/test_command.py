@@ -82,8 +82,11 @@ def test_a_recording_that_was_cut_off_says_from_when_it_is_blind(report: Report,
         (None, "does not exist"),
         (b"", "is no recording of knavtool: it does not begin with a fact `recording`"),
         (b"plain text", "cannot be read as a recording: Not a gzipped file"),
-        (gzip.compress(b'{"kind": "ResourcePatch"}\n'), "is no recording of knavtool: line 1 is no fact"),
-        (gzip.compress(b'{"fact": "recording", "at": 0, "format": 7, "began": ""}\n'), "has format 7 of recordings"),
+        (gzip.compress(b'{"kind": "ResourcePatch"}\n', mtime=0), "is no recording of knavtool: line 1 is no fact"),
+        (
+            gzip.compress(b'{"fact": "recording", "at": 0, "format": 7, "began": ""}\n', mtime=0),
+            "has format 7 of recordings",
+        ),
     ],
 )
 def test_what_is_no_recording_is_refused_and_leaves_nothing(
