@@ -18,7 +18,7 @@ from knavtool.catalogue.records import Component
 from knavtool.engines.local.components.component_processes import port_uses
 from knavtool.engines.local.control_plane import kwokctl, settings
 from knavtool.engines.local.describing import describe
-from knavtool.engines.local.plan import Plan, Wanted, make_plan, server_url
+from knavtool.engines.local.plan import Plan, Wanted, kubernetes_release, make_plan, server_url, sources
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.state import applied, kubeconfig, record
 from knavtool.engines.local.state.layout import ClusterFiles
@@ -27,6 +27,7 @@ from knavtool.engines.local.state.record import Record
 from knavtool.errors import DocumentError, EngineError, UsageError
 from knavtool.settings.asked import read_options
 from knavtool.settings.settings import Settings
+from knavtool.toolchain.pins import Checkout
 
 CATALOGUE = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"})
 VERSIONS = dict.fromkeys((*kwokctl.PROCESSES, "kwok", "prometheus"), "1.2.3")
@@ -231,6 +232,38 @@ def test_how_a_control_plane_was_started_cannot_change(
     with pytest.raises(UsageError, match="cluster test exists with native-gang, which changed how") as raised:
         planned(files, replace(wanted, without=("native-gang",)))
     assert "knavtool cluster down --name test" in raised.value.hint
+
+
+def test_a_cluster_keeps_its_release_of_kubernetes(
+    files: ClusterFiles, wanted: Wanted, known: Record, running: dict[str, int]
+) -> None:
+    other = replace(wanted, kubernetes="v1.36.3")
+    record.save(files, replace(known, versions={record.KUBERNETES: "v1.36.3"}))
+    assert kubernetes_release(files, wanted) == kubernetes_release(files, other) == "v1.36.3"
+    assert planned(files, wanted).nothing
+    assert planned(files, other).nothing
+    with pytest.raises(UsageError, match=r"cluster test exists with --kube-version v1.36.3, not v1.37.2") as raised:
+        planned(files, replace(wanted, kubernetes="v1.37.2"))
+    assert "knavtool cluster down --name test" in raised.value.hint
+    files.record.unlink()
+    assert kubernetes_release(files, other) == "v1.36.3"
+    assert kubernetes_release(files, wanted) == CATALOGUE.kubernetes
+
+
+def test_checkouts_of_earlier_calls_are_used_again(
+    files: ClusterFiles, wanted: Wanted, known: Record, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    catalogue = Catalogue.load({"XDG_CONFIG_HOME": "/nowhere"}, sources=[f"volcano={one}"])
+    begun = record.begun(known, catalogue.ordered({"volcano": "v1.15.1"}))
+    record.save(files, replace(begun, sources={**begun.sources, "jobset": str(other)}))
+    # That of JobSet is not there any more.
+    assert sources(files, wanted) == [f"volcano={one}"]
+    assert sources(files, replace(wanted, sources=("volcano=elsewhere",))) == [f"volcano={one}", "volcano=elsewhere"]
+    program = catalogue.programs(catalogue.ordered({"volcano": "v1.15.1"}))["volcano-scheduler"]
+    assert program.changes
+    assert (program.version, program.build and program.build.module) == ("v1.15.1", Checkout(one))
 
 
 def test_a_context_that_was_changed_is_added_again(
