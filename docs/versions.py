@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,8 +113,10 @@ def kubernetes_module(version: str) -> Path:
     lines += [f"\tk8s.io/kubernetes/cmd/{name}" for name in PROGRAMS]
     lines += [")", "", f"require k8s.io/kubernetes {version}", ""]
     (directory / "go.mod").write_text("\n".join(lines), encoding="utf-8")
-    if problem := go("mod", "tidy", "-e", directory=directory).get("Error"):
-        print(problem, file=sys.stderr)
+    problem = go("mod", "tidy", directory=directory).get("Error", "")
+    if " imports" in problem or "reading " in problem:
+        shutil.rmtree(directory)
+        sys.exit(f"nothing is written, because a module of Kubernetes {version} cannot be had:\n{problem}")
     return directory
 
 
