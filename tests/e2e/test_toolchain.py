@@ -17,6 +17,7 @@ from subprocess import CompletedProcess
 import pytest
 import yaml
 
+from knavtool.catalogue.catalogue import Catalogue
 from knavtool.toolchain.pins import host_platform
 
 Knavtool = Callable[..., CompletedProcess[str]]
@@ -153,7 +154,8 @@ def test_list_tells_where_programs_are_and_would_come_from(knavtool: Knavtool, e
     rows = {row["name"]: row for row in yaml.safe_load(done.stdout)}
     # Those of a cluster, and those of components.
     assert SAYS.keys() < rows.keys()
-    assert (rows["kueue-controller"]["version"], rows["kueue-controller"]["source"]) == ("v0.15.0", "explicit")
+    kueue = Catalogue.load({}).component("kueue").version
+    assert (rows["kueue-controller"]["version"], rows["kueue-controller"]["source"]) == (kueue, "explicit")
     assert (rows["kubectl"]["installed"], rows["kubectl"]["source"]) == (False, "download")
     assert rows["kubectl"]["note"] == f"{old} has version v1.32.4, and v1.37.2 is needed"
     assert (rows["etcd"]["source"], rows["etcd"]["path"]) == ("explicit", str(mine))
