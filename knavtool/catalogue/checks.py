@@ -75,6 +75,12 @@ def _process(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]
             yield document.violation(
                 (*where, "webhooks"), "webhooks are served with certificates, which are missing here"
             )
+    if "apis" in face:
+        if face["apis"] not in uses:
+            message = f"no process has the port {face['apis']!r}; there are {', '.join(uses) or 'none'}"
+            yield document.violation((*where, "apis"), message)
+        if "certificates" not in face:
+            yield document.violation((*where, "apis"), "APIs are served with certificates, which are missing here")
     for number, process in enumerate(face["processes"]):
         place = (*where, "processes", number)
         texts: list[tuple[tuple[str | int, ...], str]]

@@ -140,6 +140,7 @@ def _process(face: Mapping[str, Any], text: _Text, objects: Objects) -> ProcessF
         objects=_objects(face["objects"], text) if "objects" in face else objects,
         overrides=tuple(face.get("overrides", ())),
         config=read_config(face["config"]) if "config" in face else None,
+        apis=face.get("apis", ""),
         keep_kinds=tuple(face.get("keepKinds", ())),
         drop_kinds=tuple(face.get("dropKinds", ())),
         webhooks=webhooks

@@ -174,17 +174,24 @@ class ProcessFace:
     """Processes of the local engine in the order of their start, and what they need in the cluster.
 
     `keep_kinds` and `drop_kinds` say what becomes of kinds of the project's objects that are not Kubernetes' own.
-    `config` says where the configuration is that users may change.
+    `config` says where the configuration is that users may change, `apis` is the PROCESS/PORT that serves the APIs of
+    the project's APIServices.
     """
 
     objects: Objects
     overrides: tuple[str, ...] = ()
     config: Config | None = None
+    apis: str = ""
     keep_kinds: tuple[str, ...] = ()
     drop_kinds: tuple[str, ...] = ()
     webhooks: Webhooks | None = None
     certificates: Certificates | None = None
     processes: tuple[ProcessSpec, ...]
+
+    @property
+    def ports_in_objects(self) -> list[str]:
+        """The ports, as PROCESS/PORT, that objects in the cluster lead to."""
+        return [port for port in (self.webhooks.port if self.webhooks else "", self.apis) if port]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

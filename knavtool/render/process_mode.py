@@ -53,8 +53,17 @@ class WebhookServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServer:
+    """Where APIs are served that the API server passes on: an address, a port, and their authority as above."""
+
+    address: str
+    port: int
+    authority: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessModeObjects:
-    """What the cluster needs: `objects` before the process starts, `webhooks` when it listens."""
+    """What the cluster needs: `objects` before the process starts, `webhooks` and APIServices when it listens."""
 
     objects: ManifestSet
     webhooks: ManifestSet
@@ -64,14 +73,16 @@ def render_for_process_mode(
     manifests: ManifestSet,
     *,
     server: WebhookServer | None,
+    apis: ApiServer | None = None,
     keep: Kept | None = None,
     keep_kinds: Collection[str] = (),
     drop_kinds: Collection[str] = (),
 ) -> ProcessModeObjects:
-    """Take what a cluster needs for a process, with webhooks and conversions that lead to `server`.
+    """Take what a cluster needs for a process, with webhooks and conversions that lead to `server`, APIs to `apis`.
 
-    Of the webhooks those named in `keep` are taken, with the match conditions it adds, or all. Kinds besides those of
-    the tables above have to be in `keep_kinds` or `drop_kinds`, which come first; RenderError otherwise.
+    Without `apis` there are no APIServices. Of the webhooks those named in `keep` are taken, with the match conditions
+    it adds, or all. Kinds besides those of the tables above have to be in `keep_kinds` or `drop_kinds`, which come
+    first; RenderError otherwise.
     """
     objects, webhooks = [], []
     for manifest in manifests:
@@ -81,6 +92,9 @@ def render_for_process_mode(
         if kind in _WEBHOOKS:
             if found := _kept_webhooks(manifest, server, keep):
                 webhooks.append(found)
+        elif kind == "APIService" and apis is not None:
+            webhooks.append(_served_at(manifest, apis))
+            objects.append(_service(manifest, apis))
         elif kind == "CustomResourceDefinition":
             objects.append(_definition(manifest, server))
         elif kind in _KEPT or kind in keep_kinds:
@@ -89,6 +103,8 @@ def render_for_process_mode(
             name = manifest["metadata"]["name"]
             message = f"{kind} {name}: unsupported kind in process mode"
             raise RenderError(message, hint=f"list {kind} under keepKinds or dropKinds of the component's process face")
+    # Several versions of an API have one Service.
+    objects = [one for number, one in enumerate(objects) if one not in objects[:number]]
     return ProcessModeObjects(objects=ManifestSet.ordered(objects), webhooks=ManifestSet.ordered(webhooks))
 
 
@@ -107,6 +123,21 @@ def _kept_webhooks(manifest: Manifest, server: WebhookServer | None, keep: Kept 
         if keep is not None and (conditions := keep[hook["name"]]):
             hook["matchConditions"] = [*hook.get("matchConditions", ()), *map(dict, conditions)]
     return {**manifest, "webhooks": chosen} if chosen else None
+
+
+def _served_at(manifest: Manifest, apis: ApiServer) -> Manifest:
+    """An APIService whose server proves that it is the process, also where the project does not ask for that."""
+    spec = {key: value for key, value in manifest["spec"].items() if key != "insecureSkipTLSVerify"}
+    service = {**spec["service"], "port": apis.port}
+    return {**manifest, "spec": {**spec, "service": service, "caBundle": apis.authority}}
+
+
+def _service(manifest: Manifest, apis: ApiServer) -> Manifest:
+    """The Service of an APIService, which cannot name an address itself."""
+    named = manifest["spec"]["service"]
+    metadata = {"name": named["name"], "namespace": named["namespace"]}
+    spec = {"type": "ExternalName", "externalName": apis.address}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def _definition(manifest: Manifest, server: WebhookServer | None) -> Manifest:

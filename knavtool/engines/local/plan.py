@@ -120,7 +120,7 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
     dead = tuple(process.name for process in kwokctl.processes(files) if process.name not in alive)
     starting, again = _starting(components, known, alive)
     names = {process.name for one in starting for process in one.processes if process.name not in alive}
-    fixed = {one.process.webhooks.port for one in starting if one.process and one.process.webhooks}
+    fixed = {port for one in starting if one.process for port in one.process.ports_in_objects}
     moved = {}
     for use, port in known.ports.items():
         name = use.partition("/")[0]

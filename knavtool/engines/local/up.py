@@ -141,6 +141,7 @@ class _Work:
                 self.programs,
                 known.ports,
                 tokens=kwokctl.write_tokens(files),
+                authority=files.pki / "ca.crt",
                 feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
                 runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
                 groups=chosen(known.tuning),

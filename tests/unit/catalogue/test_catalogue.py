@@ -161,7 +161,7 @@ def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: 
         "ready": "http://127.0.0.1:${port_health}/",
     }
     manifest = {"objects": {"files": [{"path": "a.yaml"}]}, "overrides": ["/nowhere/a.yaml"]}
-    face = {"webhooks": {"port": "p/https"}, "processes": [process]}
+    face = {"webhooks": {"port": "p/https"}, "apis": "p/apis", "processes": [process]}
     write(directory, "bad", programs={"p": {"build": {"package": "."}}}, faces={"manifest": manifest, "process": face})
     with pytest.raises(InvalidDocument) as raised:
         Catalogue.load(environment).component("bad")
@@ -174,6 +174,8 @@ def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: 
         "faces.manifest.overrides[0]: there is no file /nowhere/a.yaml",
         "faces.process.webhooks.port: no process has the port 'p/https'; there are p/http",
         "faces.process.webhooks: webhooks are served with certificates, which are missing here",
+        "faces.process.apis: no process has the port 'p/apis'; there are p/http",
+        "faces.process.apis: APIs are served with certificates, which are missing here",
         "faces.process.processes[0].args[1]: p has no port 'https'",
         "faces.process.processes[0].ready: p has no port 'health'",
         "faces.process.processes[0].environment.A: p has no port 'grpc'",

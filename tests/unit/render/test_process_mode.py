@@ -10,6 +10,7 @@ import pytest
 from knavtool.errors import RenderError
 from knavtool.render.manifests import ManifestSet
 from knavtool.render.process_mode import (
+    ApiServer,
     ProcessModeObjects,
     WebhookServer,
     render_for_process_mode,
@@ -70,6 +71,36 @@ def test_what_the_cluster_needs_is_kept(kind: str) -> None:
 def test_what_stands_for_the_process_is_left_out(kind: str) -> None:
     made = render_for_process_mode(ManifestSet((an(kind),)), server=None)
     assert len(made.objects) == len(made.webhooks) == 0
+
+
+def test_apis_lead_to_the_process_and_come_when_it_listens() -> None:
+    served = [
+        an(
+            "APIService",
+            f"{version}.x",
+            spec={
+                "group": "x",
+                "version": version,
+                "insecureSkipTLSVerify": True,
+                "service": {"name": "s", "namespace": "n"},
+            },
+        )
+        for version in ("v1", "v2")
+    ]
+    theirs = {**an("Service", "s", spec={"ports": [{"port": 443}]}), "metadata": {"name": "s", "namespace": "n"}}
+    apis = ApiServer(address="127.0.0.1", port=8443, authority="QQ==")
+    made = render_for_process_mode(ManifestSet((theirs, *served)), server=None, apis=apis)
+    (service,) = made.objects
+    assert service["metadata"] == {"name": "s", "namespace": "n"}
+    assert service["spec"] == {"type": "ExternalName", "externalName": "127.0.0.1"}
+    assert [one["metadata"]["name"] for one in made.webhooks] == ["v1.x", "v2.x"]
+    for one in made.webhooks:
+        assert one["spec"]["service"] == {"name": "s", "namespace": "n", "port": 8443}
+        assert one["spec"]["caBundle"] == "QQ=="
+        # The server has a certificate of that authority.
+        assert "insecureSkipTLSVerify" not in one["spec"]
+    # What was read is used again and must not change.
+    assert served[0]["spec"]["service"] == {"name": "s", "namespace": "n"}
 
 
 @pytest.mark.parametrize("kind", ["Pod", "MutatingAdmissionPolicy", "ReplicaSet", "Queue", "deployment"])

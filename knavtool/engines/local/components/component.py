@@ -154,6 +154,7 @@ class LocalComponent:
             rendered = render_for_process_mode(
                 self.theirs,
                 server=server,
+                apis=self.host.api_server(),
                 keep=self.host.kept_webhooks(),
                 keep_kinds=face.keep_kinds,
                 drop_kinds=face.drop_kinds,

@@ -17,7 +17,7 @@ from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state import applied
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.render.components import fill, read_text
-from knavtool.render.process_mode import WebhookServer
+from knavtool.render.process_mode import ApiServer, WebhookServer
 from knavtool.settings.effective import differing, effective
 from knavtool.settings.effective import fill as fill_known
 from knavtool.settings.flags import with_flags
@@ -66,6 +66,13 @@ class ComponentProcesses:
             return None
         origin = f"https://{LOOPBACK}:{self.ports[face.webhooks.port]}"
         return WebhookServer(origin=origin, authority=self._pair().bundle())
+
+    def api_server(self) -> ApiServer | None:
+        """Where the component serves APIs that the cluster's API server passes on, after `prepare`."""
+        face = self.component.process
+        if face is None or not face.apis:
+            return None
+        return ApiServer(address=LOOPBACK, port=self.ports[face.apis], authority=self._pair().bundle())
 
     def secrets(self) -> dict[str, str]:
         """What overrides may refer to: the component's certificates, in base64."""

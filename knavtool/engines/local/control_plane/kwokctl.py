@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from knavtool.atomic import atomic_write
-from knavtool.engines.local.control_plane.settings import BEHAVIOR, PROCESSES
+from knavtool.engines.local.control_plane.settings import BEHAVIOR, FRONT_PROXY, PROCESSES
 from knavtool.engines.local.processes.processes import cannot_start, marked, tail
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.errors import EngineError
@@ -60,6 +60,7 @@ def configuration(
     ports: Mapping[str, int],
     *,
     tokens: Path,
+    authority: Path,
     feature_gates: str,
     runtime_config: str,
     groups: Iterable[Group],
@@ -67,8 +68,8 @@ def configuration(
 ) -> str:
     """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
 
-    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`. `audit` are its arguments
-    for the audit log, if it keeps one.
+    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`. `authority` is the
+    certificate of those whom it knows by a certificate. `audit` are its arguments for the audit log, if it keeps one.
     """
     groups = list(groups)
     patches = []
@@ -76,7 +77,12 @@ def configuration(
         args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
         args |= BEHAVIOR.get(name, {})
         if name == "kube-apiserver":
-            args |= {"token-auth-file": str(tokens), **audit}
+            args |= {
+                "token-auth-file": str(tokens),
+                "requestheader-client-ca-file": str(authority),
+                **FRONT_PROXY,
+                **audit,
+            }
         environment = {key: value for group in groups for key, value in group.environment.get(name, {}).items()}
         patches.append(
             {

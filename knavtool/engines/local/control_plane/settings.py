@@ -23,6 +23,15 @@ BEHAVIOR: Mapping[str, Mapping[str, str]] = {
 }
 """Arguments by process that are no matter of speed, and hold whatever the tuning."""
 
+FRONT_PROXY: Mapping[str, str] = {
+    # The certificate that kwokctl gives the API server as a client; whoever has its key may do everything anyway.
+    "requestheader-allowed-names": "kwok-admin",
+    "requestheader-username-headers": "X-Remote-User",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+}
+"""Arguments of the API server by which servers of aggregated APIs know on whose behalf it asks them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:

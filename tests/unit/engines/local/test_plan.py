@@ -358,6 +358,7 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         programs,
         ports,
         tokens=tmp_path / "tokens",
+        authority=tmp_path / "ca.crt",
         feature_gates="A=true",
         runtime_config="a/v1=true",
         groups=settings.chosen("all"),
@@ -380,12 +381,15 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
             variables = {one["name"]: one["value"] for one in patches[name]["extraEnvs"]}
             assert environment.items() <= variables.items()
     tokens = {"key": "token-auth-file", "value": str(tmp_path / "tokens")}
-    for given in (tokens, {"key": "audit-log-path", "value": "/a"}):
+    front = {"requestheader-client-ca-file": str(tmp_path / "ca.crt"), **settings.FRONT_PROXY}
+    proxy = [{"key": key, "value": value} for key, value in front.items()]
+    for given in (tokens, *proxy, {"key": "audit-log-path", "value": "/a"}):
         assert given in patches["kube-apiserver"]["extraArgs"]
     text = kwokctl.configuration(
         programs,
         ports,
         tokens=tmp_path / "tokens",
+        authority=tmp_path / "ca.crt",
         feature_gates="",
         runtime_config="",
         groups=settings.chosen("none"),
@@ -397,7 +401,7 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     period = {"key": "node-monitor-period", "value": "5s"}
     assert given == {
         **dict.fromkeys(settings.PROCESSES, ([], [])),
-        "kube-apiserver": ([tokens], []),
+        "kube-apiserver": ([tokens, *proxy], []),
         "kube-controller-manager": ([period], []),
     }
 
