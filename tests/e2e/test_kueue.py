@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from knavtool import resources
 from support.control_plane import LocalCluster
+from support.programs import program
 from support.workflows import register, submit, task, write
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("kueue")]
@@ -106,6 +108,28 @@ def test_a_pod_of_its_own_waits(kueue: LocalCluster, tmp_path: Path) -> None:
     said = kueue.cli("run", path, "--cleanup", check=1)
     assert "held back by its scheduling gates: kueue.x-k8s.io/admission" in said.stderr
     assert "Workload default/pod-" in said.stderr
+
+
+def kubectl(cluster: LocalCluster, *args: str) -> str:
+    command = [str(program("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *args]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_visibility_api_tells_what_is_pending(kueue: LocalCluster, tmp_path: Path) -> None:
+    held = {"status": {"conditions": [{"type": "QuotaReserved", "status": "False"}]}}
+    kind = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "Workload"}
+    check = task("CheckObj", "held", **kind, ownedBy="object", state=held, timeout="20s")
+    path = workflow(tmp_path, "job.yml", check, replicas=2, gpu=8, ttl="10m")
+    try:
+        kueue.cli("run", path)
+        for place in ("clusterqueues/small", "namespaces/default/localqueues/team"):
+            url = f"/apis/visibility.kueue.x-k8s.io/v1beta2/{place}/pendingworkloads"
+            (pending,) = json.loads(kubectl(kueue, "get", "--raw", url))["items"]
+            assert pending["metadata"]["name"].startswith("job-job1-")
+            assert (pending["localQueueName"], pending["positionInClusterQueue"]) == ("team", 0)
+    finally:
+        for kinds in ("jobs", "localqueues.kueue.x-k8s.io", "clusterqueues", "resourceflavors", "nodes"):
+            kubectl(kueue, "delete", kinds, "--all")
 
 
 def test_a_queue_that_nobody_manages_is_told_before_the_run(control_plane: LocalCluster, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,21 +12,26 @@ from knavtool.kube.client import Client
 from knavtool.kube.resource import PODS
 from support.control_plane import LocalCluster
 from support.programs import program
-from support.shipped import Combination, alone, called, combined, elsewhere, run
+from support.shipped import WORKFLOWS, Combination, alone, called, combined, elsewhere, run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lab:
-    """A cluster: what `cluster up` adds to Kubernetes, and the directories and configurations that need it."""
+    """A cluster: what `cluster up` adds to Kubernetes, and the directories and configurations that need it.
+
+    Workflows that are called as those in `without` are left out.
+    """
 
     components: Sequence[str] = ()
     kubernetes: str = ""
+    options: Sequence[str] = ()
     directories: Sequence[str]
     configurations: Sequence[str] = ()
+    without: Collection[str] = ()
 
     def runs(self) -> Iterator[Combination]:
         """All that runs on it."""
-        yield from alone(*self.directories)
+        yield from (files for files in alone(*self.directories) if files[0].stem not in self.without)
         for configuration in self.configurations:
             yield from combined(configuration=configuration)
 
@@ -36,14 +41,14 @@ LABS = {
     "native-gang": Lab(components=["native-gang"], directories=["native-gang"], configurations=["native-gang"]),
     "composite-pod-group": Lab(components=["composite-pod-group"], directories=["composite-pod-group"]),
     "queues": Lab(
-        components=["jobset", "mpi-operator", "kuberay", "kueue"],
-        directories=["jobset", "mpi-operator", "kuberay", "kueue"],
+        components=["jobset", "mpi-operator", "kuberay", "lws", "trainer", "appwrapper", "kueue"],
+        directories=["jobset", "mpi-operator", "kuberay", "lws", "trainer", "appwrapper", "kueue"],
         configurations=["jobset", "kueue"],
     ),
-    "workloads": Lab(
-        components=["lws", "trainer", "appwrapper"],
-        directories=["lws", "trainer", "appwrapper"],
-        configurations=[],
+    "kueue-settings": Lab(
+        components=["kueue"],
+        options=["--config", f"kueue={WORKFLOWS / 'kueue-settings' / 'kueue.yaml'}"],
+        directories=["kueue-settings"],
     ),
     "coscheduling": Lab(
         components=["jobset", "coscheduling", "capacity-scheduling"],
@@ -59,6 +64,11 @@ EARLIER = {
         components=["jobset", "mpi-operator", "kuberay", "kueue=v0.15.0"],
         kubernetes="v1.36.3",
         directories=["k8s", "dra", "jobset", "kueue"],
+        # Its Kueue leaves pods and what is made of them alone unless it is told otherwise.
+        without=[
+            *("test-deployment", "test-statefulset", "test-pod-group"),
+            *("test-leaderworkerset", "test-trainjob", "test-appwrapper"),
+        ],
     )
 }
 # The largest gang fills the nodes as ever, but a third of the gangs, pods that end soon, and 50 nodes of those of the
@@ -94,7 +104,7 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], L
                 running.pop().down()
             running.append(LocalCluster(root=tmp_path_factory.mktemp(name), name=name))
             release = ["--kube-version", ALL[name].kubernetes] if ALL[name].kubernetes else []
-            running[0].up("--audit-log", "on", "--with", ",".join(ALL[name].components), *release)
+            running[0].up("--audit-log", "on", "--with", ",".join(ALL[name].components), *release, *ALL[name].options)
         return running[0]
 
     yield cluster
