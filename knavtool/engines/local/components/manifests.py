@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knavtool.errors import NotFound
+from knavtool.engines.local.control_plane.health import origin
+from knavtool.errors import EngineError, NotFound
 from knavtool.kube.concurrency import for_each
 from knavtool.kube.waiting import until, until_established
 from knavtool.render.components import key
@@ -50,12 +51,25 @@ async def install(
 async def install_webhooks(gateway: Gateway, wanted: ManifestSet) -> None:
     """Create the webhook configurations that do not exist or hold other webhooks than they should.
 
-    Settings may have changed which there are since they were made.
+    Settings may have changed which there are since they were made. Raises EngineError for one that leads elsewhere:
+    another component, or somebody else, has a configuration of that name.
     """
     existing = await _existing(gateway, wanted, whole=True)
+    for one in wanted:
+        if key(one) in existing and (others := _origins(existing[key(one)]) - _origins(one)):
+            name = f"{one['kind']} {one['metadata']['name']}"
+            there, here = (", ".join(sorted(origins)) for origins in (others, _origins(one)))
+            message = f"{name} exists already and leads to {there}, not to {here}"
+            raise EngineError(message, hint="another component claims that name: remove it, or rename one of the two")
     other = [one for one in wanted if key(one) in existing and _hooks(one) != _hooks(existing[key(one)])]
     await withdraw(gateway, other)
     await install(gateway, wanted)
+
+
+def _origins(manifest: Manifest) -> set[str]:
+    """Where its webhooks are served."""
+    configs = [hook.get("clientConfig", {}) for hook in manifest.get("webhooks", ())]
+    return {origin(one["url"]) if "url" in one else "a Service" for one in configs}
 
 
 def _hooks(manifest: Manifest) -> set[str]:

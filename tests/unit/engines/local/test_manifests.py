@@ -10,7 +10,7 @@ import pytest
 from knavtool.catalogue.records import Kind, ProcessSpec
 from knavtool.engines.local.components import manifests
 from knavtool.engines.local.components.manifests import install, install_webhooks, remove_stale, withdraw
-from knavtool.errors import DeadlineExceeded, Forbidden
+from knavtool.errors import DeadlineExceeded, EngineError, Forbidden
 from knavtool.kube.resource import CUSTOM_RESOURCE_DEFINITIONS, LEASES, NAMESPACES, PRIORITY_CLASSES, STAGES, Resource
 from knavtool.render.manifests import ManifestSet
 from support.memory import Memory
@@ -75,12 +75,15 @@ async def test_objects_come_when_their_definitions_are_served() -> None:
     assert created == [CUSTOM_RESOURCE_DEFINITIONS.kind, STAGES.kind]
 
 
-def webhooks(*names: str) -> dict[str, Any]:
+def webhooks(*names: str, port: int = 9443) -> dict[str, Any]:
     return {
         "apiVersion": WEBHOOKS.api_version,
         "kind": WEBHOOKS.kind,
         "metadata": {"name": "made"},
-        "webhooks": [{"name": name, "timeoutSeconds": 5} for name in names],
+        "webhooks": [
+            {"name": name, "timeoutSeconds": 5, "clientConfig": {"url": f"https://127.0.0.1:{port}/{name}"}}
+            for name in names
+        ],
     }
 
 
@@ -97,6 +100,23 @@ async def test_webhooks_are_replaced_if_they_should_be_others() -> None:
         await install_webhooks(memory, ManifestSet.ordered([webhooks("b")]))
     (there,) = await memory.list(WEBHOOKS)
     assert [one["name"] for one in there["webhooks"]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("config", "leads"), [({"url": "https://127.0.0.1:1/b"}, "https://127.0.0.1:1"), ({"service": {}}, "a Service")]
+)
+async def test_two_components_cannot_have_one_webhook_configuration(config: dict[str, Any], leads: str) -> None:
+    memory = Memory([WEBHOOKS])
+    theirs = webhooks("b")
+    theirs["webhooks"][0]["clientConfig"] = config
+    await memory.create(WEBHOOKS, theirs)
+    with pytest.raises(EngineError) as raised:
+        await install_webhooks(memory, ManifestSet.ordered([webhooks("a")]))
+    assert raised.value.message == (
+        f"MutatingWebhookConfiguration made exists already and leads to {leads}, not to https://127.0.0.1:9443"
+    )
+    (there,) = await memory.list(WEBHOOKS)
+    assert there["webhooks"] == theirs["webhooks"]
 
 
 async def test_a_refusal_is_raised(served: Memory) -> None:
