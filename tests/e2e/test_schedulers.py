@@ -47,7 +47,7 @@ LABS = {
     ),
     "kueue-settings": Lab(
         components=["kueue"],
-        options=["--config", f"kueue={WORKFLOWS / 'kueue-settings' / 'kueue.yaml'}"],
+        options=["--config", f"kueue={WORKFLOWS / 'kueue-settings' / 'templates' / 'kueue.yaml'}"],
         directories=["kueue-settings"],
     ),
     "coscheduling": Lab(

@@ -160,6 +160,20 @@ def test_webhooks_are_served_on_this_machine_with_a_certificate(files: ClusterFi
     assert host(files, one).webhook_server() is None
 
 
+def test_apis_are_served_on_this_machine_with_the_same_certificate(files: ClusterFiles) -> None:
+    one = process(ports=("http", "webhook"))
+    on = host(files, one, apis="made/webhook", certificates=Certificates(names=("a.b.svc",)))
+    on.prepare()
+    server = on.api_server()
+    assert server is not None
+    assert (server.address, server.port) == ("127.0.0.1", 8)
+    assert server.authority == on.secrets()["authority_crt"]
+    # Neither of them may move: objects in the cluster lead there.
+    assert on.component.process is not None
+    assert on.component.process.ports_in_objects == ["made/webhook"]
+    assert host(files, one).api_server() is None
+
+
 def test_a_component_may_want_the_authority_s_key(files: ClusterFiles) -> None:
     on = host(files, process(), certificates=Certificates(authority_key=True, authority_names=("ca",)))
     on.prepare()
