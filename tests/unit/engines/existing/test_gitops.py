@@ -124,8 +124,12 @@ async def test_a_chart_with_its_values_gives_what_up_installs(tmp_path: Path) ->
 async def module_chart(name: str, path: str) -> Path:
     """The directory of a chart in the Go module of a component."""
     component = CATALOGUE.component(name)
-    assert component.source is not None
-    module = GoModule(path=component.source.module, version=component.version, sum=component.source.sum)
+    source = component.source or CATALOGUE.component(component.follows).source
+    assert source is not None
+    assert component.chart is not None
+    version = f"v{component.chart.version}"
+    pinned = source.sum if version == component.version else None
+    module = GoModule(path=source.module, version=version, sum=pinned)
     return Path(await toolchain_from_environment().module_directory(module), path)
 
 
