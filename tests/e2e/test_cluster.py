@@ -212,7 +212,7 @@ def test_status_is_a_table_json_and_yaml(whole: LocalCluster) -> None:
     assert [row | {"memory": 0} for row in again] == [row | {"memory": 0} for row in rows.values()]
     table = whole.cli("cluster", "status", "--name", whole.name).stdout.splitlines()
     assert table[0].split() == [
-        *("COMPONENT", "VERSION", "STATE", "PID", "MEMORY", "RESTARTS", "LAST-EXIT", "ENDPOINT", "LOG")
+        *("COMPONENT", "VERSION", "STATE", "PID", "MEMORY", "RESTARTS", "LAST-EXIT", "DIFFERS", "ENDPOINT", "LOG")
     ]
     assert {line.split()[0] for line in table[1:]} == ALL
 

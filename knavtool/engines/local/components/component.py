@@ -11,6 +11,7 @@ from knavtool.catalogue.objects import with_overrides
 from knavtool.catalogue.subjects import is_object
 from knavtool.engines.local.components import component_processes
 from knavtool.engines.local.components.manifests import (
+    API_SERVICE,
     DEFINITION,
     install,
     install_webhooks,
@@ -126,6 +127,8 @@ class LocalComponent:
     async def remove(self) -> None:
         """Remove the objects while the processes can still tidy up after them, then webhooks, processes and files."""
         rendered = await self._objects()
+        # First of all: no namespace goes while an API that the cluster is to pass on is not answered.
+        await withdraw(self.gateway, (one for one in rendered.webhooks if one["kind"] == API_SERVICE))
         await withdraw(self.gateway, reversed(list(rendered.objects)))
         await withdraw(self.gateway, rendered.webhooks)
         await component_processes.stop(self.host.files, [process.name for process in self.host.component.processes])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GONE_WITHIN = 100.0
 DEFINITION = "CustomResourceDefinition"
+API_SERVICE = "APIService"
 
 
 async def install(
