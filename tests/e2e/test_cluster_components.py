@@ -255,12 +255,12 @@ def test_objects_with_finalizers_go_while_their_controller_runs(cluster: LocalCl
 
 def test_a_second_up_changes_nothing(lab: LocalCluster) -> None:
     before = (lab.pids(), lab.keepers(), hooks(lab), lab.files.record.read_bytes())
-    for options in ([], ["--with", "jobset"], ["--with", "jobset=0.11.0"]):
+    for options in ([], ["--with", "jobset"], ["--with", "jobset=0.12.0"]):
         done = lab.up(*options)
         assert done.stdout == "nothing to do: cluster components is as wanted\n"
     assert (lab.pids(), lab.keepers(), hooks(lab), lab.files.record.read_bytes()) == before
     done = lab.up("--with", "jobset=v0.10.0", check=2)
-    assert "cluster components has jobset v0.11.0, not v0.10.0" in done.stderr
+    assert "cluster components has jobset v0.12.0, not v0.10.0" in done.stderr
     done = lab.up("--with", "native-gang", check=2)
     assert (
         "cluster components exists without native-gang, which changes how its control plane is started" in done.stderr
