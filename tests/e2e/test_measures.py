@@ -87,8 +87,9 @@ def test_waits_agree_with_the_schedulers_own_histogram(
     bounds = sorted(counts)
     for name, share in (("pod.wait.p50", 0.5), ("pod.wait.max", 1.0)):
         place = next(index for index, bound in enumerate(bounds) if counts[bound] >= share * total)
-        # Ours begins at the creation, which is before the scheduler hears of the pod.
-        lowest = bounds[place - 1] if place else 0.0
+        # Ours begins at the creation, which is before the scheduler hears of the pod, and ends with the answer to the
+        # binding, of which the scheduler hears later on a busy machine: one bucket is allowed for that.
+        lowest = bounds[place - 2] if place > 1 else 0.0
         assert value(measured, name) >= lowest - 0.001
         ours = next(index for index, bound in enumerate(bounds) if value(measured, name) <= bound)
         assert ours - place <= 3, (name, value(measured, name), counts)
