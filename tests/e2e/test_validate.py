@@ -59,9 +59,9 @@ def test_all_faults_of_all_files(knavtool: Callable[..., CompletedProcess[str]],
     [
         (
             "node: []\n",
-            "expected a workflow (with the field 'tasks') or a values file (with the field 'nodes'); did you",
+            "or a values file (with the field 'nodes') or a cluster file (with the field 'components'); did you",
         ),
-        ("- a\n", "expected a workflow (with the field 'tasks') or a values file (with the field 'nodes')"),
+        ("- a\n", "expected a workflow (with the field 'tasks') or a values file (with the field 'nodes') or"),
         ("", "the file is empty"),
         ("\x00", "the character U+0000 is not allowed"),
     ],
