@@ -289,13 +289,8 @@ class Component:
     @property
     def faces(self) -> tuple[str, ...]:
         """The names of the faces it has, as its record writes them."""
-        faces = {
-            "chart": self.chart,
-            "manifest": self.manifest,
-            "process": self.process,
-            "controlPlane": self.control_plane,
-        }
-        return tuple(name for name, face in faces.items() if face is not None)
+        faces = {"chart": self.chart, "manifest": self.manifest, "process": self.process}
+        return tuple(name for name, face in {**faces, "controlPlane": self.control_plane}.items() if face is not None)
 
     @property
     def engines(self) -> tuple[str, ...]:
