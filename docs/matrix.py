@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knavtool.catalogue.catalogue import SHIPPED, Catalogue
+from knavtool.catalogue.catalogue import Catalogue
 from knavtool.documents.version import within
 from knavtool.toolchain.pins import kubernetes_releases
 
@@ -57,13 +57,10 @@ class Row:
 
 def rows() -> Iterator[Row]:
     """All that is tried."""
-    releases = kubernetes_releases()
+    releases, catalogue = kubernetes_releases(), Catalogue.shipped()
     for version in releases.tried:
         yield Row(name="kubernetes", version=version, kubernetes=version)
-    for name in sorted(
-        path.name for path in (ROOT / "workflows").iterdir() if (SHIPPED / f"{path.name}.yaml").exists()
-    ):
-        catalogue = Catalogue({file.stem: file for file in sorted(SHIPPED.glob("*.yaml"))})
+    for name in sorted(path.name for path in (ROOT / "workflows").iterdir() if path.name in catalogue.files):
         one = catalogue.component(name)
         if not all(any(program.get(how) for how in ("build", "releases")) for program in one.programs.values()):
             continue  # its programs are the user's to bring
@@ -117,8 +114,7 @@ def processes(name: str) -> set[str]:
     """The processes of a component, or of the control plane."""
     if name == "kubernetes":
         return {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
-    catalogue = Catalogue({file.stem: file for file in sorted(SHIPPED.glob("*.yaml"))})
-    return {process.name for process in catalogue.component(name).processes}
+    return {process.name for process in Catalogue.shipped().component(name).processes}
 
 
 def knavtool(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from knavtool.catalogue.catalogue import SHIPPED, Catalogue
+from knavtool.catalogue.catalogue import Catalogue
 from knavtool.catalogue.records import Component
 from knavtool.documents.version import parse
 from knavtool.toolchain.pins import MODULES, kubernetes_releases
@@ -38,8 +38,7 @@ def main() -> None:
         print(f"written: {kubernetes_module(options.kubernetes)}")
         return
     asked = dict(text.split("=", 1) for text in options.asked)
-    catalogue = Catalogue({file.stem: file for file in sorted(SHIPPED.glob("*.yaml"))})
-    for one in catalogue.sound()[0]:
+    for one in Catalogue.shipped().sound()[0]:
         if one.source is not None and one.source.sum and (not asked or one.name in asked):
             for line in proposal(one, asked.get(one.name)):
                 print(line)

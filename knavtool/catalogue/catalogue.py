@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from knavtool.catalogue.reading import read
 from knavtool.catalogue.versions import KUBERNETES, chosen_version
 from knavtool.directories import xdg_directory
-from knavtool.documents.version import within
+from knavtool.documents.version import PATTERN, within
 from knavtool.errors import DocumentError, InvalidDocument, UsageError
 from knavtool.toolchain.pins import kubernetes_releases, read_programs
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from knavtool.catalogue.records import Component
     from knavtool.toolchain.pins import Program
 
-_VERSION = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?")
 SHIPPED = Path(__file__).resolve().parent
 
 
@@ -76,6 +75,11 @@ class Catalogue:
                 option = "--source-from" if name in checkouts else "--files-from"
                 raise UsageError(f"{option} {name}: nothing of it comes from files of its project{leader}")
         return catalogue
+
+    @classmethod
+    def shipped(cls) -> Catalogue:
+        """The records that ship with knavtool, without those of any user."""
+        return cls({file.stem: file for file in sorted(SHIPPED.glob("*.yaml"))})
 
     def record(self, name: str, *, needed_by: str = "") -> Mapping[str, Any]:
         """A record as it is written; it fits the schema."""
@@ -194,7 +198,7 @@ def parse_wanted(texts: Iterable[str], option: str = "--with") -> dict[str, str]
     for text in texts:
         for word in filter(None, (part.strip() for part in text.split(","))):
             name, given, version = word.partition("=")
-            if not name or (given and not _VERSION.fullmatch(version)):
+            if not name or (given and not re.fullmatch(PATTERN, version)):
                 raise UsageError(
                     f"{option} {word} is not of the form NAME or NAME=VERSION", hint="versions are as v1.2.3"
                 )

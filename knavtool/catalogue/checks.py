@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knavtool import resources
+from knavtool.catalogue.versions import with_entry
 from knavtool.documents.schema import nearest, shipped
 from knavtool.errors import UsageError
 from knavtool.settings import paths
-from knavtool.settings.merging import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,8 +53,7 @@ def _versions(document: Document) -> Iterator[Violation]:
     schema = shipped("component")
     rest = {key: value for key, value in document.data.items() if key != "versions"}
     for index, entry in enumerate(document.data.get("versions", ())):
-        data = merged(rest, {key: value for key, value in entry.items() if key != "range"})
-        found = schema.find(document, data, at=("versions", index))
+        found = schema.find(document, with_entry(rest, entry), at=("versions", index))
         yield from (*found.wrong, *found.unknown)
 
 
@@ -67,20 +66,19 @@ def _template(document: Document, place: tuple[str | int, ...], template: str) -
 def _process(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]:
     where = ("faces", "process")
     uses = [f"{process['name']}/{port}" for process in face["processes"] for port in process.get("ports", ())]
-    if "webhooks" in face:
-        if (port := face["webhooks"]["port"]) not in uses:
+    served = {
+        ("webhooks", "port"): ("webhooks", face.get("webhooks", {}).get("port")),
+        ("apis",): ("APIs", face.get("apis")),
+    }
+    for part, (what, port) in served.items():
+        if port is None:
+            continue
+        if port not in uses:
             message = f"no process has the port {port!r}; there are {', '.join(uses) or 'none'}"
-            yield document.violation((*where, "webhooks", "port"), message)
+            yield document.violation((*where, *part), message)
         if "certificates" not in face:
-            yield document.violation(
-                (*where, "webhooks"), "webhooks are served with certificates, which are missing here"
-            )
-    if "apis" in face:
-        if face["apis"] not in uses:
-            message = f"no process has the port {face['apis']!r}; there are {', '.join(uses) or 'none'}"
-            yield document.violation((*where, "apis"), message)
-        if "certificates" not in face:
-            yield document.violation((*where, "apis"), "APIs are served with certificates, which are missing here")
+            message = f"{what} are served with certificates, which are missing here"
+            yield document.violation((*where, part[0]), message)
     for number, process in enumerate(face["processes"]):
         place = (*where, "processes", number)
         texts: list[tuple[tuple[str | int, ...], str]]

@@ -24,9 +24,14 @@ def runtime_config(given: str, components: Iterable[Component]) -> str:
     return _joined("--runtime-config", given, faces)
 
 
+def parsed(text: str) -> dict[str, str]:
+    """The values by name; "" for a name without one."""
+    return dict(word.partition("=")[::2] for word in text.split(",") if word)
+
+
 def _joined(option: str, given: str, needed: Mapping[str, Mapping[str, bool]]) -> str:
     """Both together; raises UsageError if they contradict each other."""
-    values = dict(word.partition("=")[::2] for word in given.split(",") if word)
+    values = parsed(given)
     for component, wanted in needed.items():
         for name, value in wanted.items():
             text = str(value).lower()

@@ -35,8 +35,14 @@ def at_version(record: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     result = rest if own else _without_sums(rest)
     for entry in record.get("versions", ()):
         if within(version, entry["range"]):
-            result = merged(result, {key: value for key, value in entry.items() if key != "range"})
+            result = with_entry(result, entry)
     return {**result, "version": version}
+
+
+def with_entry(record: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record with what an entry of its `versions` says merged over it."""
+    result: Mapping[str, Any] = merged(record, {key: value for key, value in entry.items() if key != "range"})
+    return result
 
 
 def tried(record: Mapping[str, Any]) -> tuple[str, ...]:

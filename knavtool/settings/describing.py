@@ -32,6 +32,11 @@ def short(settings: Settings, *, whole: bool = False) -> str:
     return ", ".join(_short(settings, whole=whole))
 
 
+def cut(text: str) -> str:
+    """The beginning of a text that is too long for a line."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\u2026"
+
+
 def _short(settings: Settings, *, whole: bool) -> Iterator[str]:
     if settings.text is not None:
         yield f"a configuration of its own (sha256 {hashlib.sha256(settings.text.encode()).hexdigest()[:8]})"
@@ -54,4 +59,4 @@ def _leaves(tree: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 def _value(value: Any, *, whole: bool = False) -> str:
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
-    return text if whole or len(text) <= _LONGEST else text[: _LONGEST - 1] + "\u2026"
+    return text if whole else cut(text)

@@ -45,7 +45,7 @@ class Effective:
     def filled(self, values: Mapping[str, str]) -> str:
         """The text of the file; `${...}` of which nobody knows the value stays."""
         if self.text is not None:
-            return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), self.text)
+            return fill(self.text, values)
         return dump([_filled(self.tree, values)])
 
 

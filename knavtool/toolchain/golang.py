@@ -65,18 +65,13 @@ class Go:
         if recipe is None:
             raise Unavailable("no Go module is pinned for it")
         go = self._needed()
-        if isinstance(recipe.module, GoModule):
-            progress(0, f"sources of {recipe.module}")
-            # Nothing is written there, which would not be possible either: all that a build makes goes elsewhere.
-            directory = await self.module_directory(recipe.module, workspace=workspace)
-            if recipe.replace:
-                directory = await self._changed(directory, recipe.replace, workspace=workspace)
-        elif isinstance(recipe.module, Checkout):
-            directory = recipe.module.path
-            if recipe.replace:
-                directory = await self._changed(directory, recipe.replace, workspace=workspace)
-        else:
+        if isinstance(recipe.module, Path):
             directory = _copy_module(recipe.module, workspace)
+        else:
+            # Nothing is written there: all that a build makes goes elsewhere.
+            directory = await self._sources(recipe.module, workspace=workspace, progress=progress)
+            if recipe.replace:
+                directory = await self._changed(directory, recipe.replace, workspace=workspace)
         output = workspace / program.name
         command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {recipe.ldflags}"]
         if recipe.tags:
@@ -94,6 +89,15 @@ class Go:
         if "no space left on device" in finished.stderr:
             raise disk_full(output)
         raise Unavailable(f"go build failed (exit code {finished.code}): {talk.complaint()}")
+
+    async def _sources(
+        self, module: GoModule | Checkout, *, workspace: Path, progress: Callable[[int, str], object]
+    ) -> Path:
+        """The directory in which a program is built."""
+        if isinstance(module, Checkout):
+            return module.path
+        progress(0, f"sources of {module}")
+        return await self.module_directory(module, workspace=workspace)
 
     async def _changed(self, sources: Path, replacements: Sequence[Replacement], *, workspace: Path) -> Path:
         """A copy of a module's sources with text replaced, there and in copies of modules that it needs."""

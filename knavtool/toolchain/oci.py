@@ -119,14 +119,14 @@ class Registry:
         try:
             return await ask()
         except LoginRequired as refusal:
-            raise Unanswered(f"{refusal}; only charts that anybody may read are downloaded") from refusal
+            raise _private(refusal) from refusal
 
     async def _new_token(self, refusal: LoginRequired) -> str:
         kind, _, rest = refusal.challenge.partition(" ")
         asked = dict(_PARAMETER.findall(rest))
         realm = asked.pop("realm", "")
         if kind.lower() != "bearer" or urlsplit(realm).scheme not in ("https", "http"):
-            raise Unanswered(f"{refusal}; only charts that anybody may read are downloaded") from refusal
+            raise _private(refusal) from refusal
         query = urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
         try:
             url = f"{realm}{'&' if '?' in realm else '?'}{query}"
@@ -135,10 +135,14 @@ class Registry:
         except (ValueError, AttributeError) as error:
             raise Unanswered(f"{realm} gave no token: {error}") from error
         except LoginRequired as error:
-            raise Unanswered(f"{error}; only charts that anybody may read are downloaded") from error
+            raise _private(error) from error
         if not token or not token.isprintable():
             raise Unanswered(f"{realm} gave no token")
         return token
+
+
+def _private(refusal: LoginRequired) -> Unanswered:
+    return Unanswered(f"{refusal}; only charts that anybody may read are downloaded")
 
 
 def _layers_of(name: str, text: str) -> list[Any]:

@@ -6,10 +6,11 @@ import hashlib
 import http.server
 import json
 import re
-import threading
 import uuid
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from support.loopback import Loopback
 
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 ARCHIVE = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -56,14 +57,11 @@ class Registry:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
+        self.server = Loopback(Handler)
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.server.server_address[1]}"
+        return self.server.host
 
     @property
     def url(self) -> str:
@@ -92,9 +90,7 @@ class Registry:
         return [path for _, path in self.requests if what in path]
 
     def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        self.server.close()
 
 
 class _Answer:

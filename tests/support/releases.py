@@ -13,6 +13,7 @@ from pathlib import Path
 from knavtool.events import Event, Noted, Steps
 from knavtool.toolchain.pins import MODULES, Build, Pins, Platform, Program, Release, VersionCheck
 from knavtool.toolchain.resolve import Toolchain
+from support.loopback import Loopback
 
 PLATFORM = Platform("linux", "amd64")
 FILE_URL = "https://releases.example/v1/tool"
@@ -60,14 +61,11 @@ class Host:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
+        self.server = Loopback(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"http://{self.server.host}"
 
     def publish(self, data: bytes = TOOL, *, announced: bytes | None = None) -> Served:
         """Serve `data` as the tool, with a list that announces `announced` (the same unless given)."""
@@ -114,9 +112,7 @@ class Host:
         for served in self.files.values():
             if served.hold is not None:
                 served.hold.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        self.server.close()
 
 
 def tool(*, release: Release | None = None, build: Build | None = None) -> Pins:

@@ -49,27 +49,23 @@ def list_(
     """List the components of the catalogue, including your own records."""
     from knavtool.catalogue.catalogue import Catalogue
 
-    catalogue = Catalogue.load(os.environ)
-    components, wrong = catalogue.sound()
-    rows: list[Any] = (
-        [*_versions(components)]
-        if versions
-        else [
-            ComponentRow(
-                name=one.name,
-                version=one.version,
-                engines=one.engines,
-                faces=one.faces,
-                role=one.role,
-                needs=one.needs,
-                title=one.title,
-            )
-            for one in components
-        ]
-    )
+    components, wrong = Catalogue.load(os.environ).sound()
+    rows: list[Any] = list(_versions(components) if versions else map(_row, components))
     print_rows(rows, output)
     if wrong:
         raise DocumentError("\n".join(error.message for error in wrong))
+
+
+def _row(one: Component) -> ComponentRow:
+    return ComponentRow(
+        name=one.name,
+        version=one.version,
+        engines=one.engines,
+        faces=one.faces,
+        role=one.role,
+        needs=one.needs,
+        title=one.title,
+    )
 
 
 def _versions(components: Iterable[Component]) -> Iterator[VersionRow]:

@@ -85,9 +85,8 @@ class Plan:
 
 def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan:
     """Look at the machine and say what is missing; raises what would stop the work, before anything is changed."""
-    before = record.load(files)
+    known = record.load_whole(files)
     kubeconfig.read(wanted.kubeconfig)
-    known = before if before is not None and before.created else None
     if known is not None:
         # What runs can be repaired and removed, also when its record is not in the catalogue any more.
         catalogue = catalogue.with_records_in(files.component_records)
@@ -96,8 +95,7 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
     # They are joined when the control plane starts; a contradiction is told now.
     gates.feature_gates(wanted.feature_gates or "", components)
     gates.runtime_config(wanted.runtime_config or "", components)
-    before_ = known.settled if known is not None else {}
-    settled = settle(before_, wanted.settings, components, catalogue.files)
+    settled = settle(known.settled if known is not None else {}, wanted.settings, components, catalogue.files)
     if known is None:
         if wanted.api_server_port:
             hint = "choose another --port, or leave it out for a free one"
@@ -248,16 +246,16 @@ def _require_same(
 
 def kubernetes_release(files: ClusterFiles, wanted: Wanted) -> str:
     """The release of Kubernetes that a cluster has or will have."""
-    known = record.load(files)
-    if known is not None and known.created:
+    known = record.load_whole(files)
+    if known is not None:
         return known.kubernetes
     return wanted.kubernetes or kubernetes_releases().default
 
 
 def sources(files: ClusterFiles, wanted: Wanted) -> list[str]:
     """The checkouts that programs are built in, as `NAME=DIR`: first those of earlier calls that are still there."""
-    known = record.load(files)
-    before = known.sources if known is not None and known.created else {}
+    known = record.load_whole(files)
+    before = known.sources if known is not None else {}
     return [*(f"{name}={path}" for name, path in before.items() if Path(path).is_dir()), *wanted.sources]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state.layout import cluster_files, cluster_names
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def _of_cluster(files: ClusterFiles) -> Iterator[Path]:
     """kwokctl links to the programs of the control plane; keepers know theirs, and what runs before a restart."""
     for link in (files.directory / "bin").glob("*"):
         yield link.resolve()
-    for spec in files.directory.glob("keepers/*/spec.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-            told = json.loads(spec.read_text(encoding="utf-8"))
+    for told in supervisor.kept(files):
+        with contextlib.suppress(KeyError, IndexError):
             for words in (told["argv"], *told["before_restart"]):
                 yield Path(words[0]).resolve()

@@ -14,7 +14,7 @@ from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.components.component import object_of
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.configured import configurables
-from knavtool.engines.local.processes import processes
+from knavtool.engines.local.processes import processes, supervisor
 from knavtool.engines.local.state import applied, record
 from knavtool.errors import EngineError, KnavError
 from knavtool.recording.samples import Component
@@ -83,9 +83,8 @@ def components(files: ClusterFiles) -> list[Component]:
             for one in kwokctl.processes(files)
         ]
     versions = _versions(files)
-    for spec in sorted(files.directory.glob("keepers/*/spec.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            told = json.loads(spec.read_text(encoding="utf-8"))
+    for told in supervisor.kept(files):
+        with contextlib.suppress(KeyError):
             name = told["name"]
             found.append(
                 Component(

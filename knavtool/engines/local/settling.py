@@ -111,9 +111,9 @@ def of_new_cluster(settings: Mapping[str, Settings]) -> Iterator[Changing]:
 
 def _require_ports(one: Component, settings: Settings) -> None:
     """UsageError for a port in `${...}` that a process does not have."""
+    about = subject(one)
     for process in one.processes:
         known = frozenset({*VARIABLES, *(f"port_{port}" for port in process.ports)})
-        about = subject(one)
         if about.configured(process.name):
             written = settings.text or dump([settings.config, settings.fields])
             require_variables(written, known, f"the configuration of {one.name}")

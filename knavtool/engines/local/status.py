@@ -15,7 +15,7 @@ from knavtool.engines.local.plan import require_records
 from knavtool.engines.local.processes import processes, supervisor
 from knavtool.engines.local.state import record
 from knavtool.errors import EngineError
-from knavtool.settings.describing import short
+from knavtool.settings.describing import cut, short
 from knavtool.settings.effective import differing
 from knavtool.settings.settings import Settings
 from knavtool.usage import usage
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _WITHIN = 5.0
 _MIB = 1 << 20
-_LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,7 @@ async def status(files: ClusterFiles, catalogue: Catalogue) -> list[ProcessRow]:
                 memory=used.memory_bytes // _MIB if used is not None else None,
                 restarts=state.restarts if state is not None else 0,
                 last_exit=str(state.last_exit) if state is not None and state.last_exit else "",
-                differs=_cut(short(chosen)),
+                differs=cut(short(chosen)),
                 endpoint=origin(url),
                 log=str(files.log(name)),
                 reason=f"{url} {complaint}" if number is not None and complaint else complaint,
@@ -118,10 +117,6 @@ def require_finished(files: ClusterFiles, catalogue: Catalogue) -> None:
             f"the last `knavtool cluster up` of cluster {files.name} did not finish{missing}",
             hint=f"`knavtool cluster up --name {files.name}` does what is left",
         )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\u2026"
 
 
 async def _dead() -> str:

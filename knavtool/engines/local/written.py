@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from knavtool.catalogue.gates import parsed
 from knavtool.engines.local.control_plane.settings import PROCESSES
 
 if TYPE_CHECKING:
@@ -93,6 +94,4 @@ def _tree(settings: Settings) -> Any:
 
 
 def _values(text: str | None) -> dict[str, bool]:
-    return {
-        name: value != "false" for name, _, value in (word.partition("=") for word in (text or "").split(",")) if name
-    }
+    return {name: value != "false" for name, value in parsed(text or "").items()}

@@ -127,10 +127,11 @@ class LocalComponent:
     async def remove(self) -> None:
         """Remove the objects while the processes can still tidy up after them, then webhooks, processes and files."""
         rendered = await self._objects()
+        apis = [one for one in rendered.webhooks if one["kind"] == API_SERVICE]
         # First of all: no namespace goes while an API that the cluster is to pass on is not answered.
-        await withdraw(self.gateway, (one for one in rendered.webhooks if one["kind"] == API_SERVICE))
+        await withdraw(self.gateway, apis)
         await withdraw(self.gateway, reversed(list(rendered.objects)))
-        await withdraw(self.gateway, rendered.webhooks)
+        await withdraw(self.gateway, (one for one in rendered.webhooks if one not in apis))
         await component_processes.stop(self.host.files, [process.name for process in self.host.component.processes])
         if self.host.directory.is_dir():
             shutil.rmtree(self.host.directory)

@@ -64,7 +64,7 @@ async def install_webhooks(gateway: Gateway, wanted: ManifestSet) -> None:
             raise EngineError(message, hint="another component claims that name: remove it, or rename one of the two")
     other = [one for one in wanted if key(one) in existing and _hooks(one) != _hooks(existing[key(one)])]
     await withdraw(gateway, other)
-    await install(gateway, wanted)
+    await _create(gateway, [one for one in wanted if key(one) not in existing or one in other])
 
 
 def _origins(manifest: Manifest) -> set[str]:

@@ -15,14 +15,14 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knavtool.atomic import atomic_write
 from knavtool.engines.local.processes import processes
 from knavtool.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from knavtool.engines.local.state.layout import ClusterFiles
 
@@ -100,6 +100,13 @@ async def start(
     }
     atomic_write(files.keeper(name) / "spec.json", json.dumps(spec, indent=2))
     return await _start_keeper(files, name, environment)
+
+
+def kept(files: ClusterFiles) -> Iterator[Mapping[str, Any]]:
+    """What the keepers of a cluster were told, in the order of their names; what cannot be read is left out."""
+    for spec in sorted(files.directory.glob("keepers/*/spec.json")):
+        with contextlib.suppress(OSError, ValueError):
+            yield json.loads(spec.read_text(encoding="utf-8"))
 
 
 async def _start_keeper(files: ClusterFiles, name: str, environment: Mapping[str, str]) -> int:

@@ -71,6 +71,12 @@ def load(files: ClusterFiles) -> Record | None:
         raise EngineError(message, hint=f"`knavtool cluster down --name {files.name}` removes the cluster") from error
 
 
+def load_whole(files: ClusterFiles) -> Record | None:
+    """The record of a cluster that can be repaired; None if there is none, or one that did not come to be."""
+    known = load(files)
+    return known if known is not None and known.created else None
+
+
 def ports_of_all(files: ClusterFiles) -> set[int]:
     """The ports of all clusters of the user who has this one, of those that do not run now too."""
     found: set[int] = set()
