@@ -83,15 +83,15 @@ def belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
 
 
 def _belongs(number: int, files: ClusterFiles) -> bool | None:
-    """Whether this process is alive and carries the cluster's mark; None for the moment in which it loads its program.
+    """Whether this process is alive and carries the cluster's mark; None for a moment in which that cannot be known.
 
-    It has no environment then. A process that has ended has none any more, one of the kernel's own never has, and of
-    one that was started without any the kernel knows where it would be.
+    It has no environment while it loads its program. A process that has ended has none any more, one of the kernel's
+    own never has, and of one that was started without any the kernel knows where it would be. A process that was killed
+    has ended with the last of its threads, not with the first: until then it keeps its ports.
     """
     process = _PROC / str(number)
     try:
-        environment = (process / "environ").read_bytes()
-        if environment:
+        if environment := _environment(process):
             return f"{MARK}={files.directory}".encode() in environment.split(b"\0")
         # After the name, which may hold anything, the fields of proc(5) from the third on.
         fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -99,7 +99,24 @@ def _belongs(number: int, files: ClusterFiles) -> bool | None:
         return False
     state, flags, first, end = fields[0], int(fields[6]), int(fields[47]), int(fields[48])
     without = 0 < first == end
-    return False if state in "ZX" or flags & _KERNEL_THREAD or without else None
+    ended = state in "ZX" and not _has_threads(process)
+    return False if ended or flags & _KERNEL_THREAD or without else None
+
+
+def _environment(process: Path) -> bytes:
+    """The environment of a process as the kernel keeps it, empty if the process has no memory (yet, or any more)."""
+    try:
+        return (process / "environ").read_bytes()
+    except ProcessLookupError:
+        return b""
+
+
+def _has_threads(process: Path) -> bool:
+    """Whether a process whose first thread has ended has others."""
+    try:
+        return len(list((process / "task").iterdir())) > 1
+    except OSError:
+        return False
 
 
 def start(files: ClusterFiles, name: str, program: Path, args: Sequence[str], *, environment: Mapping[str, str]) -> int:

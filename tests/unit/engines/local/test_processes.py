@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.engines.local.state.ports import holder
 from knavtool.errors import EngineError, ProcessDied
 from knavtool.toolchain.pins import host_platform
 from support import processes as found
@@ -52,6 +55,23 @@ async def test_a_process_that_gets_its_environment_between_two_looks_is_found(
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda self: next(looks, read(self)))
     assert processes.belonging({number}, cluster) == {number}
+
+
+async def test_a_process_has_ended_with_the_last_of_its_threads(cluster: ClusterFiles, tmp_path: Path) -> None:
+    """As a large process that was killed: its first thread is gone, and its ports are not."""
+    script = tmp_path / "ending.py"
+    script.write_text(
+        "import ctypes, socket, sys, threading, time\n"
+        "listening = socket.create_server(('127.0.0.1', 0))\n"
+        "print(listening.getsockname()[1], flush=True)\n"
+        "threading.Thread(target=time.sleep, args=(0.5,)).start()\n"
+        "ctypes.CDLL(None).syscall({'x86_64': 60}.get(sys.argv[1], 93), 0)\n"
+    )
+    number = start(cluster, "a", f"exec {sys.executable} {script} {platform.machine()}")
+    while Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        await asyncio.sleep(0.01)
+    assert processes.running(cluster) == {}
+    assert holder(int(cluster.log("a").read_text())) is None
 
 
 async def test_a_process_has_its_directory_its_environment_and_a_log(cluster: ClusterFiles) -> None:
