@@ -78,6 +78,8 @@ EARLIER = {
 _SIZES = [32, 16, 10, 10, 8, 8, 6, 6, 1, 5, 5, 2, 4, 4, 1, 3, 3, 5]
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "gang-scheduling/run-test.yml": {"sizes": _SIZES, "ttl": "1s", "timeout": "5m"},
+    # Its gangs can wait for each other for ever otherwise.
+    "gang-scheduling/config-yunikorn.yml": {"maxApplications": 1},
     "scaling/run-many-jobs.yml": {"nodes": 50, "jobs": 50, "ttl": "1s", "timeout": "5m"},
     "scaling/run-one-job.yml": {"nodes": 50, "pods": 50, "ttl": "1s", "timeout": "5m"},
 }
@@ -122,7 +124,11 @@ def _helm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def settings(files: Combination) -> Mapping[str, object]:
     """The values of variables with which a test runs these files."""
-    return SETTINGS.get(f"{files[-1].parent.name}/{files[-1].name}", {})
+    return {
+        name: value
+        for file in files
+        for name, value in SETTINGS.get(f"{file.parent.name}/{file.name}", {}).items()
+    }
 
 
 def test_every_workflow_runs_somewhere() -> None:

@@ -166,7 +166,7 @@ def lab(run_cluster: RunCluster) -> Iterator[Lab]:
         made.ask(lambda client: client.delete(NODES, made.node))
 
 
-def test_pods_end_when_their_time_is_over_but_not_those_that_restart_always(lab: Lab) -> None:
+def test_pods_end_when_their_time_is_over_unless_they_are_to_stay(lab: Lab) -> None:
     async def look(client: Client) -> None:
         pods = {
             "default": lab.pod("default"),
@@ -174,15 +174,17 @@ def test_pods_end_when_their_time_is_over_but_not_those_that_restart_always(lab:
             "longer": lab.pod("longer", complete="1000000h"),
             "service": lab.pod("service", policy="Always"),
             "told": lab.pod("told", policy="Always", complete="1h"),
+            "placeholder": lab.pod("placeholder"),
         }
+        pods["placeholder"]["metadata"]["annotations"]["internal.yunikorn.apache.org/placeholder"] = "true"
         for body in pods.values():
             await lab.create(client, PODS, body)
         await lab.phases(client, dict.fromkeys(pods, "Running"))
         # Time has passed for all of them; no change of a pod gives it new time.
-        for name in ("service", "default", "long", "longer", "told"):
+        for name in ("service", "placeholder", "default", "long", "longer", "told"):
             await lab.age(client, name)
         ended = dict.fromkeys(("default", "long", "told"), "Succeeded")
-        await lab.phases(client, ended | {"longer": "Running", "service": "Running"})
+        await lab.phases(client, ended | dict.fromkeys(("longer", "service", "placeholder"), "Running"))
 
     lab.ask(look)
 
