@@ -241,9 +241,9 @@ def test_programs_of_another_kubernetes_are_kept_beside_ours(
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        ("v1.36.99", "kubectl is known to work at v1.36.3, v1.37.2; v1.36.3 is the nearest"),
+        ("v1.36.99", "kubectl is known to work at v1.35.4, v1.36.3, v1.37.2; v1.36.3 is the nearest"),
         ("1.29", "--kube-version 1.29: expected a release such as v1.37.2"),
-        ("latest", "known to work are v1.36.3, v1.37.2"),
+        ("latest", "known to work are v1.35.4, v1.36.3, v1.37.2"),
     ],
 )
 def test_a_kubernetes_that_cannot_be_had(knavtool: Knavtool, env: dict[str, str], version: str, said: str) -> None:
