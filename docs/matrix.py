@@ -28,13 +28,18 @@ from knavtool.toolchain.pins import kubernetes_releases
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "components.md"
 BEGIN, END = "<!-- make matrix -->\n", "<!-- end of matrix -->\n"
-HEAD = "| component | version | Kubernetes | workflows | start | memory | not passed |\n|---|---|---|---|---|---|---|\n"
+HEAD = (
+    "| component | version | Kubernetes | workflows | start | cluster | memory | not passed |\n"
+    "|---|---|---|---|---|---|---|---|\n"
+)
 BESIDE = {
     "kubernetes": [],
     "kueue": ["jobset", "mpi-operator", "kuberay", "lws", "trainer", "appwrapper"],
     "coscheduling": ["jobset"],
 }
 """What the workflows of a component need besides what the component needs itself."""
+OPTIONS = {"kueue": ["--set", "kueue.integrations=all"]}
+"""Settings with which a component runs all of its workflows."""
 DIRECTORIES = {"kubernetes": ["k8s", "dra", "custom-resource"]}
 """Where workflows are, if not in the directory of the component's name."""
 EVERYWHERE = ("kubernetes", "native-gang", "composite-pod-group", "kueue")
@@ -85,10 +90,13 @@ def tried(row: Row) -> str:
         options = [*wanted, "--kube-version", row.kubernetes]
         knavtool(environment, "toolchain", "install", *options)
         begun = time.monotonic()
-        done = knavtool(environment, "cluster", "up", *options, "--no-prometheus", "--timeout", "5m")
-        start = f"{time.monotonic() - begun:.0f} s"
+        done = knavtool(
+            environment, "cluster", "up", *options, *OPTIONS.get(row.name, []), "--no-prometheus", "--timeout", "5m"
+        )
+        cluster = f"{time.monotonic() - begun:.1f} s"
         if done.returncode:
-            return f"{row.key} 0 | | | {first_error(done.stderr)} |"
+            return f"{row.key} 0 | | | | {first_error(done.stderr)} |"
+        start = duration_of("control plane" if row.name == "kubernetes" else row.name, done.stderr)
         try:
             failed = []
             files = [
@@ -107,7 +115,7 @@ def tried(row: Row) -> str:
         finally:
             knavtool(environment, "cluster", "down")
     passed = f"{len(files) - len(failed)} of {len(files)}"
-    return f"{row.key} {passed} | {start} | {f'{memory} MB' if memory else ''} | {'; '.join(failed)} |"
+    return f"{row.key} {passed} | {start} | {cluster} | {f'{memory} MB' if memory else ''} | {'; '.join(failed)} |"
 
 
 def processes(name: str) -> set[str]:
@@ -123,10 +131,17 @@ def knavtool(environment: Mapping[str, str], *arguments: str) -> subprocess.Comp
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def duration_of(step: str, text: str) -> str:
+    """How long a step of `cluster up` took, in the unit that it is told in; a cell of the table."""
+    found = re.search(rf"^ +ok +{re.escape(step)}(?: \(.*\))? +([\d.]+)(ms|s) ", text, re.MULTILINE)
+    return f"{found[1]} {found[2]}" if found else ""
+
+
 def first_error(text: str) -> str:
-    """The line that says what went wrong, in a cell of the table."""
+    """The line that says what went wrong, in a cell of the table, without where on this machine."""
     lines = [line.strip() for line in text.splitlines() if re.search(r"error:|^\s*FAILED|\bfailed\b", line)]
-    return (lines or ["see its output"])[0].replace("|", "/")[:160]
+    told = " ".join((lines or ["see its output"])[0].split())
+    return told.replace(f"{ROOT}/", "").replace("|", "/")[:160]
 
 
 def write(lines: Sequence[str]) -> None:
@@ -140,7 +155,10 @@ def write(lines: Sequence[str]) -> None:
     kept = [known[name] for name in order if name in known]
     cores, memory = os.cpu_count(), round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
     day = dt.datetime.now(tz=dt.UTC).date()
-    told = f"Last written on {day}, on Linux with {cores} cores and {memory} GiB. `start` is that of the whole cluster."
+    told = (
+        f"Last written on {day}, on Linux with {cores} cores and {memory} GiB. `start` is how long the component took "
+        "beside the others of its row, `cluster` the whole `cluster up`, `memory` what its processes have in the end."
+    )
     body = "\n".join(kept) + "\n"
     TABLE.write_text(f"{before}{BEGIN}{told}\n\n{HEAD}{body}{END}{after}", encoding="utf-8")
 

@@ -61,16 +61,12 @@ LABS = {
 # What is not the default, but known to work.
 EARLIER = {
     "earlier": Lab(
-        components=["jobset", "mpi-operator", "kuberay", "kueue=v0.15.0"],
+        components=["jobset", "mpi-operator", "kuberay", "lws", "appwrapper", "kueue=v0.15.0"],
         kubernetes="v1.36.3",
+        options=["--set", "kueue.integrations=all"],
         directories=["k8s", "dra", "jobset", "kueue"],
-        # Its Kueue leaves pods and what is made of them alone unless it is told otherwise.
-        without=[
-            *("test-deployment", "test-statefulset", "test-pod-group"),
-            *("test-leaderworkerset", "test-trainjob", "test-appwrapper"),
-            # DeviceTaintRules came with v1.37.
-            "test-broken-device",
-        ],
+        # It writes TrainJobs as an older Trainer reads them, and DeviceTaintRules came with v1.37.
+        without=["test-trainjob", "test-broken-device"],
     )
 }
 # The largest gang fills the nodes as ever, but a third of the gangs, pods that end soon, and 50 nodes of those of the
@@ -125,9 +121,7 @@ def _helm(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings(files: Combination) -> Mapping[str, object]:
     """The values of variables with which a test runs these files."""
     return {
-        name: value
-        for file in files
-        for name, value in SETTINGS.get(f"{file.parent.name}/{file.name}", {}).items()
+        name: value for file in files for name, value in SETTINGS.get(f"{file.parent.name}/{file.name}", {}).items()
     }
 
 

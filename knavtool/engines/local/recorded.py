@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from knavtool.catalogue.reading import read
+from knavtool.catalogue.catalogue import Catalogue
 from knavtool.catalogue.subjects import subject
 from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.components.component import object_of
@@ -22,8 +21,9 @@ from knavtool.settings.describing import short
 from knavtool.settings.effective import differing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from knavtool.catalogue import records as catalogue
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.settings.settings import Settings
     from knavtool.settings.subject import Subject
@@ -71,7 +71,9 @@ class Numbers:
 def components(files: ClusterFiles) -> list[Component]:
     """The processes of a cluster with version and settings; those of which nothing can be read are left out."""
     found = []
-    subjects = _subjects(files)
+    installed = _installed(files)
+    subjects = _subjects(installed)
+    versions = {process.name: one.version for one in installed for process in one.processes}
     with contextlib.suppress(EngineError):
         found += [
             Component(
@@ -82,7 +84,6 @@ def components(files: ClusterFiles) -> list[Component]:
             )
             for one in kwokctl.processes(files)
         ]
-    versions = _versions(files)
     for told in supervisor.kept(files):
         with contextlib.suppress(KeyError):
             name = told["name"]
@@ -119,13 +120,24 @@ def _changed(files: ClusterFiles, process: str, subjects: Mapping[str, Subject])
     return changed(chosen)
 
 
-def _subjects(files: ClusterFiles) -> dict[str, Subject]:
-    """What settings can be about, by process; those of components from the records that they were installed with."""
+def _installed(files: ClusterFiles) -> list[catalogue.Component]:
+    """The components of a cluster as they were installed, without those whose records cannot be read."""
+    found = []
+    with contextlib.suppress(EngineError):
+        known = record.load(files)
+        records = Catalogue({}).with_records_in(files.component_records)
+        for name, version in (known.components if known is not None else {}).items():
+            with contextlib.suppress(KnavError):
+                found.append(records.component(name, version))
+    return found
+
+
+def _subjects(installed: Iterable[catalogue.Component]) -> dict[str, Subject]:
+    """What settings can be about, by process."""
     found = {name: one.subject for name, one in configurables().items()}
-    for file in files.component_records.glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, KnavError):
-            about = subject(read(json.loads(file.read_text(encoding="utf-8"))))
-            found |= dict.fromkeys(about.processes, about)
+    for one in installed:
+        about = subject(one)
+        found |= dict.fromkeys(about.processes, about)
     return found
 
 
@@ -169,19 +181,3 @@ def _left_out(name: str, value: str) -> bool:
 
 def _words(name: str) -> list[str]:
     return re.split(r"[^a-z0-9]", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower())
-
-
-def _versions(files: ClusterFiles) -> dict[str, str]:
-    """The version of the component of each kept process, from the records that they were installed with."""
-    with contextlib.suppress(EngineError):
-        known = record.load(files)
-        return {} if known is None else dict(_of_processes(files, known.components))
-    return {}
-
-
-def _of_processes(files: ClusterFiles, components: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for component, version in components.items():
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            written: dict[str, Any] = json.loads(files.component_record(component).read_text(encoding="utf-8"))
-            for process in written["faces"]["process"]["processes"]:
-                yield process["name"], version

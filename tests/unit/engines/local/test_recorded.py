@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.catalogue.subjects import subject
 from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.processes import processes
 from knavtool.engines.local.recorded import Numbers, components, open_audit_log, settings
@@ -104,15 +106,18 @@ def test_what_users_set_is_recorded_without_secrets(files: ClusterFiles) -> None
 
 
 def test_processes_have_the_version_of_their_component(files: ClusterFiles) -> None:
-    record.save(files, Record(components={"kueue": "v1", "other": "v2"}))
-    written = {"faces": {"process": {"processes": [{"name": "kueue-manager"}]}}}
+    record.save(files, Record(components={"kueue": "v0.15.0", "other": "v2"}))
+    shipped = Catalogue.shipped()
     files.component_records.mkdir()
-    files.component_record("kueue").write_text(json.dumps(written))
+    files.component_record("kueue").write_text(json.dumps(shipped.record("kueue")))
     files.component_record("other").write_text("{}")
-    for name, argv in (("kueue-manager", ["/bin/k", "--v=3"]), ("lost", ["/bin/l"])):
+    for name, argv in (("kueue", ["/bin/k", "--v=3"]), ("lost", ["/bin/l"])):
         files.keeper(name).mkdir(parents=True)
         (files.keeper(name) / "spec.json").write_text(json.dumps({"name": name, "argv": argv}))
     files.keeper("broken").mkdir()
     (files.keeper("broken") / "spec.json").write_text("{")
-    found = [(one.name, one.version, one.settings) for one in components(files)]
-    assert found == [("kueue-manager", "v1", "v=3"), ("lost", "", "")]
+    # What an installation of that version has, which is not what one of ours has.
+    stock = subject(shipped.component("kueue", "v0.15.0")).shortcuts["integrations"].values["stock"]
+    applied.save(files, "kueue", Settings(config={"integrations": {"frameworks": stock}}))
+    found = [(one.name, one.version, one.settings, one.changed) for one in components(files)]
+    assert found == [("kueue", "v0.15.0", "v=3", ""), ("lost", "", "", "")]
