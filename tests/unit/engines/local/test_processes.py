@@ -39,6 +39,12 @@ def start(files: ClusterFiles, name: str, script: str = "exec sleep 60", **envir
     return processes.start(files, name, SHELL, ["-c", script], environment={**os.environ, **environment})
 
 
+def wait_for_state(number: int, state: str) -> None:
+    """Wait until the first thread of a process has a state of proc(5)."""
+    while Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != state:
+        time.sleep(0.01)
+
+
 async def test_a_process_is_found_by_its_pid_file_and_its_mark(cluster: ClusterFiles) -> None:
     number = start(cluster, "a")
     assert cluster.pid("a").read_text() == str(number)
@@ -68,8 +74,7 @@ async def test_a_process_has_ended_with_the_last_of_its_threads(cluster: Cluster
         "ctypes.CDLL(None).syscall({'x86_64': 60}.get(sys.argv[1], 93), 0)\n"
     )
     number = start(cluster, "a", f"exec {sys.executable} {script} {platform.machine()}")
-    while Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-        await asyncio.sleep(0.01)
+    wait_for_state(number, "Z")
     assert processes.running(cluster) == {}
     assert holder(int(cluster.log("a").read_text())) is None
 
