@@ -111,7 +111,9 @@ def test_nobody_else_can_read_keys_and_kubeconfigs(whole: LocalCluster) -> None:
         for path in directory.rglob("*")
         if path.is_file() and (path.suffix == ".key" or "kubeconfig" in path.name or "token" in path.name)
     ]
-    assert {"admin.key", "ca.key", "kubeconfig.yaml", "metrics.token", "tokens.csv"} <= {path.name for path in secret}
+    assert {"admin.key", "ca.key", "kubeconfig.yaml", "metrics.token", "token.kubeconfig", "tokens.csv"} <= {
+        path.name for path in secret
+    }
     modes = {str(path.relative_to(directory)): oct(stat.S_IMODE(path.stat().st_mode)) for path in secret}
     assert set(modes.values()) == {"0o600"}, modes
     assert stat.S_IMODE(whole.kubeconfig.stat().st_mode) == 0o600

@@ -140,7 +140,8 @@ class _Work:
             config = kwokctl.configuration(
                 self.programs,
                 known.ports,
-                tokens=kwokctl.write_tokens(files),
+                tokens=kwokctl.write_tokens(files, server_url(known)),
+                kubeconfig=files.kubeconfig,
                 authority=files.pki / "ca.crt",
                 feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
                 runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.engines.local.state.ports import Ports
 
+_ADMINISTRATOR = "kwok-admin"
 PROGRAMS = (*PROCESSES, "kubectl", "kwokctl")
+_CLIENTS = ("kube-controller-manager", "kube-scheduler")
 API_SERVER_PORT = "kube-apiserver/https"
 # Our name of each port, and kwokctl's option for it.
 _PORTS = {
@@ -60,6 +62,7 @@ def configuration(
     ports: Mapping[str, int],
     *,
     tokens: Path,
+    kubeconfig: Path,
     authority: Path,
     feature_gates: str,
     runtime_config: str,
@@ -68,14 +71,17 @@ def configuration(
 ) -> str:
     """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
 
-    `tokens` is the file of those whom the API server knows by a token; see `write_tokens`. `authority` is the
-    certificate of those whom it knows by a certificate. `audit` are its arguments for the audit log, if it keeps one.
+    `tokens` is the file of those whom the API server knows by a token, and `kubeconfig` is that of the other processes;
+    see `write_tokens`. `authority` is the certificate of those whom it knows by a certificate. `audit` are its
+    arguments for the audit log, if it keeps one.
     """
     groups = list(groups)
     patches = []
     for name in PROCESSES:
         args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
         args |= BEHAVIOR.get(name, {})
+        if name in _CLIENTS:
+            args["kubeconfig"] = str(kubeconfig)
         if name == "kube-apiserver":
             args |= {
                 "token-auth-file": str(tokens),
@@ -118,15 +124,31 @@ def configuration(
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def write_tokens(files: ClusterFiles) -> Path:
-    """Make the token for metrics, and the file that tells the API server whose it is and that he may read them.
+def write_tokens(files: ClusterFiles, server: str) -> Path:
+    """Make tokens, the file that tells the API server whose they are, and a kubeconfig with the administrator's.
 
-    Processes of the control plane know Prometheus by its certificate, but controllers ask the API server about a token.
+    One is for metrics: processes of the control plane know Prometheus by its certificate, but controllers ask the API
+    server about a token. The other is kwokctl's administrator's. The API server checks the signature of a client's
+    certificate with every request, which is a fifteenth of its work, and remembers a token.
     """
-    token = secrets.token_urlsafe(32)
-    atomic_write(files.metrics_token, token)
+    metrics, administrator = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    atomic_write(files.metrics_token, metrics)
     tokens = files.directory / "tokens.csv"
-    atomic_write(tokens, f"{token},knavtool-metrics,knavtool-metrics,system:monitoring\n")
+    lines = [
+        f"{metrics},knavtool-metrics,knavtool-metrics,system:monitoring",
+        f"{administrator},{_ADMINISTRATOR},{_ADMINISTRATOR},system:masters",
+    ]
+    atomic_write(tokens, "\n".join(lines) + "\n")
+    cluster = {"server": server, "certificate-authority": str(files.pki / "ca.crt")}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": files.name, "cluster": cluster}],
+        "users": [{"name": _ADMINISTRATOR, "user": {"token": administrator}}],
+        "contexts": [{"name": files.name, "context": {"cluster": files.name, "user": _ADMINISTRATOR}}],
+        "current-context": files.name,
+    }
+    atomic_write(files.token_kubeconfig, yaml.safe_dump(document, sort_keys=False))
     return tokens
 
 

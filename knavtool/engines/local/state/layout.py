@@ -61,8 +61,14 @@ class ClusterFiles:
 
     @property
     def kubeconfig(self) -> Path:
-        """The kubeconfig that the cluster's own processes use."""
-        return self.directory / "kubeconfig.yaml"
+        """The kubeconfig that the cluster's own processes use; kwokctl's in a cluster that has no other."""
+        ours = self.token_kubeconfig
+        return ours if ours.exists() else self.directory / "kubeconfig.yaml"
+
+    @property
+    def token_kubeconfig(self) -> Path:
+        """One in which the administrator has a token instead of a certificate."""
+        return self.directory / "token.kubeconfig"
 
     @property
     def targets(self) -> Path:

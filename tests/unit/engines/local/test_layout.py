@@ -22,6 +22,12 @@ def test_names(name: str) -> None:
     assert files.log("etcd") == files.directory / "logs" / "etcd.log"
 
 
+def test_a_cluster_without_tokens_has_the_kubeconfig_of_kwokctl(files: ClusterFiles) -> None:
+    assert files.kubeconfig == files.directory / "kubeconfig.yaml"
+    files.token_kubeconfig.touch()
+    assert files.kubeconfig == files.token_kubeconfig
+
+
 @pytest.mark.parametrize(
     "name", ["", "A", "-a", "a-", "a_b", "a.b", "a/b", "..", "a" * 41, "a\n", "é", "\N{KELVIN SIGN}"]
 )

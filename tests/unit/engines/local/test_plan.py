@@ -358,6 +358,7 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         programs,
         ports,
         tokens=tmp_path / "tokens",
+        kubeconfig=tmp_path / "kubeconfig",
         authority=tmp_path / "ca.crt",
         feature_gates="A=true",
         runtime_config="a/v1=true",
@@ -385,10 +386,14 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     proxy = [{"key": key, "value": value} for key, value in front.items()]
     for given in (tokens, *proxy, {"key": "audit-log-path", "value": "/a"}):
         assert given in patches["kube-apiserver"]["extraArgs"]
+    known_by_token = {"key": "kubeconfig", "value": str(tmp_path / "kubeconfig")}
+    for name in ("kube-controller-manager", "kube-scheduler"):
+        assert known_by_token in patches[name]["extraArgs"]
     text = kwokctl.configuration(
         programs,
         ports,
         tokens=tmp_path / "tokens",
+        kubeconfig=tmp_path / "kubeconfig",
         authority=tmp_path / "ca.crt",
         feature_gates="",
         runtime_config="",
@@ -402,7 +407,8 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
     assert given == {
         **dict.fromkeys(settings.PROCESSES, ([], [])),
         "kube-apiserver": ([tokens, *proxy], []),
-        "kube-controller-manager": ([period], []),
+        "kube-controller-manager": ([period, known_by_token], []),
+        "kube-scheduler": ([known_by_token], []),
     }
 
 
