@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from support.workflows import register, submit, task, write
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("kueue")]
 
 TEMPLATES = resources.data_directory() / "workflows" / "kueue" / "templates"
+MULTIKUEUE = resources.data_directory() / "workflows" / "multikueue"
 QUEUES = {
     "flavor": {"name": "any"},
     "cluster-queue": {"name": "small", "flavor": "any", "cpu": 8, "memory": "36Gi", "gpu": 8},
@@ -151,3 +153,26 @@ def test_a_missing_kind_names_what_brings_it(control_plane: LocalCluster) -> Non
     assert "does not serve kueue.x-k8s.io/v1beta2" in said.stderr
     assert f"`knavtool cluster up --name {control_plane.name} --with kueue` brings it" in said.stderr
     assert "nothing was changed" in said.stderr
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[LocalCluster]:
+    cluster = LocalCluster(root=tmp_path / "manager", name="manager")
+    cluster.root.mkdir()
+    cluster.up("--with", "kueue", "--set", "kueue.integrations=batch")
+    yield cluster
+    cluster.down()
+
+
+def test_a_cluster_sends_its_jobs_to_another_one(kueue: LocalCluster, manager: LocalCluster) -> None:
+    def kubectl(cluster: LocalCluster, *args: str, given: str = "") -> str:
+        command = [str(program("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *args]
+        return subprocess.run(command, input=given, check=True, capture_output=True, text=True).stdout
+
+    worker = kubectl(kueue, "config", "view", "--raw", "--flatten", "--minify")
+    secret = ["create", "secret", "generic", "worker", "--namespace=kueue-system", "--from-file=kubeconfig=/dev/stdin"]
+    kubectl(manager, *secret, given=worker)
+    kueue.cli("run", MULTIKUEUE / "config-worker.yml")
+    done = manager.cli("run", MULTIKUEUE / "test-job.yml", "--cleanup")
+    assert re.search(r"ok +completed \(CheckObj\)", done.stderr)
+    assert json.loads(kubectl(manager, "get", "nodes", "-o", "json"))["items"] == []

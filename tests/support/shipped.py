@@ -28,8 +28,8 @@ WORKFLOWS = resources.data_directory() / "workflows"
 BENCHMARKS = WORKFLOWS / "benchmarks"
 ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
 # A scheduler that is not built from source here: test_workflows.py plans and renders what it runs.
-# The quick start uses nodes that are there already: test_first_run.py runs it.
-_ELSEWHERE = {"kai", "workflows"}
+# The quick start uses nodes that are there already: test_first_run.py runs it. Those of two clusters: test_kueue.py.
+_ELSEWHERE = {"kai", "workflows", "multikueue"}
 _KINDS = (NODES, NAMESPACES, JOBS, PODS, RESOURCE_SLICES, DEVICE_CLASSES, CUSTOM_RESOURCE_DEFINITIONS)
 
 
