@@ -137,12 +137,11 @@ class _Work:
         files.directory.mkdir(mode=0o700, parents=True)
         try:
             record.save(files, known)
+            kwokctl.write_tokens(files, server_url(known))
             config = kwokctl.configuration(
+                files,
                 self.programs,
                 known.ports,
-                tokens=kwokctl.write_tokens(files, server_url(known)),
-                kubeconfig=files.kubeconfig,
-                authority=files.pki / "ca.crt",
                 feature_gates=gates.feature_gates(known.feature_gates, self.plan.components),
                 runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
                 groups=chosen(known.tuning),

@@ -58,12 +58,10 @@ def choose_ports(api_server: int | None, free: Ports) -> dict[str, int]:
 
 
 def configuration(
+    files: ClusterFiles,
     programs: Mapping[str, Path],
     ports: Mapping[str, int],
     *,
-    tokens: Path,
-    kubeconfig: Path,
-    authority: Path,
     feature_gates: str,
     runtime_config: str,
     groups: Iterable[Group],
@@ -71,9 +69,8 @@ def configuration(
 ) -> str:
     """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
 
-    `tokens` is the file of those whom the API server knows by a token, and `kubeconfig` is that of the other processes;
-    see `write_tokens`. `authority` is the certificate of those whom it knows by a certificate. `audit` are its
-    arguments for the audit log, if it keeps one.
+    `audit` are the API server's arguments for the audit log, if it keeps one. `write_tokens` makes the files that the
+    processes are told of.
     """
     groups = list(groups)
     patches = []
@@ -81,11 +78,11 @@ def configuration(
         args = {key: value for group in groups for key, value in group.args.get(name, {}).items()}
         args |= BEHAVIOR.get(name, {})
         if name in _CLIENTS:
-            args["kubeconfig"] = str(kubeconfig)
+            args["kubeconfig"] = str(files.token_kubeconfig)
         if name == "kube-apiserver":
             args |= {
-                "token-auth-file": str(tokens),
-                "requestheader-client-ca-file": str(authority),
+                "token-auth-file": str(files.tokens),
+                "requestheader-client-ca-file": str(files.pki / "ca.crt"),
                 **FRONT_PROXY,
                 **audit,
             }
@@ -124,7 +121,7 @@ def configuration(
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def write_tokens(files: ClusterFiles, server: str) -> Path:
+def write_tokens(files: ClusterFiles, server: str) -> None:
     """Make tokens, the file that tells the API server whose they are, and a kubeconfig with the administrator's.
 
     One is for metrics: processes of the control plane know Prometheus by its certificate, but controllers ask the API
@@ -133,12 +130,11 @@ def write_tokens(files: ClusterFiles, server: str) -> Path:
     """
     metrics, administrator = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     atomic_write(files.metrics_token, metrics)
-    tokens = files.directory / "tokens.csv"
     lines = [
         f"{metrics},knavtool-metrics,knavtool-metrics,system:monitoring",
         f"{administrator},{_ADMINISTRATOR},{_ADMINISTRATOR},system:masters",
     ]
-    atomic_write(tokens, "\n".join(lines) + "\n")
+    atomic_write(files.tokens, "\n".join(lines) + "\n")
     cluster = {"server": server, "certificate-authority": str(files.pki / "ca.crt")}
     document = {
         "apiVersion": "v1",
@@ -149,7 +145,6 @@ def write_tokens(files: ClusterFiles, server: str) -> Path:
         "current-context": files.name,
     }
     atomic_write(files.token_kubeconfig, yaml.safe_dump(document, sort_keys=False))
-    return tokens
 
 
 async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment: Mapping[str, str]) -> None:

@@ -71,6 +71,11 @@ class ClusterFiles:
         return self.directory / "token.kubeconfig"
 
     @property
+    def tokens(self) -> Path:
+        """Whom the API server knows by which token."""
+        return self.directory / "tokens.csv"
+
+    @property
     def targets(self) -> Path:
         """The scrape targets of the cluster's processes, one file for each."""
         return self.directory / "targets"

@@ -350,16 +350,14 @@ def test_a_damaged_record_of_kwokctl(
     assert "knavtool cluster down --name test" in raised.value.hint
 
 
-def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
+def test_the_settings_reach_the_configuration(files: ClusterFiles, tmp_path: Path) -> None:
     programs = {name: tmp_path / name for name in kwokctl.PROGRAMS}
     with Ports() as free:
         ports = kwokctl.choose_ports(None, free)
     text = kwokctl.configuration(
+        files,
         programs,
         ports,
-        tokens=tmp_path / "tokens",
-        kubeconfig=tmp_path / "kubeconfig",
-        authority=tmp_path / "ca.crt",
         feature_gates="A=true",
         runtime_config="a/v1=true",
         groups=settings.chosen("all"),
@@ -381,20 +379,18 @@ def test_the_settings_reach_the_configuration(tmp_path: Path) -> None:
         for name, environment in group.environment.items():
             variables = {one["name"]: one["value"] for one in patches[name]["extraEnvs"]}
             assert environment.items() <= variables.items()
-    tokens = {"key": "token-auth-file", "value": str(tmp_path / "tokens")}
-    front = {"requestheader-client-ca-file": str(tmp_path / "ca.crt"), **settings.FRONT_PROXY}
+    tokens = {"key": "token-auth-file", "value": str(files.directory / "tokens.csv")}
+    front = {"requestheader-client-ca-file": str(files.pki / "ca.crt"), **settings.FRONT_PROXY}
     proxy = [{"key": key, "value": value} for key, value in front.items()]
     for given in (tokens, *proxy, {"key": "audit-log-path", "value": "/a"}):
         assert given in patches["kube-apiserver"]["extraArgs"]
-    known_by_token = {"key": "kubeconfig", "value": str(tmp_path / "kubeconfig")}
+    known_by_token = {"key": "kubeconfig", "value": str(files.directory / "token.kubeconfig")}
     for name in ("kube-controller-manager", "kube-scheduler"):
         assert known_by_token in patches[name]["extraArgs"]
     text = kwokctl.configuration(
+        files,
         programs,
         ports,
-        tokens=tmp_path / "tokens",
-        kubeconfig=tmp_path / "kubeconfig",
-        authority=tmp_path / "ca.crt",
         feature_gates="",
         runtime_config="",
         groups=settings.chosen("none"),
