@@ -141,7 +141,7 @@ def first_error(text: str) -> str:
     """The line that says what went wrong, in a cell of the table, without where on this machine."""
     lines = [line.strip() for line in text.splitlines() if re.search(r"error:|^\s*FAILED|\bfailed\b", line)]
     told = " ".join((lines or ["see its output"])[0].split())
-    return told.replace(f"{ROOT}/", "").replace("|", "/")[:160]
+    return told.replace(f"{ROOT}/", "").replace("|", "/")[:100]
 
 
 def write(lines: Sequence[str]) -> None:
