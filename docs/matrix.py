@@ -23,6 +23,7 @@ from typing import Any
 
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.documents.version import within
+from knavtool.engines.local.control_plane.settings import PROCESSES
 from knavtool.toolchain.pins import kubernetes_releases
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,7 +122,7 @@ def tried(row: Row) -> str:
 def processes(name: str) -> set[str]:
     """The processes of a component, or of the control plane."""
     if name == "kubernetes":
-        return {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+        return set(PROCESSES)
     return {process.name for process in Catalogue.shipped().component(name).processes}
 
 

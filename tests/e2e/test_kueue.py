@@ -112,9 +112,15 @@ def test_a_pod_of_its_own_waits(kueue: LocalCluster, tmp_path: Path) -> None:
     assert "Workload default/pod-" in said.stderr
 
 
-def kubectl(cluster: LocalCluster, *args: str) -> str:
+def kubectl(cluster: LocalCluster, *args: str, given: str = "") -> str:
     command = [str(program("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *args]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, input=given, check=True, capture_output=True, text=True).stdout
+
+
+def clear(cluster: LocalCluster) -> None:
+    """Remove what a run without a cleanup has left."""
+    for kinds in ("jobs", "localqueues.kueue.x-k8s.io", "clusterqueues", "resourceflavors", "nodes"):
+        kubectl(cluster, "delete", kinds, "--all")
 
 
 def test_the_visibility_api_tells_what_is_pending(kueue: LocalCluster, tmp_path: Path) -> None:
@@ -130,8 +136,7 @@ def test_the_visibility_api_tells_what_is_pending(kueue: LocalCluster, tmp_path:
             assert pending["metadata"]["name"].startswith("job-job1-")
             assert (pending["localQueueName"], pending["positionInClusterQueue"]) == ("team", 0)
     finally:
-        for kinds in ("jobs", "localqueues.kueue.x-k8s.io", "clusterqueues", "resourceflavors", "nodes"):
-            kubectl(kueue, "delete", kinds, "--all")
+        clear(kueue)
 
 
 def test_a_queue_that_nobody_manages_is_told_before_the_run(control_plane: LocalCluster, tmp_path: Path) -> None:
@@ -157,22 +162,20 @@ def test_a_missing_kind_names_what_brings_it(control_plane: LocalCluster) -> Non
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[LocalCluster]:
-    cluster = LocalCluster(root=tmp_path / "manager", name="manager")
-    cluster.root.mkdir()
+    cluster = LocalCluster(root=tmp_path, name="manager")
     cluster.up("--with", "kueue", "--set", "kueue.integrations=batch")
     yield cluster
     cluster.down()
 
 
 def test_a_cluster_sends_its_jobs_to_another_one(kueue: LocalCluster, manager: LocalCluster) -> None:
-    def kubectl(cluster: LocalCluster, *args: str, given: str = "") -> str:
-        command = [str(program("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *args]
-        return subprocess.run(command, input=given, check=True, capture_output=True, text=True).stdout
-
     worker = kubectl(kueue, "config", "view", "--raw", "--flatten", "--minify")
     secret = ["create", "secret", "generic", "worker", "--namespace=kueue-system", "--from-file=kubeconfig=/dev/stdin"]
     kubectl(manager, *secret, given=worker)
-    kueue.cli("run", MULTIKUEUE / "config-worker.yml")
-    done = manager.cli("run", MULTIKUEUE / "test-job.yml", "--cleanup")
+    try:
+        kueue.cli("run", MULTIKUEUE / "config-worker.yml")
+        done = manager.cli("run", MULTIKUEUE / "test-job.yml", "--cleanup")
+    finally:
+        clear(kueue)
     assert re.search(r"ok +completed \(CheckObj\)", done.stderr)
     assert json.loads(kubectl(manager, "get", "nodes", "-o", "json"))["items"] == []

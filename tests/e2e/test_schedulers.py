@@ -65,7 +65,7 @@ EARLIER = {
         kubernetes="v1.36.3",
         options=["--set", "kueue.integrations=all"],
         directories=["k8s", "dra", "jobset", "kueue"],
-        # It writes TrainJobs as an older Trainer reads them, and DeviceTaintRules came with v1.37.
+        # Trainer v2.2 makes no JobSet of a TrainJob that this Kueue has admitted, and DeviceTaintRules came with v1.37.
         without=["test-trainjob", "test-broken-device"],
     )
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from knavtool.catalogue.catalogue import Catalogue
+from knavtool.catalogue.reading import read
 from knavtool.catalogue.subjects import subject
 from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.components.component import object_of
@@ -125,10 +126,10 @@ def _installed(files: ClusterFiles) -> list[catalogue.Component]:
     found = []
     with contextlib.suppress(EngineError):
         known = record.load(files)
-        records = Catalogue({}).with_records_in(files.component_records)
         for name, version in (known.components if known is not None else {}).items():
-            with contextlib.suppress(KnavError):
-                found.append(records.component(name, version))
+            # They were checked when they were installed, and every run that is recorded reads them.
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, KnavError):
+                found.append(read(json.loads(files.component_record(name).read_text(encoding="utf-8")), version))
     return found
 
 

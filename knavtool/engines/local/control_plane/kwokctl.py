@@ -12,6 +12,7 @@ import yaml
 from knavtool.atomic import atomic_write
 from knavtool.engines.local.control_plane.settings import BEHAVIOR, FRONT_PROXY, PROCESSES
 from knavtool.engines.local.processes.processes import cannot_start, marked, tail
+from knavtool.engines.local.state import kubeconfig
 from knavtool.engines.local.state.ports import LOOPBACK
 from knavtool.errors import EngineError
 from knavtool.subprocesses import process_group
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.engines.local.state.ports import Ports
 
-_ADMINISTRATOR = "kwok-admin"
 PROGRAMS = (*PROCESSES, "kubectl", "kwokctl")
 _CLIENTS = ("kube-controller-manager", "kube-scheduler")
 API_SERVER_PORT = "kube-apiserver/https"
@@ -126,25 +126,16 @@ def write_tokens(files: ClusterFiles, server: str) -> None:
 
     One is for metrics: processes of the control plane know Prometheus by its certificate, but controllers ask the API
     server about a token. The other is kwokctl's administrator's. The API server checks the signature of a client's
-    certificate with every request, which is a fifteenth of its work, and remembers a token.
+    certificate with every request, which docs/tuning.md has measured, and remembers a token.
     """
     metrics, administrator = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     atomic_write(files.metrics_token, metrics)
     lines = [
         f"{metrics},knavtool-metrics,knavtool-metrics,system:monitoring",
-        f"{administrator},{_ADMINISTRATOR},{_ADMINISTRATOR},system:masters",
+        f"{administrator},kwok-admin,kwok-admin,system:masters",
     ]
     atomic_write(files.tokens, "\n".join(lines) + "\n")
-    cluster = {"server": server, "certificate-authority": str(files.pki / "ca.crt")}
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": files.name, "cluster": cluster}],
-        "users": [{"name": _ADMINISTRATOR, "user": {"token": administrator}}],
-        "contexts": [{"name": files.name, "context": {"cluster": files.name, "user": _ADMINISTRATOR}}],
-        "current-context": files.name,
-    }
-    atomic_write(files.token_kubeconfig, yaml.safe_dump(document, sort_keys=False))
+    kubeconfig.add_context(files.token_kubeconfig, files.context, server=server, pki=files.pki, token=administrator)
 
 
 async def create(kwokctl: Path, files: ClusterFiles, config: str, *, environment: Mapping[str, str]) -> None:

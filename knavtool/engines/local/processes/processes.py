@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MARK = "KNAVTOOL_CLUSTER_DIRECTORY"
 _PROC = Path("/proc")
 _TAIL = 16384
-_LOADED_WITHIN = 2.0
+_KNOWN_WITHIN = 2.0
 _KERNEL_THREAD = 0x00200000
 _CRASH = re.compile(r'^panic: |^fatal error: |"level":"(panic|fatal)"')
 
@@ -72,7 +72,7 @@ def belonging(numbers: AbstractSet[int], files: ClusterFiles) -> set[int]:
     """Those of the processes that are alive and carry the cluster's mark."""
     found: set[int] = set()
     waiting = numbers
-    deadline = time.monotonic() + _LOADED_WITHIN
+    deadline = time.monotonic() + _KNOWN_WITHIN
     while True:
         answers = {number: _belongs(number, files) for number in waiting}
         found |= {number for number, answer in answers.items() if answer}

@@ -1,4 +1,4 @@
-"""The cluster's context in the user's kubeconfig: added and made current, removed and the one before restored."""
+"""The cluster's context in a kubeconfig: added and made current, removed and the one before restored."""
 
 from __future__ import annotations
 
@@ -71,19 +71,15 @@ def current_context(file: Path) -> str:
     return str(read(file).get("current-context") or "")
 
 
-def add_context(file: Path, context: str, *, server: str, pki: Path) -> None:
-    """Add the context, or bring it up to date, and make it current."""
+def add_context(file: Path, context: str, *, server: str, pki: Path, token: str = "") -> None:
+    """Add the context, or bring it up to date, and make it current; its user has the `token` or else a certificate."""
+    certificate = {"client-certificate": str(pki / "admin.crt"), "client-key": str(pki / "admin.key")}
     with _changed(file) as content:
         _remove(content, context)
         content["clusters"].append(
             {"name": context, "cluster": {"server": server, "certificate-authority": str(pki / "ca.crt")}}
         )
-        content["users"].append(
-            {
-                "name": context,
-                "user": {"client-certificate": str(pki / "admin.crt"), "client-key": str(pki / "admin.key")},
-            }
-        )
+        content["users"].append({"name": context, "user": {"token": token} if token else certificate})
         content["contexts"].append({"name": context, "context": {"cluster": context, "user": context}})
         content["current-context"] = context
 
