@@ -177,6 +177,10 @@ class Steps:
                 )
             )
 
+    def heard_by(self, *listeners: Emit) -> Steps:
+        """A maker of steps at the same place, of which these hear too, before the others."""
+        return Steps(Listeners(*listeners, self.emit), parent=self._parent, clock=self.clock)
+
     def note(self, message: str, *, warning: bool = False) -> None:
         """Tell something that belongs to no step but the parent."""
         self.emit(Noted(message=message, step=self._parent, warning=warning))

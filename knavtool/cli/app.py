@@ -31,6 +31,7 @@ Exit codes:
 cli = group(
     {
         "run": Command("knavtool.cli.run", "Run workflows on a cluster and report the results."),
+        "bench": Command("knavtool.cli.bench", "Compare schedulers, versions or settings on one workload."),
         "report": Command("knavtool.cli.report", "Make the report of a run again from its recording."),
         "diff": Command("knavtool.cli.diff", "Say which measures moved from one run to another."),
         "serve": Command("knavtool.cli.serve", "Serve an HTTP API that queues and executes runs."),

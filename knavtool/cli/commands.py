@@ -25,6 +25,14 @@ class _Group(typer.core.TyperGroup):
     """A group that knows its commands by name and imports them one by one."""
 
     table: ClassVar[Mapping[str, Command]]
+    default: ClassVar[str] = ""
+    """The command that is meant if none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if self.default and args and args[0] not in self.table:
+            args = [self.default, *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signatures are those of Typer
         return list(self.table)
@@ -46,9 +54,9 @@ class _Group(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def group(table: Mapping[str, Command], **settings: Any) -> typer.Typer:
-    """A group of these commands in this order; `settings` are Typer's."""
-    cls = type("Group", (_Group,), {"table": table})
+def group(table: Mapping[str, Command], *, default: str = "", **settings: Any) -> typer.Typer:
+    """A group of these commands in this order; `default` is meant if none is named. `settings` are Typer's."""
+    cls = type("Group", (_Group,), {"table": table, "default": default})
     return typer.Typer(cls=cls, no_args_is_help=True, rich_markup_mode=None, **settings)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,6 @@ from knavtool.cli.options import Target
 if TYPE_CHECKING:
     from knavtool.kube.client import Client
     from knavtool.kube.connection.kubeconfig import Kubeconfig
-    from knavtool.kube.connection.limiting import RateLimit
-    from knavtool.report.facts import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +70,3 @@ def chosen_for_helm(target: Target) -> Iterator[Place]:
     place = choose(target)
     with written(place.config) as file:
         yield replace(place, target=replace(target, kubeconfig=file, context=place.context))
-
-
-@asynccontextmanager
-async def connected(target: Target, limit: Callable[[str], RateLimit], facts: Facts) -> AsyncIterator[Client]:
-    """A client; while it is open the process is measured, and the facts tell where the run takes place."""
-    from knavtool.kube.connecting import connect
-
-    async with connect(
-        kubeconfig=target.kubeconfig, context=target.context, environment=target.environment, limit=limit
-    ) as gateway:
-        facts.server, facts.context = gateway.server_version, gateway.context
-        with facts.measured():
-            yield gateway

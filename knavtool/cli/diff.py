@@ -115,7 +115,7 @@ def _text(comparison: Comparison, changes: Sequence[Change], judged: Sequence[Ju
 
             return markdown_file.document(comparison, changes, judged)
         case Format.HTML:
-            from knavtool.cli.programs import cache_directory
+            from knavtool.harness.programs import cache_directory
             from knavtool.report.html.comparison import render
 
             return render(comparison, changes, judged, cache=cache_directory(os.environ))

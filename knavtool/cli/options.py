@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional, TypeAlias
 
 import typer
+
+from knavtool.harness import target as target_
 
 
 class LogFormat(StrEnum):
@@ -117,13 +118,10 @@ TokenFile: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(target_.Target):
     """The cluster a command works on, and the settings of the call."""
 
     settings: Globals
-    kubeconfig: Path | None
-    context: str | None
-    environment: Mapping[str, str]
 
 
 def target(context: typer.Context, kubeconfig: Path | None, kube_context: str | None) -> Target:

@@ -70,7 +70,7 @@ def report(
 def _text(measured: Measured, format_: Format) -> str:
     """A report of one file, without pictures beside it."""
     if format_ is Format.HTML:
-        from knavtool.cli.programs import cache_directory
+        from knavtool.harness.programs import cache_directory
         from knavtool.report.html import render
 
         return render(measured, cache=cache_directory(os.environ))
@@ -87,7 +87,7 @@ def _write(measured: Measured, format_: Format, output: Path) -> Path:
     """Write a report; returns where it is."""
     match format_:
         case Format.HTML:
-            from knavtool.cli.programs import cache_directory
+            from knavtool.harness.programs import cache_directory
             from knavtool.report.html import write
 
             write(output, measured, cache=cache_directory(os.environ))

@@ -11,7 +11,7 @@ from knavtool.errors import OutputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from knavtool.cli.recording import RunRecording
+    from knavtool.harness.recording import RunRecording
     from knavtool.report.facts import Facts
     from knavtool.report.recorder import Recorder
     from knavtool.report.write import ReportFiles
@@ -25,7 +25,7 @@ def write_reports(
     log_format: options.LogFormat,
 ) -> list[OutputError]:
     """Write the reports and say where they are; returns why some could not be written."""
-    from knavtool.cli.programs import cache_directory
+    from knavtool.harness.programs import cache_directory
 
     measured, unmeasured = recording.measured_whole() if recording is not None and reports.directory else (None, [])
     written, failed = reports.write(

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from knavtool.cli import options, streams
-from knavtool.cli.connection import connected
-from knavtool.cli.limits import Burst, Qps, rate_limit
+from knavtool.cli.limits import Burst, Qps
 from knavtool.cli.on_server import run_on_server
-from knavtool.cli.recording import Record, RunRecording, choose, expecting
+from knavtool.cli.recorded import Record, choose, expecting
 from knavtool.cli.reports import write_reports
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
 from knavtool.cli.web import Web, listen, showing
 from knavtool.errors import ExitCode, OutputError
+from knavtool.harness.limits import rate_limit
+from knavtool.harness.recording import RunRecording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,8 +219,8 @@ def run(
 
 async def _print(target: options.Target, planned: Plan) -> None:
     """render > print."""
-    from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
+    from knavtool.harness.programs import helm as helm_program
     from knavtool.workflow import rendering
 
     with progress(target.settings) as steps:
@@ -244,13 +244,10 @@ async def _execute(
     report: Path | None,
 ) -> bool:
     """Execute the plan from here."""
-    from knavtool.cli.programs import advice
-    from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.terminal import find_terminal
-    from knavtool.engines.local.exits import warn_about_exits
-    from knavtool.engines.local.prometheus import find_prometheus
-    from knavtool.workflow.execution import carry_out
+    from knavtool.harness.programs import helm as helm_program
+    from knavtool.harness.running import carry_out
 
     listeners: list[Emit] = [recorder] if recording is None else [recorder, recording.file]
 
@@ -259,14 +256,14 @@ async def _execute(
         async with showing(web, recording, report, target.environment):
             return await carry_out(
                 planned,
+                target,
                 helm=await helm_program(target, steps),
-                connect=partial(connected, target, limit, facts),
                 steps=steps,
+                facts=facts,
+                limit=limit,
                 cleanup=cleanup,
                 cleanup_timeout=cleanup_timeout,
+                prometheus=prometheus,
                 terminal=find_terminal(),
-                prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-                warn_about_exits=partial(warn_about_exits, target.environment),
-                advise=partial(advice, target.environment),
-                recorded=recording,
+                recording=recording,
             )

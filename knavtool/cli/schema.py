@@ -19,6 +19,8 @@ class Name(StrEnum):
     WORKFLOW = "workflow"
     COMPONENT = "component"
     CLUSTER = "cluster"
+    BENCH = "bench"
+    BENCH_RESULT = "bench-result"
     REPORT = "report"
     RECORDING = "recording"
 

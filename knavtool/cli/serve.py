@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.connection import connected
-from knavtool.cli.limits import rate_limit
 from knavtool.cli.logs import log_to_stderr
 from knavtool.cli.on_server import generated_token
-from knavtool.cli.programs import cache_directory
-from knavtool.cli.recording import Record, RunRecording
+from knavtool.cli.recorded import Record
 from knavtool.cli.running import run_async
 from knavtool.cli.task_types import task_types
 from knavtool.errors import UsageError
-from knavtool.events import Listeners, Steps
+from knavtool.events import Steps
+from knavtool.harness.limits import rate_limit
+from knavtool.harness.programs import cache_directory
+from knavtool.harness.recording import RunRecording
+from knavtool.harness.target import connected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from knavtool.kube.connection.limiting import RateLimit
     from knavtool.server.models import Options
     from knavtool.server.runs import CarryOut
     from knavtool.workflow.plan import Plan
@@ -148,14 +148,11 @@ async def _serve(
     everything: bool,
 ) -> None:
     """Find out whether the cluster can be used, then serve."""
-    from knavtool.cli.programs import advice
-    from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.documents.duration import parse_duration
-    from knavtool.engines.local.exits import warn_about_exits
-    from knavtool.engines.local.prometheus import find_prometheus
+    from knavtool.harness import running
+    from knavtool.harness.programs import helm as helm_program
     from knavtool.report.facts import Facts
-    from knavtool.workflow import execution
 
     with progress(target.settings) as steps:
         helm = await helm_program(target, steps)
@@ -173,33 +170,23 @@ async def _serve(
                 limit=limit,
                 everything=everything,
             )
-            steps = Steps(Listeners(steps.emit, recording.file), clock=steps.clock)
+            steps = steps.heard_by(recording.file)
         try:
-            return await execute(plan, options, steps, facts, limit, recording)
+            return await running.carry_out(
+                plan,
+                target,
+                helm=helm,
+                steps=steps,
+                facts=facts,
+                limit=limit,
+                cleanup=options.cleanup,
+                cleanup_timeout=parse_duration(options.cleanup_timeout),
+                prometheus=prometheus,
+                recording=recording,
+            )
         finally:
             if recording is not None:
                 recording.end()
-
-    async def execute(
-        plan: Plan,
-        options: Options,
-        steps: Steps,
-        facts: Facts,
-        limit: Callable[[str], RateLimit],
-        recording: RunRecording | None,
-    ) -> bool:
-        return await execution.carry_out(
-            plan,
-            helm=helm,
-            connect=partial(connected, target, limit, facts),
-            steps=steps,
-            recorded=recording,
-            cleanup=options.cleanup,
-            cleanup_timeout=parse_duration(options.cleanup_timeout),
-            prometheus=partial(find_prometheus, url=prometheus, environment=target.environment),
-            warn_about_exits=partial(warn_about_exits, target.environment),
-            advise=partial(advice, target.environment),
-        )
 
     logging.getLogger("knavtool.server").info("serving %s for the cluster at %s", address, server)
     await serve_(carry_out)

@@ -10,15 +10,21 @@ import typer
 
 from knavtool.cli import options, streams
 from knavtool.cli.task_types import task_types
-from knavtool.errors import ExitCode, InvalidDocument
+from knavtool.errors import ExitCode, InvalidDocument, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from knavtool.documents.yaml import Document
     from knavtool.errors import Violation
     from knavtool.workflow.registry import Registry
 
-_KINDS = {"tasks": "a workflow", "nodes": "a values file", "components": "a cluster file"}
+_KINDS = {
+    "tasks": "a workflow",
+    "nodes": "a values file",
+    "components": "a cluster file",
+    "contenders": "a bench file",
+}
 _OF_CLUSTERS = frozenset({"components", "kubernetes", "controlPlane"})
 
 
@@ -27,8 +33,8 @@ def validate(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Values and workflow files: paths, directories, comma lists, {a,b}. The workflows of one argument are "
-            "checked together, as `run` would run them.",
+            help="Values, workflow, cluster and bench files: paths, directories, comma lists, {a,b}. The workflows of "
+            "one argument are checked together, as `run` would run them.",
         ),
     ],
     settings: options.Settings = None,
@@ -87,6 +93,8 @@ def _violations(
             if isinstance(data, dict) and "tasks" in data:
                 types = task_types(no_plugins=no_plugins)
                 workflows.append(parse_workflow(document, file, types.documents, settings=settings, lenient=lenient))
+            elif isinstance(data, dict) and "contenders" in data:
+                _check_bench(document, file)
             elif isinstance(data, dict) and _OF_CLUSTERS & data.keys():
                 parse_cluster_file(document, file.absolute().parent)
             elif isinstance(data, dict) and "nodes" in data:
@@ -104,3 +112,15 @@ def _violations(
     except InvalidDocument as error:
         wrong += error.violations
     return sorted(set(wrong))
+
+
+def _check_bench(document: Document, file: Path) -> None:
+    """Check a bench file, and the workflows of its contenders together; raises InvalidDocument."""
+    from knavtool.bench.planning import check
+    from knavtool.documents.bench_file import parse_bench_file
+    from knavtool.measure.names import all_names
+
+    try:
+        check(parse_bench_file(document, file.absolute().parent, all_names()))
+    except UsageError as error:
+        raise InvalidDocument([document.violation((), error.message)]) from None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from knavtool.cli.recording import RunRecording
+    from knavtool.harness.recording import RunRecording
 
 _FREE = "127.0.0.1:0"
 
@@ -61,7 +61,7 @@ def showing(
     """Show the recording while the block works, and its end."""
     if web is None or recording is None:
         return nullcontext()
-    from knavtool.cli.programs import cache_directory
+    from knavtool.harness.programs import cache_directory
     from knavtool.server.page import shown
 
     kept = "This page holds the whole report." if report is None else f"The whole report is in {report.absolute()}."

@@ -53,14 +53,35 @@ def mean_of_machine(facts: Facts, begin: float, end: float) -> tuple[float | Non
     return (sum(span * share for span, share in inside) / seconds if seconds else None), len(inside)
 
 
-def saturated(facts: Facts, begin: float, end: float) -> Iterator[str]:
-    """Why the tool or the machine, not the scheduler, was the limit between the first creation and the last binding."""
+def mean_of_others(facts: Facts) -> tuple[float | None, int]:
+    """Processors that programs besides knavtool and the cluster's used, from the first to the last sample.
+
+    The processes of a cluster are known on the local engine alone.
+    """
+    seen = facts.machine
+    if len(seen) < 2 or seen[-1][0] <= seen[0][0] or all(name == TOOL for _, name, _, _ in facts.processes):
+        return None, len(seen)
+    since, until = seen[0][0], seen[-1][0]
+    own, last = 0.0, dict[str, float]()
+    for at, name, cpu, _ in facts.processes:
+        if since <= at <= until:
+            own += max(cpu - last.get(name, cpu), 0.0)
+        last[name] = cpu
+    return max((seen[-1][2] - seen[0][2] - own) / (until - since), 0.0), len(seen)
+
+
+def tool_limits(facts: Facts, begin: float, end: float) -> Iterator[str]:
+    """Why knavtool, not the scheduler, was the limit between the first creation and the last binding."""
     own, _ = mean_of_tool(facts)
     if own is not None and own > _BUSY_TOOL:
         yield f"knavtool used {own:.2f} processors of the one that it can use"
     late = max((lag for at, lag in facts.loop if begin <= at <= end + 1), default=0.0)
     if late > _LATE:
         yield f"knavtool was up to {late:.1f} s late with its own work"
+
+
+def machine_limits(facts: Facts, begin: float, end: float) -> Iterator[str]:
+    """Why the machine was the limit in that time."""
     inside = [
         (span, share) for since, until, share in machine(facts) if (span := min(until, end) - max(since, begin)) > 0
     ]

@@ -84,7 +84,11 @@ def measure(facts: Facts) -> Measured:
 def _about(facts: Facts, swept: Swept) -> About:
     root = next((step for step in facts.steps if step.kind == "run"), None)
     bound = [pod.bound for pod in facts.pods if pod.bound is not None and not pod.late]
-    busy = list(load.saturated(facts, swept.window[0], max(bound))) if swept.window is not None and bound else []
+    tool: list[str] = []
+    busy: list[str] = []
+    if swept.window is not None and bound:
+        tool = list(load.tool_limits(facts, swept.window[0], max(bound)))
+        busy = [*tool, *load.machine_limits(facts, swept.window[0], max(bound))]
     lags: Mapping[str, float | None] = {
         name: percentile(facts.lags, share) if facts.lags else None
         for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
@@ -101,6 +105,7 @@ def _about(facts: Facts, swept: Swept) -> About:
         lag_max=lags["max"],
         lag_n=len(facts.lags),
         saturated=busy,
+        tool_limits=tool,
         notes=list(_notes(facts, swept)),
         environment=facts.environment,
     )

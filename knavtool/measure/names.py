@@ -79,6 +79,7 @@ SINGLE: Mapping[str, tuple[str, str]] = {
     "tool.cpu.mean": ("cores", "processors that knavtool used"),
     "tool.lag.max": ("s", "longest time that knavtool's event loop was late"),
     "machine.cpu.mean": ("ratio", "processors of the machine in use / all of them"),
+    "machine.others.mean": ("cores", "processors that other programs used"),
 }
 """Unit and meaning of the measures that are one number each."""
 
@@ -137,6 +138,7 @@ GOOD: Mapping[str, str] = {
     "tool.cpu.mean": NEITHER,
     "tool.lag.max": NEITHER,
     "machine.cpu.mean": NEITHER,
+    "machine.others.mean": NEITHER,
 }
 """Which way is better, for each of `SINGLE` and `DISTRIBUTIONS`."""
 

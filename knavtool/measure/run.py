@@ -134,6 +134,9 @@ class _Run:
         begin, end = self._swept.window or (0.0, 0.0)
         share_in_use, samples = load.mean_of_machine(facts, begin, end)
         yield self._measure("machine.cpu.mean", share_in_use, samples, "there were too few samples")
+        others, samples = load.mean_of_others(facts)
+        why = "the processes of the cluster are not known" if samples > 1 else "there were too few samples"
+        yield self._measure("machine.others.mean", others, samples, why)
 
 
 def _share(part: Integral, whole: Integral) -> float | None:

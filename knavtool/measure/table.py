@@ -57,8 +57,8 @@ class About:
 
     `clock` is `audit` or `watch`: where the moments come from. `lag_*` are seconds from the API server's write to the
     watch event, None where only the watch is known. `whole` is False for a recording that was cut off. `saturated` has
-    the reasons why the tool or the machine, not the scheduler, was the limit. `passed` is None if the run did not end.
-    `environment` has texts such as knavtool, server, context, cores;
+    the reasons why the tool or the machine, not the scheduler, was the limit, `tool_limits` those of the tool. `passed`
+    is None if the run did not end. `environment` has texts such as knavtool, server, context, cores;
     `components` has name, version, settings and what the user changed.
     """
 
@@ -73,6 +73,7 @@ class About:
     lag_max: float | None = None
     lag_n: int = 0
     saturated: Sequence[str] = ()
+    tool_limits: Sequence[str] = ()
     notes: Sequence[str] = ()
     """What the reader must know: gaps, late starts, what was not recorded."""
     environment: Mapping[str, str] = field(default_factory=dict)

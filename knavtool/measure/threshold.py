@@ -48,6 +48,10 @@ class Threshold:
     def __str__(self) -> str:
         return f"{self.measure} {self.op} {self.written}"
 
+    def holds(self, value: float) -> bool:
+        """Whether a value is as it must be."""
+        return OPERATORS[self.op](value, self.value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -130,7 +134,7 @@ def judge(threshold: Threshold, measured: Measured) -> Verdict:
     if measure.value is None:
         return missed(f"{measure.name} is unknown: {measure.why}")
     shown = f"{measure.name} is {shown_value(measure)} (n={measure.n})"
-    if not OPERATORS[threshold.op](measure.value, threshold.value):
+    if not threshold.holds(measure.value):
         return missed(f"{shown}, expected {threshold.op} {threshold.written}; see {place_of(measure)} in the report")
     if measure.n < threshold.samples:
         return missed(f"{shown}, {too_few(threshold.samples)}; samples: {measure.n} accepts fewer")

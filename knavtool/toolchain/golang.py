@@ -74,6 +74,8 @@ class Go:
                 directory = await self._changed(directory, recipe.replace, workspace=workspace)
         output = workspace / program.name
         command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {recipe.ldflags}"]
+        # What `-s -w` leaves out of the program need not be made: that is a seventh of the time.
+        command += ["-gcflags", "all=-dwarf=false"]
         if recipe.tags:
             command += ["-tags", ",".join(recipe.tags)]
         command += ["-o", str(output), recipe.package]

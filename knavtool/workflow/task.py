@@ -87,7 +87,7 @@ BETWEEN_SIGNS = 0.1
 
 
 class Recorded(Protocol):
-    """The recording of a run; `cli.recording` has the real one."""
+    """The recording of a run; `harness.recording` has the real one."""
 
     cluster: ClusterFacts
     """Takes what becomes of pods and nodes."""

@@ -17,7 +17,8 @@ from importlib import import_module
 from pathlib import Path
 
 IMPORTED = (
-    *(f"knavtool.cli.{name}" for name in ("run", "serve", "validate", "schema", "on_server", "programs", "terminal")),
+    *(f"knavtool.cli.{name}" for name in ("run", "serve", "validate", "schema", "on_server", "terminal")),
+    *(f"knavtool.harness.{name}" for name in ("clusters", "programs", "recording", "running")),
     *(f"knavtool.cli.cluster.{name}" for name in ("up", "down", "status", "logs", "render")),
     *(f"knavtool.cli.nodes.{name}" for name in ("apply", "delete", "list", "render")),
     *("knavtool.engines.local.up", "knavtool.engines.local.status", "knavtool.engines.local.prometheus"),

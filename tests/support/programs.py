@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from knavtool.cli.programs import toolchain_from_environment
 from knavtool.errors import BinaryMissing
 from knavtool.events import Steps
+from knavtool.harness.programs import toolchain_from_environment
 from knavtool.toolchain.pins import load_pins, read_programs
 from knavtool.toolchain.resolve import ALL_SOURCES, Source
 

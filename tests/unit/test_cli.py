@@ -12,11 +12,11 @@ import pytest
 
 from knavtool import __version__
 from knavtool.cli import app
-from knavtool.cli.limits import rate_limit
 from knavtool.cli.options import Globals, LogFormat
 from knavtool.cli.progress import steps
 from knavtool.errors import DocumentError, ExitCode, Forbidden
 from knavtool.events import Event, Result
+from knavtool.harness.limits import rate_limit
 from knavtool.report.lines import Lines
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from knavtool.cli.options import Target
     from knavtool.documents.cluster_file import ClusterFile
     from knavtool.documents.values import NodeValues
-    from knavtool.engines.local.plan import Plan, Wanted
-    from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.harness.clusters import Prepared, Request
 
 T = TypeVar("T")
 
@@ -30,10 +28,8 @@ class PlanOutput(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What `up` was given besides what is wanted of the cluster; `directories` and `binaries` are `NAME=PATH`."""
+    """What `up` was given besides what is wanted of the cluster."""
 
-    directories: Sequence[str]
-    binaries: Sequence[str]
     nodes: NodeValues | None
     written_nodes: object
     timeout: float
@@ -54,11 +50,6 @@ class Picker:
         return option if given or said is None else said
 
 
-def pairs(paths: Mapping[str, Path]) -> list[str]:
-    """As options take them."""
-    return [f"{name}={path}" for name, path in paths.items()]
-
-
 def node_values(said: ClusterFile) -> NodeValues | None:
     """The nodes that a file lists or names; raises InvalidDocument if they are wrong."""
     from knavtool.documents.values import NodeValues, load_values
@@ -68,24 +59,25 @@ def node_values(said: ClusterFile) -> NodeValues | None:
     return load_values(said.nodes) if isinstance(said.nodes, Path) else NodeValues(entries=said.nodes, file=said.file)
 
 
-def apply_nodes(target: Target, wanted: Wanted, files: ClusterFiles, given: Given) -> None:
+def apply_nodes(target: Target, request: Request, given: Given) -> None:
     """Make the nodes of the cluster those of the file."""
     from knavtool.cli.nodes.apply import apply_values
     from knavtool.cli.running import run_async
 
     if given.nodes is not None:
-        there = replace(target, kubeconfig=wanted.kubeconfig, context=files.context)
+        there = replace(target, kubeconfig=request.wanted.kubeconfig, context=request.files.context)
         run_async(apply_values(there, given.nodes, given.timeout, prune=True, dry_run=False, take_ownership=False))
 
 
-def print_plan(files: ClusterFiles, wanted: Wanted, plan: Plan, given: Given, release: str) -> None:
+def print_plan(prepared: Prepared, given: Given) -> None:
     """Print the file that says the cluster."""
     from knavtool.documents.yaml import dump
     from knavtool.engines.local.written import written
 
-    document = written(files, wanted, plan, release)
-    if given.binaries:
-        document["programs"] = dict(text.split("=", 1) for text in given.binaries)
+    request = prepared.request
+    document = written(request.files, request.wanted, prepared.plan, prepared.release)
+    if request.binaries:
+        document["programs"] = dict(text.split("=", 1) for text in request.binaries)
     if given.written_nodes is not None:
         document["nodes"] = given.written_nodes
     if given.output is PlanOutput.JSON:

@@ -118,12 +118,12 @@ async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
     """Fetch and render what is wanted, and look at the cluster; the helm if one is needed."""
     from knavtool.catalogue.catalogue import Catalogue, parse_wanted
     from knavtool.catalogue.credentials import require_credentials
-    from knavtool.cli.programs import helm as find_helm
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.existing.plan import make_plan
     from knavtool.engines.existing.prepare import Preparation, api_versions
     from knavtool.engines.existing.values import kept_values
+    from knavtool.harness.programs import helm as find_helm
+    from knavtool.harness.programs import toolchain_from_environment
 
     target = place.target
     catalogue = Catalogue.load(target.environment, directories=asked.directories)
@@ -219,9 +219,9 @@ async def _up(place: Place, asked: Asked, plan: Plan, helm: Helm | None) -> None
 
 
 async def _down(place: Place, only: list[str] | None, timeout: float) -> None:
-    from knavtool.cli.programs import helm as find_helm
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.existing.down import down as remove
+    from knavtool.harness.programs import helm as find_helm
 
     target = place.target
     with progress(target.settings) as steps:

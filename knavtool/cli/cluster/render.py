@@ -81,11 +81,11 @@ async def _render(
 ) -> None:
     """fetch > render > write."""
     from knavtool.catalogue.catalogue import Catalogue, parse_wanted
-    from knavtool.cli.programs import helm as find_helm
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.existing.gitops import render_tree
     from knavtool.engines.existing.prepare import Preparation
+    from knavtool.harness.programs import helm as find_helm
+    from knavtool.harness.programs import toolchain_from_environment
     from knavtool.render.output import write_tree
 
     catalogue = Catalogue.load(target.environment, directories=directories)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -10,7 +11,7 @@ import typer
 
 from knavtool.cli import options
 from knavtool.cli.cluster import charts, configuring, existing
-from knavtool.cli.cluster.cluster_file import Given, Picker, PlanOutput, apply_nodes, node_values, pairs, print_plan
+from knavtool.cli.cluster.cluster_file import Given, Picker, PlanOutput, apply_nodes, node_values, print_plan
 from knavtool.cli.cluster.options import (
     Engine,
     EngineChoice,
@@ -25,8 +26,7 @@ from knavtool.cli.running import run_async
 from knavtool.engines.local.state.layout import DEFAULT_NAME
 
 if TYPE_CHECKING:
-    from knavtool.engines.local.plan import Wanted
-    from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.harness.clusters import Request
 
 _LOCAL = (
     "file",
@@ -173,14 +173,11 @@ def up(
     from knavtool.catalogue.catalogue import parse_wanted
     from knavtool.documents.cluster_file import ClusterFile, load_cluster_file
     from knavtool.documents.duration import parse_duration
-    from knavtool.engines.local.control_plane.settings import chosen
-    from knavtool.engines.local.plan import Wanted
     from knavtool.engines.local.state.kubeconfig import chosen_file
     from knavtool.engines.local.state.layout import cluster_files
     from knavtool.errors import UsageError
+    from knavtool.harness.clusters import Request, pairs, wanted_by
     from knavtool.settings.asked import read_options
-    from knavtool.settings.documented import joined, read_entries
-    from knavtool.toolchain.pins import kubernetes_release
 
     require_engine(context, engine, local=_LOCAL, existing=_EXISTING)
     if output is not None and not dry_run:
@@ -208,35 +205,38 @@ def up(
     said = load_cluster_file(file) if file is not None else ClusterFile(file="")
     pick = Picker(context)
     files = cluster_files(pick("name", name, said.name), target.environment)
-    tuning, kube_version = tuning or said.tuning, kube_version or said.kubernetes
-    chosen(tuning or "all")
-    wanted = Wanted(
-        kubeconfig=chosen_file(target.kubeconfig, target.environment),
+    said = dataclasses.replace(
+        said,
         components={**said.components, **parse_wanted(with_ or ())},
-        without=tuple(parse_wanted(without or (), "--without")),
         feature_gates=pick("feature_gates", feature_gates, said.feature_gates),
         runtime_config=pick("runtime_config", runtime_config, said.runtime_config),
-        api_server_port=pick("port", port, said.port),
+        port=pick("port", port, said.port),
         prometheus=pick("prometheus", prometheus, said.prometheus),
-        tuning=tuning,
-        audit_log=audit_log or (None if said.audit_log is None else AuditLog.ON if said.audit_log else AuditLog.OFF),
-        kubernetes=kubernetes_release(kube_version) if kube_version else None,
-        sources=(*pairs(said.sources), *(source_from or ())),
-        settings=joined(
-            read_entries(said.settings, instead=said.configured),
-            read_options(
-                config=config or (),
-                replace=replace,
-                fields=set_ or (),
-                args=args or (),
-                environment=env or (),
-                reset=reset or (),
-            ),
+        tuning=tuning or said.tuning,
+        audit_log=said.audit_log if audit_log is None else audit_log is AuditLog.ON,
+        kubernetes=kube_version or said.kubernetes,
+    )
+    wanted = wanted_by(
+        said,
+        chosen_file(target.kubeconfig, target.environment),
+        without=tuple(parse_wanted(without or (), "--without")),
+        sources=source_from or (),
+        settings=read_options(
+            config=config or (),
+            replace=replace,
+            fields=set_ or (),
+            args=args or (),
+            environment=env or (),
+            reset=reset or (),
         ),
     )
-    given = Given(
+    request = Request(
+        files=files,
+        wanted=wanted,
         directories=[*pairs(said.files), *(files_from or ())],
         binaries=[*pairs(said.programs), *(binary or ())],
+    )
+    given = Given(
         nodes=node_values(said),
         written_nodes=said.written_nodes,
         timeout=parse_duration(timeout or "2m", option="--timeout"),
@@ -244,34 +244,19 @@ def up(
         output=output,
     )
     with files.locked():
-        run_async(_up(target, files, wanted, given))
+        run_async(_up(target, request, given))
     if not dry_run:
-        apply_nodes(target, wanted, files, given)
+        apply_nodes(target, request, given)
 
 
-async def _up(
-    target: options.Target,
-    files: ClusterFiles,
-    wanted: Wanted,
-    given: Given,
-) -> None:
+async def _up(target: options.Target, request: Request, given: Given) -> None:
     """plan > programs > control plane > stages, components > context."""
-    from knavtool.catalogue.catalogue import Catalogue
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.local.describing import describe
-    from knavtool.engines.local.plan import kubernetes_release, make_plan, sources
-    from knavtool.engines.local.up import up as start
+    from knavtool.harness.clusters import prepare, start
 
-    release = kubernetes_release(files, wanted)
-    catalogue = Catalogue.load(
-        target.environment, directories=given.directories, sources=sources(files, wanted), kubernetes=release
-    )
-    plan = make_plan(files, wanted, catalogue)
-    programs = catalogue.with_records_in(files.component_records).programs(plan.components)
-    toolchain = toolchain_from_environment(
-        target.environment, binaries=given.binaries, kubernetes=release, programs=programs
-    )
+    prepared = prepare(request, target.environment)
+    plan = prepared.plan
     if plan.changed or plan.notes:
         with progress(target.settings) as steps:
             for note in plan.notes:
@@ -280,19 +265,11 @@ async def _up(
                 apply = f"`--without {component}`, then `--with {component}`, applies it"
                 steps.note(f"the record of {component} changed since it was installed; {apply}", warning=True)
     if given.output is not None:
-        print_plan(files, wanted, plan, given, release)
+        print_plan(prepared, given)
         return
     if given.dry_run or plan.nothing:
-        versions = {name: program.version for name, program in toolchain.programs.items()}
-        print("\n".join(describe(files, wanted, plan, versions)))
+        versions = {name: program.version for name, program in prepared.toolchain.programs.items()}
+        print("\n".join(describe(request.files, request.wanted, plan, versions)))
         return
-    with progress(target.settings) as steps, steps.step("cluster", f"cluster {files.name}") as step:
-        await start(
-            files,
-            wanted,
-            plan,
-            toolchain=toolchain,
-            environment=target.environment,
-            timeout=given.timeout,
-            steps=step.nested(),
-        )
+    with progress(target.settings) as steps:
+        await start(prepared, target.environment, timeout=given.timeout, steps=steps)

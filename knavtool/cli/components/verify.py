@@ -44,9 +44,9 @@ async def _verify(target: options.Target, names: Sequence[str]) -> list[Verified
 
     from knavtool.catalogue.catalogue import Catalogue
     from knavtool.catalogue.verification import verify as look
-    from knavtool.cli.programs import helm as find_helm
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
+    from knavtool.harness.programs import helm as find_helm
+    from knavtool.harness.programs import toolchain_from_environment
 
     catalogue = Catalogue.load(target.environment)
     components: list[Component] = [catalogue.component(name) for name in names] or catalogue.sound()[0]

@@ -59,8 +59,8 @@ async def apply_values(
 ) -> None:
     """validate (done) > render > compare > write > wait."""
     from knavtool.cli.connection import choose
-    from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
+    from knavtool.harness.programs import helm as helm_program
     from knavtool.nodes.apply import apply_nodes
     from knavtool.nodes.compare import compare
     from knavtool.nodes.ownership import MADE_BY, NODES_APPLY
@@ -88,9 +88,9 @@ async def _release(
 ) -> None:
     """validate (done) > compare > helm upgrade --install > patch status > wait."""
     from knavtool.cli.connection import chosen_for_helm
-    from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.errors import UsageError
+    from knavtool.harness.programs import helm as helm_program
     from knavtool.nodes.release import install_release
     from knavtool.render.nodes import render_nodes
 

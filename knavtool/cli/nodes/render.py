@@ -47,9 +47,9 @@ async def _render(target: options.Target, file: Path, format_: Format, output_di
     """validate > render > write."""
     import sys
 
-    from knavtool.cli.programs import helm as helm_program
     from knavtool.cli.progress import steps as progress
     from knavtool.documents.values import load_values
+    from knavtool.harness.programs import helm as helm_program
     from knavtool.nodes.ownership import owned
     from knavtool.render.nodes import render_nodes
     from knavtool.render.output import write_chart, write_kustomize, write_manifests

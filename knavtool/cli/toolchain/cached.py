@@ -26,8 +26,8 @@ class CachedRow:
 def cached(environment: Mapping[str, str]) -> list[CachedRow]:
     """All programs in the cache of this user."""
     from knavtool.catalogue.catalogue import Catalogue
-    from knavtool.cli.programs import cache_directory
     from knavtool.engines.local.programs import programs_in_use
+    from knavtool.harness.programs import cache_directory
     from knavtool.toolchain.pins import load_pins
     from knavtool.toolchain.store import Store
 

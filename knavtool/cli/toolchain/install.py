@@ -66,9 +66,9 @@ async def _install(
     output: options.Output,
 ) -> None:
     from knavtool.catalogue.catalogue import Catalogue, parse_wanted
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.progress import steps as progress
     from knavtool.cli.toolchain.rows import rows
+    from knavtool.harness.programs import toolchain_from_environment
     from knavtool.toolchain.pins import kubernetes_release
 
     release = kubernetes_release(kube_version) if kube_version else ""

@@ -29,8 +29,8 @@ def list_(
 
 async def _list(output: options.Output) -> None:
     from knavtool.catalogue.catalogue import Catalogue
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.cli.toolchain.rows import rows
+    from knavtool.harness.programs import toolchain_from_environment
 
     toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
     print_rows(await rows(toolchain, list(toolchain.programs)), output)

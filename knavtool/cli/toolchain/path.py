@@ -17,8 +17,8 @@ def path(name: Annotated[str, typer.Argument(help="Name of the program.")]) -> N
 
 async def _path(name: str) -> str:
     from knavtool.catalogue.catalogue import Catalogue
-    from knavtool.cli.programs import toolchain_from_environment
     from knavtool.errors import EngineError
+    from knavtool.harness.programs import toolchain_from_environment
 
     toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
     location = await toolchain.locate(name)

@@ -43,8 +43,8 @@ def prune(
 
 
 async def _remove(settings: options.Globals, rows: list[CachedRow]) -> None:
-    from knavtool.cli.programs import cache_directory
     from knavtool.cli.progress import steps as progress
+    from knavtool.harness.programs import cache_directory
     from knavtool.toolchain.store import Store
 
     store = Store(cache_directory(os.environ))

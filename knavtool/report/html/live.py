@@ -61,7 +61,7 @@ def _body() -> str:
     empty = "".join(f'<section id="{name}"><h2>{marks.text(title)}</h2></section>' for name, title in known)
     last = "".join(f'<section id="{name}"><h2>{marks.text(title)}</h2></section>' for name, title in CLOSING)
     return framed(
-        known,
+        [("overview", "Overview"), *known, *CLOSING],
         '<p id="live" class="waiting" role="status"><i aria-hidden="true"></i><span>Waiting for the run.</span></p>'
         '<noscript><p class="absent">This page needs scripts while the run goes on.</p></noscript>'
         f'<div id="overview"><div id="head"></div></div>{empty}{last}<div id="stock" hidden></div>'

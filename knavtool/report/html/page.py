@@ -114,7 +114,7 @@ def _body(
         for part in parts
     )
     return framed(
-        [(part.id, part.title) for part in parts],
+        [("overview", "Overview"), *((part.id, part.title) for part in parts), *CLOSING],
         f'<div id="overview">{head(measured, title)}{figure(first, drawings)}</div>'
         f"{main}"
         f"{closing.measures(measured)}{closing.steps(measured)}{closing.environment(measured)}"
@@ -124,9 +124,8 @@ def _body(
 
 
 def framed(parts: Iterable[tuple[str, str]], main: str) -> str:
-    """What stands around the report: patterns, and the contents with sections of these ids and titles."""
-    links = [("overview", "Overview"), *parts, *CLOSING]
-    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
+    """What stands around a page: patterns, and the contents with parts of these ids and titles."""
+    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in parts)
     return (
         f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
         '<a class="skip" href="#report">Skip to the report</a>'

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from knavtool.cli.programs import advice
 from knavtool.errors import AlreadyExists, ClusterError, ExitCode, Forbidden, InvalidDocument, NotFound, NotServed
+from knavtool.harness.programs import advice
 from knavtool.kube.resource import CONFIG_MAPS, JOBS
 from knavtool.workflow.preflight.check import preflight
 from knavtool.workflow.rendered import RenderedPlan

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from knavtool.measure.comparing import values
 from knavtool.report.compared.cells import told
-from knavtool.report.html.comparison.overlay import Series, Side, distributed, series, side, stepped
+from knavtool.report.html.comparison.overlay import distributed, stepped
+from knavtool.report.html.comparison.sides import OF_TWO, Series, Side, series, side
 from knavtool.report.html.sections import Section
 from knavtool.report.html.thinning import wide
 
@@ -80,7 +81,7 @@ class _Plots:
     def __init__(self, runs: Mapping[str, Run], comparison: Comparison) -> None:
         self._runs = runs
         self._comparison = comparison
-        found = [side(key, run) for key, run in runs.items()]
+        found = [side(key, run, OF_TWO[key]) for key, run in runs.items()]
         self._sides: Sequence[Side] = [one for one in found if one is not None]
         bare = [f"{run.label} has measures only" for run in runs.values() if run.tables is None]
         self._why = f"{' and '.join(bare)}; plots need recordings" if bare else ""

@@ -1,83 +1,25 @@
-"""Series of two runs in one plot, aligned at the first creation of a pod of each."""
+"""Series of several runs in one plot, aligned at the first creation of a pod of each."""
 
 from __future__ import annotations
 
-import bisect
-from dataclasses import dataclass
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from knavtool.report.html import theme
 from knavtool.report.html.charts import chart
 from knavtool.report.html.charts.chart import Chart, Span
-from knavtool.report.html.thinning import kept, quantile, settled
+from knavtool.report.html.thinning import kept, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from knavtool.measure.comparing import Run
+    from knavtool.report.html.comparison.sides import Look, Series, Side
 
 _MOST_ROWS = 40  # of the table behind a plot
 _STEPS = 300  # points of a distribution
 _DENSE = 800  # points of both runs; their lines are thin, so that one does not hide the other
 _PLACES = 60  # tried for a letter
-COLORS = {"A": theme.COLORS[5], "B": theme.COLORS[0]}
-DASHES = {"A": [6, 3], "B": [1, 0]}
-_LABELLED = {"A": 0.75, "B": 0.5}  # parts of a distribution
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the runs in a plot: `key` is A or B, `zero` its first creation of a pod."""
-
-    key: str
-    name: str
-    zero: float
-    end: float
-    gaps: Sequence[tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A step series from zero on; `times` ascend from 0 to the end of the recording."""
-
-    times: Sequence[float]
-    values: Sequence[float]
-
-    def at(self, time: float) -> float:
-        """The value at a moment."""
-        return self.values[max(bisect.bisect_right(self.times, time) - 1, 0)]
-
-
-def side(key: str, run: Run) -> Side | None:
-    """A run as plots need it; None if it has no tables, or no pod was created."""
-    if run.tables is None or run.about is None:
-        return None
-    created = [one for one in run.tables["pods"].column("created") if one is not None]
-    if not created:
-        return None
-    zero = min(created)
-    end = run.about.seconds - zero
-    gaps = [
-        (max((row["began"] or 0.0) - zero, 0.0), end if row["ended"] is None else row["ended"] - zero)
-        for row in run.tables["gaps"].dicts()
-    ]
-    short = "/".join(run.label.rstrip("/").split("/")[-2:])
-    return Side(key, f"{key}: {chart.clipped(short, 30)}", zero, end, [gap for gap in gaps if gap[1] > 0])
-
-
-def series(of: Side, times: Sequence[float], values: Sequence[float | None]) -> Series | None:
-    """Steps of a run from its zero on, None if there are none; what is not known is left out."""
-    known = [(time - of.zero, value) for time, value in zip(times, values, strict=True) if value is not None]
-    before = [value for time, value in known if time <= 0]
-    known = [(0.0, before[-1] if before else 0.0), *((time, value) for time, value in known if time > 0)]
-    if len(known) == 1 and not before:
-        return None
-    at, found = settled([time for time, _ in known], {"v": [value for _, value in known]})
-    steps = [value or 0.0 for value in found["v"]]
-    if at[-1] < of.end:
-        at.append(of.end)
-        steps.append(steps[-1])
-    return Series(at, steps)
+_LABELLED = (0.75, 0.5, 0.9, 0.35, 0.6, 0.8, 0.25, 0.45)  # parts of a distribution
 
 
 def stepped(
@@ -104,7 +46,8 @@ def stepped(
         for index in kept(one.times, [one.values], chart.MOST)
     ]
     y: dict[str, Any] = {"field": "v", "type": "quantitative", "axis": {"title": y_title or unit}}
-    layers = [_lines(data, names, x, y, interpolate="step-after"), *_labels(_places(found, axis), x, y)]
+    looks = {one.key: one.look for one in sides}
+    layers = [_lines(data, names, looks, x, y, interpolate="step-after"), *_labels(_places(found, axis), looks, x, y)]
     if rule is not None:
         layers += chart.rule_layers(rule[0], rule[1], y)
     layers += _gaps(sides, axis)
@@ -135,14 +78,14 @@ def distributed(
     if not found:
         return Chart(id=id, title=title, text=text, why=why)
     names = {one.key: one.name for one in sides if one.key in found}
+    looks = {one.key: one.look for one in sides}
     data, labels = [], []
-    for key, values in found.items():
+    for (key, values), part in zip(found.items(), itertools.cycle(_LABELLED), strict=False):
         steps = max(min(len(values) - 1, _STEPS), 1)
         data += [
             {"k": names[key], "v": round(quantile(values, step / steps), 6), "p": round(step / steps, 5)}
             for step in range(steps + 1)
         ]
-        part = _LABELLED[key]
         labels.append({"side": key, "p": part, "v": quantile(values, part), "below": False})
     x = {"field": "v", "type": "quantitative", "axis": {"title": "waiting time [s]"}}
     y = {
@@ -151,7 +94,7 @@ def distributed(
         "axis": {"title": "part of all", "format": ".0%"},
         "scale": {"domain": [0, 1]},
     }
-    line = _lines(data, names, x, y, interpolate="linear")
+    line = _lines(data, names, looks, x, y, interpolate="linear")
     line["encoding"] |= {
         "order": {"field": "p", "type": "quantitative"},
         "tooltip": [
@@ -174,22 +117,28 @@ def distributed(
         title=title,
         text=text,
         says=" ".join(f"{row[0]}: median {row[2]:.4g} s, P95 {row[4]:.4g} s, longest {row[6]:.4g} s." for row in rows),
-        spec=chart.layered([levels, line, *_labels(labels, x, y)], height=240),
+        spec=chart.layered([levels, line, *_labels(labels, looks, x, y)], height=240),
         columns=("of", "n", "P50 [s]", "P90 [s]", "P95 [s]", "P99 [s]", "max [s]"),
         rows=rows,
     )
 
 
 def _lines(
-    data: list[Any], names: Mapping[str, str], x: Mapping[str, Any], y: Mapping[str, Any], *, interpolate: str
+    data: list[Any],
+    names: Mapping[str, str],
+    looks: Mapping[str, Look],
+    x: Mapping[str, Any],
+    y: Mapping[str, Any],
+    *,
+    interpolate: str,
 ) -> dict[str, Any]:
-    def scaled(values: Mapping[str, Any]) -> dict[str, Any]:
+    def scaled(values: Sequence[Any]) -> dict[str, Any]:
         return {
             "field": "k",
             "type": "nominal",
             "sort": None,
-            "scale": {"domain": list(names.values()), "range": [values[key] for key in names]},
-            "legend": {"symbolType": "stroke", "columns": len(names)},
+            "scale": {"domain": list(names.values()), "range": values},
+            "legend": {"symbolType": "stroke", "columns": chart.columns_for(list(names.values()))},
         }
 
     return {
@@ -200,7 +149,12 @@ def _lines(
             "strokeWidth": 1.8 if len(data) < _DENSE else 1.1,
             "clip": True,
         },
-        "encoding": {"x": x, "y": y, "stroke": scaled(COLORS), "strokeDash": scaled(DASHES)},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "stroke": scaled([looks[key].color for key in names]),
+            "strokeDash": scaled([list(looks[key].dash) for key in names]),
+        },
     }
 
 
@@ -209,26 +163,35 @@ def _places(found: Mapping[str, Series], axis: Span) -> list[dict[str, Any]]:
     end = min(one.times[-1] for one in found.values())
     moments = [end * number / _PLACES for number in range(2, _PLACES)]
     lines = list(found.values())
+
+    def apart(time: float) -> float:
+        values = sorted(line.at(time) for line in lines)
+        return min((high - low for low, high in itertools.pairwise(values)), default=values[0])
+
     # The last of several alike, where a line that only grows has left the axis.
-    place = max(reversed(moments), key=lambda time: abs(lines[0].at(time) - (lines[1].at(time) if lines[1:] else 0)))
+    place = max(reversed(moments), key=apart)
     high = max(max(one.values) for one in lines)
     upper = max(one.at(place) for one in lines)
     return [
-        # Below its line, if that is the lower one and there is room.
+        # Below its line, if that is not the upper one and there is room.
         {"t": axis.at(place), "v": one.at(place), "side": key, "below": high * 0.15 < one.at(place) < upper}
         for key, one in found.items()
     ]
 
 
-def _labels(labels: list[dict[str, Any]], x: Mapping[str, Any], y: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _labels(
+    labels: list[dict[str, Any]], looks: Mapping[str, Look], x: Mapping[str, Any], y: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """The letters of the runs at their lines."""
     found: list[dict[str, Any]] = []
     for one in labels:
         place = {"baseline": "top", "dy": 5} if one["below"] else {"baseline": "bottom", "dy": -4}
         mark = {"type": "text", "fontWeight": 700, "fontSize": 13, "text": one["side"], **place}
         halo = {"stroke": "var(--page)", "strokeWidth": 4, "strokeJoin": "round", "fill": "var(--page)"}
-        looks = (halo, {"fill": COLORS[one["side"]]})
-        found += [{"data": {"values": [one]}, "mark": {**mark, **look}, "encoding": {"x": x, "y": y}} for look in looks]
+        styles = (halo, {"fill": looks[one["side"]].color})
+        found += [
+            {"data": {"values": [one]}, "mark": {**mark, **style}, "encoding": {"x": x, "y": y}} for style in styles
+        ]
     return found
 
 

@@ -9,12 +9,13 @@ from knavtool import __version__
 from knavtool.measure.cautions import ONE_AGAINST_ONE, cautions
 from knavtool.measure.comparing import chosen
 from knavtool.report.compared.cells import counted, headline
-from knavtool.report.html import marks, theme
-from knavtool.report.html.comparison import overlay, tables
+from knavtool.report.html import marks
+from knavtool.report.html.comparison import tables
 from knavtool.report.html.comparison.charts import sections
+from knavtool.report.html.comparison.sides import OF_TWO
 from knavtool.report.html.drawing import Drawing
 from knavtool.report.html.library import Library
-from knavtool.report.html.page import document, figure
+from knavtool.report.html.page import document, figure, framed
 from knavtool.report.measured import figures
 
 if TYPE_CHECKING:
@@ -67,20 +68,16 @@ def _body(
 ) -> str:
     links = [("overview", "Overview"), ("moved", "What moved"), *((part.id, part.title) for part in parts)]
     links += [("measures", "All measures"), ("setups", "What else differs")]
-    contents = "".join(f'<li><a href="#{name}">{marks.text(text)}</a></li>' for name, text in links)
     plots = "".join(
         f'<section id="{part.id}"><h2>{marks.text(part.title)}</h2>'
         f"{''.join(figure(chart, drawings) for chart in part.charts)}</section>"
         for part in parts
     )
-    return (
-        f'<svg class="patterns" width="0" height="0" aria-hidden="true">{theme.patterns()}</svg>'
-        '<a class="skip" href="#report">Skip to the report</a>'
-        f'<nav aria-label="Contents"><p class="brand">knavtool</p><ul>{contents}</ul></nav>'
-        f'<main id="report" tabindex="-1"><div id="overview">{_head(comparison, judged, title)}'
-        f"{figure(first, drawings)}</div>"
+    return framed(
+        links,
+        f'<div id="overview">{_head(comparison, judged, title)}{figure(first, drawings)}</div>'
         f"{_moved(comparison, changes)}{plots}{_all(comparison)}{tables.surroundings(comparison)}"
-        f"<footer>Written by knavtool {__version__} from two runs.</footer></main>"
+        f"<footer>Written by knavtool {__version__} from two runs.</footer>",
     )
 
 
@@ -96,10 +93,11 @@ def _head(comparison: Comparison, judged: Sequence[Judged], title: str) -> str:
 
 
 def _which(key: str, run: Run) -> str:
-    dash = " ".join(map(str, overlay.DASHES[key]))
+    look = OF_TWO[key]
+    dash = " ".join(map(str, look.dash))
     line = (
         '<svg class="sample" viewBox="0 0 34 10" width="34" height="10" aria-hidden="true">'
-        f'<path d="M0 5H34" stroke="{overlay.COLORS[key]}" stroke-width="2.4" stroke-dasharray="{dash}"/></svg>'
+        f'<path d="M0 5H34" stroke="{look.color}" stroke-width="2.4" stroke-dasharray="{dash}"/></svg>'
     )
     return f'<p class="which"><b>{key}</b> {line} {marks.text(headline(run))}</p>'
 

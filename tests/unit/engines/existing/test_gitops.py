@@ -13,11 +13,11 @@ import yaml
 
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.catalogue.records import ChartFace, Component
-from knavtool.cli.programs import toolchain_from_environment
 from knavtool.documents.yaml import load_rendered
 from knavtool.engines.existing.gitops import render_tree
 from knavtool.engines.existing.prepare import Preparation
 from knavtool.events import Event, Noted, Steps
+from knavtool.harness.programs import toolchain_from_environment
 from knavtool.helm import Helm
 from knavtool.render.components import key
 from knavtool.render.output import write_tree

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from knavtool.catalogue.records import ChartFace, Component
-from knavtool.cli.programs import toolchain_from_environment
 from knavtool.engines.existing import rights
 from knavtool.engines.existing.installation import Installation
 from knavtool.engines.existing.look import Kinds, identify
 from knavtool.engines.existing.prepare import Preparation, api_versions
 from knavtool.events import Steps
+from knavtool.harness.programs import toolchain_from_environment
 from knavtool.helm import Helm
 from knavtool.kube.discovery import ServedKinds
 from knavtool.kube.resource import Resource

@@ -5,60 +5,23 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knavtool.errors import KnavError, OutputError, UsageError
+from knavtool.errors import KnavError, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from knavtool.kube.connection.limiting import RateLimit
     from knavtool.measure.table import Measured
     from knavtool.report.facts import Facts
-    from knavtool.workflow.plan import Plan
 
 _SETTLING = 0.25
 _LAST_LINES = 0.05
 _AT_THE_END = 4
 _LONGEST = 40
-
-
-class Record(StrEnum):
-    """What a run records."""
-
-    OFF = "off"
-    PODS = "pods"
-    FULL = "full"
-
-
-def choose(record: Record | None, report: Path | None, server: str | None) -> Record:
-    """What is recorded: everything, unless something else is said. Raises UsageError."""
-    if record in (Record.PODS, Record.FULL) and report is None:
-        raise UsageError(f"--record {record} needs --report", hint="--report names the directory of the recording")
-    if record in (Record.PODS, Record.FULL) and server is not None:
-        raise UsageError(f"--record {record} does not work with --server", hint="only runs from here are recorded")
-    if record is None:
-        return Record.FULL if server is None else Record.OFF
-    return record
-
-
-def expecting(
-    planned: Plan, thresholds: list[str], record: Record | None, server: str | None, *, allow_saturated: bool
-) -> Plan:
-    """The plan with the thresholds of the command line. Raises UsageError."""
-    from knavtool.measure.threshold import parse
-
-    if server is not None and (thresholds or allow_saturated):
-        option = "--threshold" if thresholds else "--allow-saturated"
-        raise UsageError(f"{option} does not work with --server", hint="write thresholds into the workflow")
-    planned = planned.expecting(map(parse, thresholds), allow_saturated=allow_saturated)
-    if record is Record.OFF and planned.measures:
-        raise UsageError("--record off: the thresholds and CheckMeasure tasks of this run need a recording")
-    return planned
 
 
 class RunRecording:

@@ -1,9 +1,8 @@
-"""The programs a command needs, found by what the environment says."""
+"""The programs that work on a cluster needs, found by what the environment says."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from knavtool.catalogue.advice import Advice
-    from knavtool.cli.options import Target
     from knavtool.events import Steps
+    from knavtool.harness.target import Target
     from knavtool.helm import Helm
     from knavtool.toolchain.pins import Program
     from knavtool.toolchain.resolve import Toolchain

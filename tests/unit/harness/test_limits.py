@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from knavtool.cli.limits import rate_limit
 from knavtool.engines.local.state import record
 from knavtool.engines.local.state.layout import cluster_files
 from knavtool.engines.local.state.record import Record
+from knavtool.harness.limits import rate_limit
 
 LOCAL = "https://127.0.0.1:4001"
 ELSEWHERE = "https://10.0.0.1:6443"

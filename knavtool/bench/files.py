@@ -1,0 +1,54 @@
+"""The files of a result, written after a bench: the page, summaries, and the report of each repetition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knavtool.bench import csv_file, json_file, markdown_file, page
+from knavtool.bench.page.page import NAME as PAGE
+from knavtool.measure.comparing import Run
+from knavtool.measure.measuring import measure_file
+from knavtool.report import html
+from knavtool.report.write import PAGE as REPORT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from knavtool.bench.directory import Directory
+    from knavtool.bench.result import Attempt, Result
+
+NAMES = (PAGE, markdown_file.NAME, json_file.NAME, csv_file.NAME)
+
+
+def write(result: Result, directory: Directory, *, cache: Path | None = None) -> None:
+    """Write all of them; what is small and matters most comes first. Raises OutputError."""
+    json_file.write(directory.path / json_file.NAME, result)
+    csv_file.write(directory.path / csv_file.NAME, result)
+    markdown_file.write(directory.path / markdown_file.NAME, result)
+    shown: dict[str, dict[str, Run]] = {}
+    for scenario in result.scenarios:
+        for contender in result.contenders:
+            if (one := typical(result, scenario, contender.name)) is not None:
+                run = Run.of(contender.name, measure_file(directory.path / one.directory))
+                shown.setdefault(scenario, {})[contender.name] = run
+    page.write(directory.path / PAGE, result, shown, cache=cache)
+
+
+def write_reports(result: Result, directory: Directory, *, cache: Path | None = None) -> None:
+    """Write the report of each repetition that has none yet; each takes 2 s. Raises OutputError."""
+    for one in result.attempts:
+        file = directory.path / one.directory / REPORT
+        if one.measured and not file.exists():
+            html.write(file, measure_file(directory.path / one.directory), cache=cache)
+
+
+def typical(result: Result, scenario: str, contender: str) -> Attempt | None:
+    """The repetition that has the median of the first measure, the lower one of two; None if none counts."""
+    samples = result.cell(scenario, contender, result.measures[0]).samples
+    counted = {
+        one.number: one
+        for one in result.attempts
+        if one.counted and (one.scenario, one.contender) == (scenario, contender)
+    }
+    order = sorted(samples.keys() & counted.keys(), key=lambda number: samples[number]) or sorted(counted)
+    return counted[order[(len(order) - 1) // 2]] if order else None

@@ -1,0 +1,253 @@
+"""`knavtool bench FILE`."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from knavtool.cli import options, streams
+from knavtool.cli.running import run_async
+from knavtool.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from knavtool.bench.directory import Directory
+    from knavtool.bench.planning import Planned
+    from knavtool.bench.result import Result
+
+
+def run(
+    context: typer.Context,
+    path: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Argument(metavar="FILE|DIR", help="Bench file, or directory of workflows; see --on."),
+    ] = None,
+    on: Annotated[
+        Optional[list[str]],  # noqa: UP045 - see above
+        typer.Option(
+            "--on",
+            metavar="NAME[=VERSION],...",
+            envvar="KNAVTOOL_ON",
+            help="Contenders: components whose setup the directory has as config-NAME.yml; a+b is one with both.",
+        ),
+    ] = None,
+    workload: Annotated[
+        Optional[str],  # noqa: UP045 - see above
+        typer.Option(
+            "--workload", metavar="NAME", envvar="KNAVTOOL_WORKLOAD", help="Which run-NAME.yml, if there are several."
+        ),
+    ] = None,
+    repeat: Annotated[
+        Optional[int],  # noqa: UP045 - see above
+        typer.Option("--repeat", min=1, max=1000, envvar="KNAVTOOL_REPEAT", help="Repetitions. Defaults to 5."),
+    ] = None,
+    warm_up: Annotated[
+        Optional[bool],  # noqa: UP045 - see above
+        typer.Option(
+            "--warm-up/--no-warm-up",
+            envvar="KNAVTOOL_WARM_UP",
+            help="Whether each contender runs once before, uncounted. It does by default.",
+        ),
+    ] = None,
+    retries: Annotated[
+        Optional[int],  # noqa: UP045 - see above
+        typer.Option(
+            "--retries",
+            min=0,
+            max=10,
+            envvar="KNAVTOOL_RETRIES",
+            help="How often a repetition on a busy machine is run again. Defaults to 1.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        Optional[str],  # noqa: UP045 - see above
+        typer.Option(
+            "--timeout", envvar="KNAVTOOL_BENCH_TIMEOUT", help="Time limit of one repetition. Defaults to 30m."
+        ),
+    ] = None,
+    measure: Annotated[
+        Optional[list[str]],  # noqa: UP045 - see above
+        typer.Option(
+            "--measure",
+            metavar="NAME",
+            envvar="KNAVTOOL_MEASURE",
+            help="What to compare, for example gang.wait.p95; repeatable. docs/measures.md lists them.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Optional[str],  # noqa: UP045 - see above
+        typer.Option(
+            "--baseline",
+            metavar="CONTENDER",
+            envvar="KNAVTOOL_BASELINE",
+            help="With whom the others are compared. Defaults to the first.",
+        ),
+    ] = None,
+    settings: options.Settings = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - see above
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            envvar="KNAVTOOL_BENCH_OUTPUT",
+            help="Directory for repetitions and result. Defaults to bench-NAME-TIME.",
+        ),
+    ] = None,
+    resume: Annotated[
+        Optional[Path],  # noqa: UP045 - see above
+        typer.Option(
+            "--resume", metavar="DIR", envvar="KNAVTOOL_RESUME", help="Do what is missing in the directory of a bench."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", envvar="KNAVTOOL_STRICT", help="Exit with 1 also if too few repetitions cannot tell."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the schedule without running anything.")
+    ] = False,
+) -> None:
+    """Run one workload on several schedulers, versions or settings, repeatedly, and compare them.
+
+    Each repetition has a fresh local cluster. The result is DIR/index.html, result.md, result.json and result.csv.
+    `knavtool bench compare OLD NEW` compares two results.
+    """
+    from knavtool.engines.local.state.machine import require_machine
+
+    require_machine()
+    from knavtool.bench import planning
+    from knavtool.bench.asking import Asked, bench_file
+    from knavtool.bench.directory import Directory, alone
+    from knavtool.documents.duration import parse_duration
+    from knavtool.documents.variables import parse_settings
+
+    if (path is None) == (resume is None):
+        raise UsageError("name a bench file or directory, or the directory of a bench with --resume")
+    if resume is not None:
+        _require_alone(context)
+        directory = Directory(resume)
+        asked, digest = directory.asked()
+    else:
+        assert path is not None  # noqa: S101 - one of the two is given
+        asked = Asked(
+            path=str(path.absolute()),
+            on=tuple(word.strip() for text in on or () for word in text.split(",") if word.strip()),
+            workload=workload,
+            repetitions=repeat,
+            warm_up=warm_up,
+            retries=retries,
+            timeout=parse_duration(timeout, option="--timeout") if timeout else None,
+            baseline=baseline,
+            measures=tuple(measure or ()),
+            variables=parse_settings(settings or []),
+        )
+        directory, digest = Directory(output or Path()), ""
+    bench = planning.check(bench_file(asked, os.environ))
+    if dry_run:
+        _print_schedule(bench, directory if resume else None)
+        return
+    if resume is None:
+        if output is None:
+            directory = Directory(Path(f"bench-{bench.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
+        directory.begin(asked, planning.digest(bench))
+    elif digest != planning.digest(bench):
+        raise UsageError(
+            f"{resume}: the workload has changed since this bench began",
+            hint="run it anew with -o and another directory; repetitions of two workloads cannot be compared",
+        )
+    with alone(directory, os.environ):
+        _run(context, bench, directory, strict=strict)
+
+
+def _run(context: typer.Context, bench: Planned, directory: Directory, *, strict: bool) -> None:
+    from knavtool.bench import files
+    from knavtool.bench.judging import judge
+    from knavtool.bench.running import Progress
+    from knavtool.harness.programs import cache_directory
+
+    found: list[Result] = []
+
+    def write() -> None:
+        # Also after an interruption: what is there can be read.
+        progress = Progress.of(bench, directory)
+        if progress.attempts:
+            found.append(judge(bench, progress, directory))
+            files.write(found[0], directory, cache=cache_directory(os.environ))
+
+    ended = False
+    try:
+        run_async(_repeat(context, bench, directory), at_end=write)
+        ended = True
+    finally:
+        if not ended and found and not found[0].whole:
+            _tell_rest(directory, found[0])
+    (result,) = found
+    _print(result)
+    files.write_reports(result, directory, cache=cache_directory(os.environ))
+    streams.say(f"result: {directory.path}/{{{','.join(files.NAMES)}}}")
+    if result.failed or (strict and not result.certain):
+        raise typer.Exit(int(ExitCode.CHECK_FAILED))
+
+
+async def _repeat(context: typer.Context, bench: Planned, directory: Directory) -> None:
+    """Run what is missing."""
+    from knavtool.bench.repeating import Place
+    from knavtool.bench.running import run_bench
+    from knavtool.cli.bench.view import watching
+
+    place = Place(cluster=directory.cluster, kubeconfig=directory.kubeconfig, environment=os.environ)
+    with watching(options.settings(context)) as (steps, told):
+        try:
+            await run_bench(bench, directory, place, steps=steps, told=told)
+        finally:
+            directory.kubeconfig.unlink(missing_ok=True)
+
+
+def _require_alone(context: typer.Context) -> None:
+    """Raise UsageError if something is given that a bench remembers."""
+    given = [
+        one.opts[0]
+        for one in context.command.params
+        if one.name not in ("path", "resume", "strict", "dry_run")
+        and (source := context.get_parameter_source(one.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise UsageError(f"{', '.join(given)} cannot be changed with --resume", hint="leave it out, or begin anew")
+
+
+def _tell_rest(directory: Directory, result: Result) -> None:
+    """Say what there is of a bench that was ended, and how it goes on."""
+    done = sum(one.counted for one in result.attempts)
+    wanted = result.repetitions * len(result.contenders) * len(result.scenarios)
+    streams.say(
+        f"{done} of {wanted} repetitions are in {directory.path}; "
+        f"`knavtool bench --resume {directory.path}` does the rest"
+    )
+
+
+def _print_schedule(bench: Planned, directory: Directory | None) -> None:
+    """Print what would be run, and how long that takes."""
+    from knavtool.bench.running import Progress
+
+    progress = Progress.of(bench, directory) if directory is not None else Progress(bench, list(bench.schedule()))
+    missing = [slot for slot in progress.slots if progress.missing(slot)]
+    for number, slot in enumerate(missing, 1):
+        print(f"{number:4}  {slot}")
+    remaining = progress.remaining()
+    most = len(missing) * bench.file.timeout / 3600
+    if remaining is None:
+        print(f"{len(missing)} repetitions; nobody knows yet how long one takes, at most {most:.1f} h in all")
+    else:
+        print(f"{len(missing)} repetitions, about {remaining / 60:.0f} min")
+
+
+def _print(result: Result) -> None:
+    """Print the result as a table."""
+    from knavtool.bench.console import lines
+
+    print("\n".join(lines(result)))

@@ -1,0 +1,1 @@
+"""Clusters, runs and their recordings as objects: what `bench`, tests and other programs are built from."""

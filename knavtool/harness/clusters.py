@@ -1,0 +1,140 @@
+"""A local cluster from what a file and options say: what is wanted, what is to be done, and doing it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knavtool.catalogue.catalogue import Catalogue
+from knavtool.engines.local import up
+from knavtool.engines.local.control_plane.settings import chosen
+from knavtool.engines.local.down import down
+from knavtool.engines.local.plan import Wanted, kubernetes_release, make_plan, sources
+from knavtool.engines.local.state.layout import cluster_files
+from knavtool.harness.programs import toolchain_from_environment
+from knavtool.harness.target import Target
+from knavtool.settings.asked import Asked
+from knavtool.settings.documented import joined, read_entries
+from knavtool.toolchain.pins import kubernetes_release as pinned_release
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+
+    from knavtool.documents.cluster_file import ClusterFile
+    from knavtool.engines.local.plan import Plan
+    from knavtool.engines.local.state.layout import ClusterFiles
+    from knavtool.events import Steps
+    from knavtool.toolchain.resolve import Toolchain
+
+NOTHING = Asked()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for; `directories` have manifests and `binaries` are programs, as `NAME=PATH`."""
+
+    files: ClusterFiles
+    wanted: Wanted
+    directories: Sequence[str] = ()
+    binaries: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What has to be done for a request, and the programs to do it with; nothing is changed yet."""
+
+    request: Request
+    release: str
+    plan: Plan
+    toolchain: Toolchain
+
+
+def wanted_by(
+    said: ClusterFile,
+    kubeconfig: Path,
+    *,
+    without: Sequence[str] = (),
+    sources: Sequence[str] = (),
+    settings: Asked = NOTHING,
+) -> Wanted:
+    """What a file wants of a cluster; what is given besides wins over it. Raises UsageError or InvalidDocument."""
+    chosen(said.tuning or "all")
+    return Wanted(
+        kubeconfig=kubeconfig,
+        components=said.components,
+        without=tuple(without),
+        feature_gates=said.feature_gates,
+        runtime_config=said.runtime_config,
+        api_server_port=said.port,
+        prometheus=said.prometheus is not False,
+        tuning=said.tuning,
+        audit_log=None if said.audit_log is None else "on" if said.audit_log else "off",
+        kubernetes=pinned_release(said.kubernetes) if said.kubernetes else None,
+        sources=(*pairs(said.sources), *sources),
+        settings=joined(read_entries(said.settings, instead=said.configured), settings),
+    )
+
+
+def prepare(request: Request, environment: Mapping[str, str]) -> Prepared:
+    """Look at the machine; raises what would stop the work."""
+    files, wanted = request.files, request.wanted
+    release = kubernetes_release(files, wanted)
+    catalogue = Catalogue.load(
+        environment, directories=request.directories, sources=sources(files, wanted), kubernetes=release
+    )
+    plan = make_plan(files, wanted, catalogue)
+    programs = catalogue.with_records_in(files.component_records).programs(plan.components)
+    toolchain = toolchain_from_environment(
+        environment, binaries=request.binaries, kubernetes=release, programs=programs
+    )
+    return Prepared(request=request, release=release, plan=plan, toolchain=toolchain)
+
+
+async def start(prepared: Prepared, environment: Mapping[str, str], *, timeout: float, steps: Steps) -> None:
+    """Do what was prepared; the caller holds the lock of the cluster."""
+    request = prepared.request
+    with steps.step("cluster", f"cluster {request.files.name}") as step:
+        await up.up(
+            request.files,
+            request.wanted,
+            prepared.plan,
+            toolchain=prepared.toolchain,
+            environment=environment,
+            timeout=timeout,
+            steps=step.nested(),
+        )
+
+
+def pairs(paths: Mapping[str, Path]) -> list[str]:
+    """As options take them."""
+    return [f"{name}={path}" for name, path in paths.items()]
+
+
+@asynccontextmanager
+async def running(
+    said: ClusterFile,
+    name: str,
+    *,
+    kubeconfig: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+    steps: Steps,
+) -> AsyncIterator[Target]:
+    """A new local cluster for the block, removed at its end; what is left of one of that name goes first."""
+    files = cluster_files(name, environment)
+    request = Request(
+        files=files,
+        wanted=wanted_by(said, kubeconfig),
+        directories=pairs(said.files),
+        binaries=pairs(said.programs),
+    )
+    with files.locked():
+        await down(files, kubeconfig_file=kubeconfig, steps=steps)
+        await start(prepare(request, environment), environment, timeout=timeout, steps=steps)
+    try:
+        yield Target(kubeconfig=kubeconfig, context=files.context, environment=environment)
+    finally:
+        with files.locked():
+            await down(files, kubeconfig_file=kubeconfig, steps=steps)

@@ -1,0 +1,147 @@
+"""`knavtool bench` on real clusters: two contenders, an interruption, a contender that fails, work that hangs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from knavtool import resources
+from knavtool.documents.yaml import dump
+from support.cli import SCRIPT
+
+pytestmark = pytest.mark.cluster
+
+SCALING = resources.data_directory() / "workflows" / "benchmarks" / "scaling"
+SLOW = {"args": {"kube-scheduler": {"kube-api-qps": 2, "kube-api-burst": 1}}}
+"""A scheduler that binds two pods per second."""
+
+Knavtool = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a bench of 12 one-pod Jobs on 4 nodes."""
+
+    def write(contenders: list[dict[str, Any]], **fields: Any) -> Path:
+        content = {
+            "name": "small",
+            "nodes": str(SCALING / "config-nodes.yml"),
+            "workload": str(SCALING / "run-many-jobs.yml"),
+            "variables": {"nodes": 4, "jobs": 12, "gpu": 1, "ttl": "500ms", "timeout": "1m"},
+            "contenders": [{"setup": str(SCALING / "config-k8s.yml"), **one} for one in contenders],
+            "measures": ["makespan", "pod.wait.p95", "gang.admission.mean"],
+            "warm-up": False,
+            "retries": 0,
+            **fields,
+        }
+        file = tmp_path / "bench.yml"
+        file.write_text(dump([content]))
+        return file
+
+    return write
+
+
+def test_a_slowed_scheduler_is_found(knavtool: Knavtool, write: Callable[..., Path], tmp_path: Path) -> None:
+    """Interrupted after the first repetition, resumed, judged, and compared with itself."""
+    bench = write(
+        [{"name": "stock"}, {"name": "slow", **SLOW}],
+        repetitions=3,
+        verdict=[{"measure": "makespan", "worse-than-baseline": "20%"}, {"measure": "pods.bound", "value": 12}],
+    )
+    knavtool("validate", bench)
+    planned = knavtool("bench", bench, "--dry-run").stdout.splitlines()
+    assert [line.split(None, 1)[1] for line in planned[:4]] == [
+        "stock, repetition 1",
+        "slow, repetition 1",
+        "slow, repetition 2",
+        "stock, repetition 2",
+    ]
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        [SCRIPT, "bench", bench, "-o", out], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        # The next one is being started now.
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    assert first.startswith("ok  stock, repetition 1: makespan "), first + rest
+    assert process.returncode == 130
+    assert f"1 of 6 repetitions are in {out}; `knavtool bench --resume {out}` does the rest" in rest
+    assert not (out / "kubeconfig").exists()
+    assert knavtool("cluster", "status", "--name", "nothing", check=4)
+    assert not list((Path(os.environ["XDG_DATA_HOME"]) / "knavtool" / "clusters").glob("bench-*"))
+    assert "not finished" in (out / "result.md").read_text()
+
+    said = knavtool("bench", bench, "-o", out, check=2).stderr
+    assert f"{out} has a bench already" in said
+    done = knavtool("bench", "--resume", out, check=1, timeout=240)
+    lines = done.stderr.splitlines()
+    assert sum("repetition" in line for line in lines) == 5, done.stderr
+    result = json.loads((out / "result.json").read_text())
+    assert result["whole"]
+    cells = {(one["contender"], one["measure"]): one for one in result["cells"]}
+    makespan = cells["slow", "makespan"]
+    assert len(makespan["samples"]) == 3
+    assert makespan["comparison"]["word"] == "worse"
+    assert cells["slow", "gang.admission.mean"]["why"]
+    outcomes = {(one["contender"], one["text"]): one["outcome"] for one in result["verdict"]}
+    assert outcomes == {
+        ("slow", "makespan at most 20 % worse than stock"): "failed",
+        ("stock", "pods.bound == 12 in every repetition"): "passed",
+        ("slow", "pods.bound == 12 in every repetition"): "passed",
+    }
+    assert "failed: slow: makespan at most 20 % worse than stock: +" in done.stdout
+    assert "kube-api-qps=2" in str(next(one for one in result["contenders"] if one["name"] == "slow"))
+    page = (out / "index.html").read_text()
+    assert 'href="runs/slow/2/report.html"' in page
+    assert (out / "runs" / "slow" / "2" / "report.html").exists()
+    assert len(list(csv.DictReader(io.StringIO((out / "result.csv").read_text())))) == 18
+
+    same = knavtool("bench", "compare", out, out, "--worse-than", "10%").stdout
+    assert "cannot tell" in same or "same" in same
+    # Nothing is left to do.
+    again = knavtool("bench", "--resume", out, check=1)
+    assert "repetition" not in again.stderr
+
+
+def test_contenders_that_fail(knavtool: Knavtool, write: Callable[..., Path], tmp_path: Path) -> None:
+    """One cluster does not come up, one does its work, the work of one hangs; each says so, and the others go on."""
+    bench = write(
+        [
+            {"name": "broken", "args": {"kube-scheduler": {"no-such-flag": 1}}},
+            {"name": "fine"},
+            {"name": "hangs", "variables": {"ttl": "1h"}},
+        ],
+        repetitions=2,
+        timeout="8s",
+        baseline="fine",
+    )
+    out = tmp_path / "out"
+    done = knavtool("bench", bench, "-o", out, check=1, timeout=240)
+    result = json.loads((out / "result.json").read_text())
+    failures = {one["name"]: one["failure"] for one in result["contenders"]}
+    assert failures["fine"] == ""
+    assert failures["broken"].startswith("its cluster did not come up: ")
+    assert "no-such-flag" in failures["broken"]
+    assert failures["hangs"] == "no repetition came to its end: it did not end within 8 s"
+    statuses = [(one["contender"], one["number"], one["status"]) for one in result["attempts"]]
+    assert sorted(statuses) == [
+        ("broken", 1, "broken"),
+        ("fine", 1, "ok"),
+        ("fine", 2, "ok"),
+        ("hangs", 1, "timeout"),
+        ("hangs", 2, "timeout"),
+    ]
+    assert "broken, hangs failed" in done.stdout
+    assert not list((Path(os.environ["XDG_DATA_HOME"]) / "knavtool" / "clusters").glob("bench-*"))
