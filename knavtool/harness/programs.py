@@ -30,7 +30,7 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 
 def toolchain_from_environment(
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str],
     *,
     binaries: Sequence[str] = (),
     mirror: str | None = None,
@@ -46,21 +46,20 @@ def toolchain_from_environment(
     """
     from knavtool.toolchain.resolve import ALL_SOURCES, Source, Toolchain, explicit_variable
 
-    variables = os.environ if environment is None else environment
     if offline is None:
-        offline = variables.get("KNAVTOOL_OFFLINE", "").strip().lower() in _TRUE
-    named = variables.get("KNAVTOOL_SOURCE", "") if sources is None else " ".join(sources)
+        offline = environment.get("KNAVTOOL_OFFLINE", "").strip().lower() in _TRUE
+    named = environment.get("KNAVTOOL_SOURCE", "") if sources is None else " ".join(sources)
     try:
         allowed = frozenset(Source(word) for word in named.replace(",", " ").split()) or ALL_SOURCES
     except ValueError as error:
         hint = f"the sources are {', '.join(Source)}"
         raise UsageError(f"no such source of programs: {error.args[0].split()[0]}", hint=hint) from None
     toolchain = Toolchain(
-        cache=cache_directory(variables),
+        cache=cache_directory(environment),
         explicit=_pairs(binaries),
-        search_path=variables.get("PATH", os.defpath),
-        environment=variables,
-        mirror=mirror or variables.get("KNAVTOOL_MIRROR") or None,
+        search_path=environment.get("PATH", os.defpath),
+        environment=environment,
+        mirror=mirror or environment.get("KNAVTOOL_MIRROR") or None,
         offline=offline,
         sources=allowed,
         kubernetes=kubernetes,
@@ -69,7 +68,7 @@ def toolchain_from_environment(
     for name in toolchain.explicit:
         toolchain.program(name)
     for name in toolchain.programs:
-        if path := variables.get(explicit_variable(name)):
+        if path := environment.get(explicit_variable(name)):
             toolchain.explicit.setdefault(name, _absolute(path))
     return toolchain
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -61,7 +62,7 @@ def optional_program(name: str) -> Path:
 def _found(name: str, sources: frozenset[Source]) -> Path:
     def find() -> Path:
         programs = read_programs(_FOR_TESTS, version=_PROMETHEUS)
-        toolchain = toolchain_from_environment(sources=sources, programs=programs)
+        toolchain = toolchain_from_environment(os.environ, sources=sources, programs=programs)
         return asyncio.run(toolchain.ensure([name], steps=Steps(lambda _: None)))[name]
 
     # The thread has no event loop yet, so that asynchronous tests can ask too.

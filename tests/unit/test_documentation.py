@@ -20,6 +20,8 @@ DOCUMENTS = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/workflows.md",
+    "docs/bench.md",
+    "docs/ci.md",
     "docs/diff.md",
     "docs/in-cluster.md",
     "docs/server.md",

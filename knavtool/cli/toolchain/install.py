@@ -76,7 +76,7 @@ async def _install(
     components = catalogue.ordered(parse_wanted(with_ or ()))
     programs = catalogue.programs(components)
     toolchain = toolchain_from_environment(
-        mirror=mirror, offline=offline, sources=source, kubernetes=release, programs=programs
+        os.environ, mirror=mirror, offline=offline, sources=source, kubernetes=release, programs=programs
     )
     needed = [process.program for one in components for process in one.processes]
     chosen = list(dict.fromkeys([*(names or toolchain.pins.programs), *needed]))

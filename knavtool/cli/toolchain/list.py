@@ -32,5 +32,5 @@ async def _list(output: options.Output) -> None:
     from knavtool.cli.toolchain.rows import rows
     from knavtool.harness.programs import toolchain_from_environment
 
-    toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
+    toolchain = toolchain_from_environment(os.environ, programs=Catalogue.load(os.environ).programs())
     print_rows(await rows(toolchain, list(toolchain.programs)), output)

@@ -20,7 +20,7 @@ async def _path(name: str) -> str:
     from knavtool.errors import EngineError
     from knavtool.harness.programs import toolchain_from_environment
 
-    toolchain = toolchain_from_environment(programs=Catalogue.load(os.environ).programs())
+    toolchain = toolchain_from_environment(os.environ, programs=Catalogue.load(os.environ).programs())
     location = await toolchain.locate(name)
     if location.path is None:
         hint = f"`knavtool toolchain install {name}` installs it"

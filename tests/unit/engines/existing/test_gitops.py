@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -46,7 +47,7 @@ def kustomized(directory: Path) -> dict[Any, dict[str, Any]]:
 
 def preparation(said: list[Event], **charts: Path) -> Preparation:
     return Preparation(
-        toolchain=toolchain_from_environment(),
+        toolchain=toolchain_from_environment(os.environ),
         helm=Helm(program("helm")),
         local=charts,
         options=(),
@@ -130,7 +131,7 @@ async def module_chart(name: str, path: str) -> Path:
     version = f"v{component.chart.version}"
     pinned = source.sum if version == component.version else None
     module = GoModule(path=source.module, version=version, sum=pinned)
-    return Path(await toolchain_from_environment().module_directory(module), path)
+    return Path(await toolchain_from_environment(os.environ).module_directory(module), path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ async def test_charts_are_told_what_the_cluster_will_serve(tmp_path: Path) -> No
     other = write_chart(tmp_path / "other", crds=(definition("Widget", "v1"),), version="3.2.1")
     served = ServedKinds(kinds=(), versions={"monitoring.example/v1": frozenset({"Rule"})})
     prepared = Preparation(
-        toolchain=toolchain_from_environment(),
+        toolchain=toolchain_from_environment(os.environ),
         helm=Helm(program("helm")),
         local={"asking": asking, "other": other},
         options=(),
