@@ -16,7 +16,18 @@ import yaml
 from knavtool import resources
 from knavtool.workflow.references.templates import find_template
 from support.programs import program
-from support.shipped import ALL, BENCHMARKS, WORKFLOWS, Combination, alone, argument, called, combined, elsewhere
+from support.shipped import (
+    ALL,
+    BENCHES,
+    BENCHMARKS,
+    WORKFLOWS,
+    Combination,
+    alone,
+    argument,
+    called,
+    combined,
+    elsewhere,
+)
 
 Cli = Callable[..., CompletedProcess[str]]
 
@@ -76,11 +87,24 @@ def test_every_template_says_what_it_makes_and_is_used() -> None:
 
 def test_the_table_of_the_directory_names_every_file() -> None:
     table = (WORKFLOWS / "README.md").read_text()
-    assert [file.name for file in ALL if f"`{file.relative_to(WORKFLOWS)}`" not in table] == []
+    assert [file.name for file in [*ALL, *BENCHES] if f"`{file.relative_to(WORKFLOWS)}`" not in table] == []
 
 
 def test_all_files_are_valid(cli: Cli) -> None:
-    cli("validate", *map(argument, [*alone(), *combined()]))
+    cli("validate", *map(argument, [*alone(), *combined()]), *BENCHES)
+
+
+@pytest.mark.parametrize("file", BENCHES, ids=called)
+def test_contenders_of_a_bench_can_run_here(file: Path, cli: Cli) -> None:
+    """Their components are in the catalogue and their setups are those of the benchmark."""
+    planned = cli("bench", file, "--dry-run", "--repeat", "1", "--no-warm-up").stdout.splitlines()
+    contenders = yaml.safe_load(file.read_text())["contenders"]
+    assert [line.split(None, 1)[1] for line in planned[:-1]] == [f"{one['name']}, repetition 1" for one in contenders]
+    known = {one["name"] for one in yaml.safe_load(cli("components", "list", "-o", "yaml").stdout)}
+    for one in contenders:
+        names = [name.partition("=")[0] for name in one.get("with", ())]
+        assert set(names) <= known
+        assert one["setup"] == f"config-{names[0] if names else 'k8s'}.yml"
 
 
 def planned_only() -> list[Combination]:

@@ -15,19 +15,14 @@ from fuzz import documents, odd
 from fuzz.cases import cases
 from fuzz.running import plain, planned_from, through
 from fuzz.world import KINDS, Trouble
-from knavtool import resources
 from knavtool.documents import workflow_reader
 from knavtool.errors import InvalidDocument, RenderError
 from knavtool.helm import Helm
 from knavtool.workflow import rendering
 from knavtool.workflow.tasks import TYPES
 from support.programs import program
+from support.shipped import ALL as SHIPPED
 
-SHIPPED = [
-    file
-    for file in sorted((resources.data_directory() / "workflows").rglob("*.yml"))
-    if file.parent.name != "templates"
-]
 REFUSED = st.frozensets(st.integers(0, 12), max_size=6)
 TROUBLES = st.none() | st.builds(Trouble, st.sampled_from(KINDS), st.integers(1, 12))
 

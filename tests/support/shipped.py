@@ -26,7 +26,8 @@ REPORTS = Path(__file__).parents[2] / "reports"
 """Where the reports of shipped workflows stay after the tests."""
 WORKFLOWS = resources.data_directory() / "workflows"
 BENCHMARKS = WORKFLOWS / "benchmarks"
-ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates")
+BENCHES = sorted(BENCHMARKS.rglob("bench*.yml"))
+ALL = sorted(file for file in WORKFLOWS.rglob("*.yml") if file.parent.name != "templates" and file not in BENCHES)
 # A scheduler that is not built from source here: test_workflows.py plans and renders what it runs.
 # The quick start uses nodes that are there already: test_first_run.py runs it. Those of two clusters: test_kueue.py.
 _ELSEWHERE = {"kai", "workflows", "multikueue"}
