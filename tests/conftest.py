@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from subprocess import CompletedProcess
 
+collect_ignore = ["stranger"]
+"""The tests of somebody else, which test_wheel.py runs with the package that is installed."""
 pytest_plugins = ["support.fixtures"] if find_spec("support.fixtures") else []
 
 _GIVEN = environment.current()

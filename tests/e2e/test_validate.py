@@ -60,8 +60,8 @@ def test_all_faults_of_all_files(knavtool: Callable[..., CompletedProcess[str]],
         (
             "node: []\n",
             (
-                "or a values file (with the field 'nodes') or a cluster file (with the field 'components') or a bench file "
-                "(with the field 'contenders'); did you"
+                "or a values file (with the field 'nodes') or a cluster file (with the field 'components') "
+                "or a bench file (with the field 'contenders'); did you"
             ),
         ),
         ("- a\n", "expected a workflow (with the field 'tasks') or a values file (with the field 'nodes') or"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -112,3 +113,18 @@ def test_the_demo_from_another_directory(installed: Installed, tmp_path: Path) -
         assert report["counts"]["tasks"]["ok"] > 0
     finally:
         installed.run("cluster", "down", "--name", name)
+
+
+@pytest.mark.cluster
+def test_tests_of_others(installed: Installed, tmp_path: Path) -> None:
+    """A project that has the wheel: fixtures, the API, and workflow files as tests, one of which fails."""
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "tests" / "stranger", project)
+    python = installed.wheel.parents[1] / "venv" / "bin" / "python"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST"))}
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
+    assert "1 failed, 5 passed" in done.stdout, done.stdout + done.stderr
+    assert "too-many.workflow.yml:\nall-run: " in done.stdout
+    assert "FAILED too-many.workflow.yml::too-many" in done.stdout
+    assert not list((Path(os.environ["XDG_DATA_HOME"]) / "knavtool" / "clusters").glob("t-*"))

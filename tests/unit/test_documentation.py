@@ -23,6 +23,7 @@ DOCUMENTS = [
     "docs/bench.md",
     "docs/ci.md",
     "docs/diff.md",
+    "docs/python.md",
     "docs/in-cluster.md",
     "docs/server.md",
     "docs/report.md",
