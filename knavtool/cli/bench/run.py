@@ -150,16 +150,16 @@ def run(
     if dry_run:
         _print_schedule(bench, directory if resume else None)
         return
-    if resume is None:
-        if output is None:
-            directory = Directory(Path(f"bench-{bench.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
-        directory.begin(asked, planning.digest(bench))
-    elif digest != planning.digest(bench):
+    if resume is None and output is None:
+        directory = Directory(Path(f"bench-{bench.file.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
+    if resume is not None and digest != planning.digest(bench):
         raise UsageError(
             f"{resume}: the workload has changed since this bench began",
             hint="run it anew with -o and another directory; repetitions of two workloads cannot be compared",
         )
     with alone(directory, os.environ):
+        if resume is None:
+            directory.begin(asked, planning.digest(bench))
         _run(context, bench, directory, strict=strict)
 
 
