@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from knavtool.bench.judge import CONFIDENCE, FEWEST, Word, beyond, compare, decide, holm
 from knavtool.bench.words import percent, shown
 from knavtool.errors import DocumentError
-from knavtool.measure.names import HIGHER, NEITHER, good
+from knavtool.measure.names import more_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def differences(old: Result, new: Result, *, worse: float | None, other_machine:
         for measure in measures
     ]
     raw = {index: one.comparison for index, one in enumerate(found) if one.comparison is not None}
-    decided = decide(raw, {index: _higher(found[index].measure) for index in raw})
+    decided = decide(raw, {index: more_is_better(found[index].measure) for index in raw})
     above = _beyond(found, worse) if worse is not None else set()
     return Differences(
         moved=[replace(one, comparison=decided.get(index), beyond=index in above) for index, one in enumerate(found)],
@@ -140,15 +140,12 @@ def _beyond(found: Sequence[Moved], worse: float) -> set[int]:
     """Which of them are worse by more than the share, as far as samples can tell."""
     chances = {}
     for index, one in enumerate(found):
-        if min(len(one.old.samples), len(one.new.samples)) >= FEWEST and good(one.measure) != NEITHER:
+        higher = more_is_better(one.measure)
+        if min(len(one.old.samples), len(one.new.samples)) >= FEWEST and higher is not None:
             samples, first = list(one.new.samples.values()), list(one.old.samples.values())
-            above, below = beyond(samples, first, -worse if good(one.measure) == HIGHER else worse)
-            chances[index] = below if good(one.measure) == HIGHER else above
+            above, below = beyond(samples, first, -worse if higher else worse)
+            chances[index] = below if higher else above
     return {index for index, chance in holm(chances).items() if chance <= 1 - CONFIDENCE}
-
-
-def _higher(measure: str) -> bool | None:
-    return None if good(measure) == NEITHER else good(measure) == HIGHER
 
 
 def _cautions(old: Result, new: Result, apart: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knavtool.bench.words import between, cautions, headline, more, shown, word
+from knavtool.report.text import in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ def lines(result: Result) -> Iterator[str]:
     for scenario in result.scenarios:
         if scenario:
             yield f"{scenario}:"
-        yield from _table([_HEADER, *_rows(result, scenario)])
+        yield from in_columns([_HEADER, *_rows(result, scenario)])
         yield ""
     for one in result.verdict:
         where = f", {one.scenario}" if one.scenario else ""
@@ -43,9 +44,3 @@ def _rows(result: Result, scenario: str) -> Iterator[tuple[str, ...]]:
                 median = shown(one.median, measure) + (" *" if cell.marked else "")
                 yield named, contender.name, median, between(one, measure), str(one.n), compared
             named = ""
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[index]) for row in rows) for index in range(len(_HEADER))]
-    for row in rows:
-        yield "   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

@@ -12,7 +12,7 @@ from knavtool.bench.planning import Slot, digest
 from knavtool.bench.repetition import Status
 from knavtool.bench.result import Attempt, Cell, Contender, Result
 from knavtool.bench.rules import verdict
-from knavtool.measure.names import HIGHER, NEITHER, good
+from knavtool.measure.names import more_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,15 +98,9 @@ def _cells(bench: Planned, counted: Mapping[Slot, Repetition]) -> Iterator[Cell]
         if contender != bench.file.baseline and cell.samples and first.samples:
             samples, baseline = list(cell.samples.values()), list(first.samples.values())
             raw[scenario, contender, measure] = compare(samples, baseline, margin=bench.file.same_within)
-    higher = {key: _higher(key[2]) for key in raw}
-    decided = decide(raw, higher)
+    decided = decide(raw, {key: more_is_better(key[2]) for key in raw})
     for key, cell in found.items():
         yield replace(cell, comparison=decided.get(key))
-
-
-def _higher(measure: str) -> bool | None:
-    way = good(measure)
-    return None if way == NEITHER else way == HIGHER
 
 
 def _cell(key: tuple[str, str, str], counted: Mapping[Slot, Repetition]) -> Cell:

@@ -8,7 +8,7 @@ from knavtool.bench.judge import CONFIDENCE, FEWEST, beyond, holm, needed
 from knavtool.bench.planning import threshold
 from knavtool.bench.result import Judged, Outcome
 from knavtool.bench.words import change, shown
-from knavtool.measure.names import HIGHER, good
+from knavtool.measure.names import more_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def _relative(pairs: Sequence[tuple[Rule, float, Cell, Cell]]) -> Iterator[Judge
 def _chances(cell: Cell, first: Cell, share: float) -> tuple[float, float]:
     """How probable such samples are by chance if they are not worse by the share, and if they are."""
     samples, baseline = list(cell.samples.values()), list(first.samples.values())
-    if good(cell.measure) == HIGHER:
+    if more_is_better(cell.measure):
         above, below = beyond(samples, baseline, -share)
         return below, above
     return beyond(samples, baseline, share)

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from knavtool.cli.options import Output
+from knavtool.report.text import in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,7 @@ def print_rows(rows: Sequence[Any], output: Output) -> None:
 def _print_table(records: list[dict[str, Any]], columns: list[str]) -> None:
     cells = [[column.upper().replace("_", "-") for column in columns]]
     cells += [[_cell(record[column]) for column in columns] for record in records]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    for row in cells:
-        print("   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    print("\n".join(in_columns(cells)))
 
 
 def _cell(value: Any) -> str:

@@ -163,3 +163,9 @@ def subject_of(name: str) -> str:
 def good(name: str) -> str:
     """Whether a measure had better be `LOWER`, `HIGHER` or `NEITHER`; KeyError if there is none of that name."""
     return GOOD[subject_of(name)]
+
+
+def more_is_better(name: str) -> bool | None:
+    """Whether more of a measure is better; None if neither way is."""
+    way = good(name)
+    return None if way == NEITHER else way == HIGHER

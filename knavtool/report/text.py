@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from knavtool.events import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from knavtool.report.recorder import Record
 
 WORDS = {
@@ -98,3 +100,10 @@ def _pace(record: Record, now: float) -> str:
         return ""
     found = record.rate.at(now)
     return rate(found, record.unit) if found is not None and found >= _SLOWEST else ""
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of one length as lines whose columns are aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -42,7 +42,7 @@ def render(result: Result, runs: Mapping[str, Mapping[str, Run]], *, cache: Path
         for number, scenario in enumerate(result.scenarios):
             prefix = f"s{number}-" if len(result.scenarios) > 1 else ""
             spread[scenario] = list(spreads(result, scenario, prefix))
-            lines[scenario] = list(curves(runs.get(scenario, {}), prefix)) if runs.get(scenario) else []
+            lines[scenario] = curves(runs[scenario], prefix) if runs.get(scenario) else []
         every = [one for charts in (*spread.values(), *lines.values()) for one in charts]
         drawing.begin(every)
         charts = {one.id: {"spec": one.spec, "readout": one.readout} for one in every if one.spec is not None}

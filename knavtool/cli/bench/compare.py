@@ -57,12 +57,13 @@ def compare(
     """Say what moved for each contender from one result of a bench to another."""
     from knavtool.bench import json_file
     from knavtool.bench.comparing import as_data, differences
+    from knavtool.report.text import in_columns
 
     found = differences(json_file.load(old), json_file.load(new), worse=_share(worse), other_machine=other_machine)
     if format_ is Format.JSON:
         print(json.dumps(as_data(found), indent=2))
     else:
-        print("\n".join(_markdown(found) if format_ is Format.MD else _table(found)))
+        print("\n".join(_markdown(found) if format_ is Format.MD else in_columns(_lines(found))))
         if format_ is Format.TABLE:
             for caution in found.cautions:
                 streams.say(f"note: {caution}")
@@ -85,13 +86,6 @@ def _lines(found: Differences) -> list[tuple[str, ...]]:
     lines = [_HEADER, *rows(found)]
     several = len({one[0] for one in lines[1:]}) > 1
     return lines if several else [one[1:] for one in lines]
-
-
-def _table(found: Differences) -> Iterator[str]:
-    lines = _lines(found)
-    widths = [max(len(row[index]) for row in lines) for index in range(len(lines[0]))]
-    for row in lines:
-        yield "   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _markdown(found: Differences) -> Iterator[str]:
