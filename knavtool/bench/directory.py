@@ -47,6 +47,11 @@ class Directory:
         """That of its clusters, which leads to them while they run."""
         return self.path / "kubeconfig"
 
+    @property
+    def starts(self) -> Path:
+        """Clusters as they were when they were ready, with their keys, until the bench has ended."""
+        return self.path / "starts"
+
     def of(self, bench: Planned, slot: Slot, attempt: int) -> Path:
         """The directory of one attempt at a repetition."""
         scenarios = [one.name for one in bench.scenarios]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import time
 from contextlib import AsyncExitStack, contextmanager
@@ -48,11 +49,19 @@ class _Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where repetitions take place: the name of their clusters, and the kubeconfig for these alone."""
+    """Where repetitions take place: the name of their clusters, and the kubeconfig for these alone.
+
+    In `starts`, the cluster of each contender is kept as it was when it was ready first; all others start from it.
+    """
 
     cluster: str
     kubeconfig: Path
+    starts: Path
     environment: Mapping[str, str]
+
+    def kept(self, contender: str) -> Path:
+        """The file of a contender; of those that differ in nothing but their names, each has its own."""
+        return self.starts / f"{hashlib.sha256(contender.encode()).hexdigest()[:16]}.saved"
 
 
 async def repeat(
@@ -99,6 +108,7 @@ async def _on_a_cluster(bench: Planned, slot: Slot, directory: Path, place: Plac
                 environment=place.environment,
                 timeout=START_TIMEOUT,
                 steps=steps,
+                kept=place.kept(slot.contender),
             )
             target = await stack.enter_async_context(cluster)
         # What hangs is ended; the removal of the cluster is not.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.catalogue.catalogue import Catalogue
-from knavtool.engines.local import up
+from knavtool.engines.local import saved, up
 from knavtool.engines.local.control_plane.settings import chosen
 from knavtool.engines.local.down import down
 from knavtool.engines.local.plan import Wanted, kubernetes_release, make_plan, sources
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from knavtool.documents.cluster_file import ClusterFile
     from knavtool.engines.local.plan import Plan
+    from knavtool.engines.local.saved import Saved
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.events import Steps
     from knavtool.toolchain.resolve import Toolchain
@@ -33,12 +34,16 @@ NOTHING = Asked()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for; `directories` have manifests and `binaries` are programs, as `NAME=PATH`."""
+    """What is asked for; `directories` have manifests and `binaries` are programs, as `NAME=PATH`.
+
+    A new cluster begins with what was `saved`.
+    """
 
     files: ClusterFiles
     wanted: Wanted
     directories: Sequence[str] = ()
     binaries: Sequence[str] = ()
+    saved: Saved | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +109,26 @@ async def start(prepared: Prepared, environment: Mapping[str, str], *, timeout: 
             environment=environment,
             timeout=timeout,
             steps=step.nested(),
+            saved=request.saved,
         )
+
+
+def wanted_again(before: Saved, kubeconfig: Path, *, port: int | None = None) -> Wanted:
+    """What a saved cluster was wanted to be."""
+    known = before.record
+    return Wanted(
+        kubeconfig=kubeconfig,
+        components=known.components,
+        feature_gates=known.feature_gates,
+        runtime_config=known.runtime_config,
+        api_server_port=port,
+        prometheus=None,
+        tuning=known.tuning,
+        audit_log=known.audit_log,
+        kubernetes=known.kubernetes,
+        settled=known.settled,
+        sources=tuple(f"{name}={path}" for name, path in known.sources.items()),
+    )
 
 
 def pairs(paths: Mapping[str, Path]) -> list[str]:
@@ -121,18 +145,32 @@ async def running(
     environment: Mapping[str, str],
     timeout: float,
     steps: Steps,
+    kept: Path | None = None,
 ) -> AsyncIterator[Target]:
-    """A new local cluster for the block, removed at its end; what is left of one of that name goes first."""
+    """A new local cluster for the block, removed at its end; what is left of one of that name goes first.
+
+    With `kept` it is saved there once it is ready, and the next one with the same file starts from it.
+    """
     files = cluster_files(name, environment)
-    request = Request(
-        files=files,
-        wanted=wanted_by(said, kubeconfig),
-        directories=pairs(said.files),
-        binaries=pairs(said.programs),
-    )
+    binaries = pairs(said.programs)
+    if kept is not None and kept.exists():
+        before = saved.load(kept)
+        request = Request(
+            files=files,
+            wanted=wanted_again(before, kubeconfig),
+            directories=pairs(said.files),
+            binaries=binaries,
+            saved=before,
+        )
+    else:
+        request = Request(
+            files=files, wanted=wanted_by(said, kubeconfig), directories=pairs(said.files), binaries=binaries
+        )
     with files.locked():
         await down(files, kubeconfig_file=kubeconfig, steps=steps)
         await start(prepare(request, environment), environment, timeout=timeout, steps=steps)
+        if kept is not None and request.saved is None:
+            saved.save(files, kept)
     try:
         yield Target(kubeconfig=kubeconfig, context=files.context, environment=environment)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -199,10 +200,17 @@ async def _repeat(context: typer.Context, bench: Planned, directory: Directory) 
     from knavtool.bench.running import run_bench
     from knavtool.cli.bench.view import watching
 
-    place = Place(cluster=directory.cluster, kubeconfig=directory.kubeconfig, environment=os.environ)
+    place = Place(
+        cluster=directory.cluster,
+        kubeconfig=directory.kubeconfig,
+        starts=directory.starts,
+        environment=os.environ,
+    )
+    directory.starts.mkdir(mode=0o700, exist_ok=True)
     with watching(options.settings(context)) as (steps, told):
         try:
             await run_bench(bench, directory, place, steps=steps, told=told)
+            shutil.rmtree(directory.starts)
         finally:
             directory.kubeconfig.unlink(missing_ok=True)
 

@@ -22,6 +22,7 @@ from knavtool.cli.cluster.options import (
     With,
     require_engine,
 )
+from knavtool.cli.cluster.saved import up_again
 from knavtool.cli.running import run_async
 from knavtool.engines.local.state.layout import DEFAULT_NAME
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _LOCAL = (
     "file",
+    "from_",
     "name",
     "kube_version",
     "source_from",
@@ -60,6 +62,15 @@ def up(
             "-f",
             envvar="KNAVTOOL_CLUSTER_FILE",
             help="File that says the whole local cluster; other options win over it.",
+        ),
+    ] = None,
+    from_: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            envvar="KNAVTOOL_FROM",
+            help="Start a new cluster from a file that `cluster save` wrote.",
         ),
     ] = None,
     name: Name = DEFAULT_NAME,
@@ -202,6 +213,9 @@ def up(
         )
         return
     target = options.target(context, kubeconfig, None)
+    if from_ is not None:
+        up_again(context, target, from_, port, binary or (), parse_duration(timeout or "2m", option="--timeout"))
+        return
     said = load_cluster_file(file) if file is not None else ClusterFile(file="")
     pick = Picker(context)
     files = cluster_files(pick("name", name, said.name), target.environment)

@@ -33,6 +33,7 @@ class Wanted:
     """What the user asked for; None means no preference. `api_server_port` 0 is a free one. `sources` are `NAME=DIR`.
 
     `components` are versions by name, "" for that of the record; those of earlier calls stay unless `without`.
+    `settled` are settings that a new cluster begins with.
     """
 
     kubeconfig: Path
@@ -41,11 +42,12 @@ class Wanted:
     feature_gates: str | None = None
     runtime_config: str | None = None
     api_server_port: int | None = None
-    prometheus: bool = True
+    prometheus: bool | None = True
     tuning: str | None = None
     audit_log: str | None = None
     kubernetes: str | None = None
     settings: Asked = field(default_factory=Asked)
+    settled: Mapping[str, Settings] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
 
 
@@ -76,6 +78,17 @@ class Plan:
     add_context: bool = True
 
     @property
+    def programs(self) -> list[str]:
+        """The programs of what has to be started."""
+        started = [process for one in self.starting for process in one.processes]
+        changing = [(one.component, one.process) for one in self.changing if one.component is not None]
+        started += [process for one, name in changing for process in one.processes if process.name == name]
+        needed = list(kwokctl.PROGRAMS) if self.record is None or self.dead else []
+        needed += [process.program for process in started]
+        # It removes what a dead process left in the cluster.
+        return needed + ["kubectl" for process in started if process.stale]
+
+    @property
     def nothing(self) -> bool:
         """Whether all processes and the context are as wanted."""
         return self.record is not None and not (
@@ -95,7 +108,9 @@ def make_plan(files: ClusterFiles, wanted: Wanted, catalogue: Catalogue) -> Plan
     # They are joined when the control plane starts; a contradiction is told now.
     gates.feature_gates(wanted.feature_gates or "", components)
     gates.runtime_config(wanted.runtime_config or "", components)
-    settled = settle(known.settled if known is not None else {}, wanted.settings, components, catalogue.files)
+    settled = settle(
+        known.settled if known is not None else wanted.settled, wanted.settings, components, catalogue.files
+    )
     if known is None:
         if wanted.api_server_port:
             hint = "choose another --port, or leave it out for a free one"
@@ -178,16 +193,15 @@ def _components(wanted: Wanted, there: Mapping[str, str], catalogue: Catalogue) 
     names |= {name: version or names.get(name, "") for name, version in wanted.components.items()}
     for role, needed in (("nodes", True), ("monitoring", wanted.prometheus)):
         players = [one.name for one in catalogue.with_role(role) if one.process and one.name not in wanted.without]
-        if not needed:
+        if needed is False:
             names = {name: version for name, version in names.items() if name not in players}
-        elif players and not names.keys() & set(players):
+        elif needed and players and not names.keys() & set(players):
             names = {players[0]: "", **names}
     components = catalogue.ordered(names)
     for one in components:
         if not one.local:
-            message = (
-                f"{one.name} cannot run beside a local cluster: its record has no process, manifest or control plane"
-            )
+            why = "its record has no process, manifest or control plane"
+            message = f"{one.name} cannot run beside a local cluster: {why}"
             raise UsageError(message, hint="`--engine existing` installs it in a cluster that runs containers")
         if one.name in wanted.without:
             needing = ", ".join(other.name for other in components if one.name in other.needs)

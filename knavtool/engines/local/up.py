@@ -23,8 +23,10 @@ from knavtool.engines.local.control_plane.control_plane import unless_dead
 from knavtool.engines.local.control_plane.readiness import API_SERVER, control_plane_health
 from knavtool.engines.local.control_plane.settings import chosen
 from knavtool.engines.local.down import stop
+from knavtool.engines.local.leaving import leave
 from knavtool.engines.local.plan import server_url
 from knavtool.engines.local.processes.processes import tail
+from knavtool.engines.local.readdressing import moved_ports, readdress
 from knavtool.engines.local.reconfigure import Reconfiguring
 from knavtool.engines.local.state import kubeconfig, record
 from knavtool.engines.local.state.machine import meaning
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
     from knavtool.catalogue.records import Component
     from knavtool.engines.local.plan import Plan, Wanted
+    from knavtool.engines.local.saved import Saved
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.events import Steps
     from knavtool.kube.gateway import Gateway
@@ -57,34 +60,31 @@ async def up(
     environment: Mapping[str, str],
     timeout: float,
     steps: Steps,
+    saved: Saved | None = None,
 ) -> None:
     """Do what the plan says, within `timeout` seconds once all programs are there; the caller holds the lock.
 
-    If a new cluster does not come up, or the work is cancelled, nothing of it is left.
+    A new one begins with what was `saved`. If it does not come up, or the work is cancelled, nothing of it is left.
     """
-    # Only what has to be started is needed.
-    processes_ = [process for one in plan.starting for process in one.processes]
-    changing = [(one.component, one.process) for one in plan.changing if one.component is not None]
-    processes_ += [process for one, name in changing for process in one.processes if process.name == name]
-    needed = list(kwokctl.PROGRAMS) if plan.record is None or plan.dead else []
-    needed += [process.program for process in processes_]
-    # It removes what a dead process left in the cluster.
-    needed += ["kubectl" for process in processes_ if process.stale]
     # All that could be missing is fetched before anything is changed.
+    changing = [(one.component, one.process) for one in plan.changing if one.component is not None]
     with_objects = [one for one, process in changing if not process or one.lists_webhooks]
     components = {one.name: one for one in (*plan.starting, *plan.leaving, *with_objects)}.values()
     async with task_group() as group:
-        programs = group.create_task(toolchain.ensure(needed, steps=steps))
+        programs = group.create_task(toolchain.ensure(plan.programs, steps=steps))
         objects = {
             one.name: group.create_task(project_objects(one, one.local_objects, toolchain, steps=steps))
             for one in components
+            if saved is None
         }
     theirs = {name: task.result() for name, task in objects.items()}
     awaited = Awaited()
     limit = asyncio.timeout(timeout)
     others = record.ports_of_all(files)
     with Ports(besides=others | {wanted.api_server_port or 0}) as ports:
-        work = _Work(files, wanted, plan, toolchain, programs.result(), theirs, environment, ports, awaited, steps)
+        work = _Work(
+            files, wanted, plan, toolchain, programs.result(), theirs, environment, ports, awaited, steps, saved
+        )
         try:
             async with limit:
                 if plan.record is None:
@@ -115,6 +115,7 @@ class _Work:
     ports: Ports
     awaited: Awaited
     steps: Steps
+    saved: Saved | None
 
     @property
     def _telling(self) -> Telling:
@@ -126,16 +127,19 @@ class _Work:
         # What is left of an earlier attempt that was killed, or of a cluster whose directory somebody removed.
         await stop(files)
         uses = port_uses(self.plan.starting)
+        before = self.saved.record.ports if self.saved is not None else {}
         known = Record(
             feature_gates=self.wanted.feature_gates or "",
             runtime_config=self.wanted.runtime_config or "",
             tuning=self.wanted.tuning or "all",
             audit_log=self.wanted.audit_log or "off",
-            ports=kwokctl.choose_ports(self.wanted.api_server_port, self.ports) | self._ports(uses),
+            ports=kwokctl.choose_ports(self.wanted.api_server_port, self.ports, uses, before),
             versions={name: self.toolchain.program(name).version for name in self.programs},
         )
         files.directory.mkdir(mode=0o700, parents=True)
         try:
+            if self.saved is not None:
+                self.saved.lay(files)
             record.save(files, known)
             kwokctl.write_tokens(files, server_url(known))
             config = kwokctl.configuration(
@@ -146,6 +150,7 @@ class _Work:
                 runtime_config=gates.runtime_config(known.runtime_config, self.plan.components),
                 groups=chosen(known.tuning),
                 audit=audit_args(files) if known.audit_log == "on" else {},
+                definitions=self.saved is None,
             )
             with self.steps.step("cluster", "control plane") as step:
                 async with self._control_plane():
@@ -175,7 +180,8 @@ class _Work:
         if plan.leaving:
             async with connect(kubeconfig=files.kubeconfig, context=None) as gateway:
                 for one in reversed(plan.leaving):
-                    known = await self._leave(gateway, one, known)
+                    component = self._component(gateway, one, ports=known.ports)
+                    known = await leave(files, component, known, self._telling)
         await self._reconfigure(known, restore=True)
         # Those of components that are still to be started count when they have started.
         starting = {one.name for one in plan.starting}
@@ -194,21 +200,6 @@ class _Work:
             local=partial(self._component, ports=known.ports),
         )
         await work.apply(self.plan.changing, restore=restore)
-
-    async def _leave(self, gateway: Gateway, one: Component, known: Record) -> Record:
-        """Remove a component: its objects while its processes can still tidy up after them, then the processes."""
-        known = replace(known, unfinished={**known.unfinished, one.name: one.version})
-        record.save(self.files, known)
-        with self.steps.step("cluster", one.name, "removing"), self.awaited.waiting(one.name, lambda: "not removed"):
-            await self._component(gateway, one, ports=known.ports).remove()
-        known = replace(
-            known,
-            components=record.besides(known.components, one.name),
-            unfinished=record.besides(known.unfinished, one.name),
-        )
-        record.save(self.files, known)
-        self.files.component_record(one.name).unlink(missing_ok=True)
-        return known
 
     async def _complete(self, known: Record) -> None:
         """What follows once the API server answers; all at the same time, and the context when all of it is well."""
@@ -230,8 +221,9 @@ class _Work:
             asyncio.TaskGroup() as group,
         ):
             if plan.record is None or plan.dead:
+                moved = moved_ports(self.saved, known) if self.saved is not None else {}
                 for name, url in control_plane_health(known.ports).items():
-                    group.create_task(self._healthy(name, url, server_ready))
+                    group.create_task(self._healthy(name, url, gateway, server_ready, moved))
                 group.create_task(service_account(gateway, self._telling))
             else:
                 server_ready.set()
@@ -271,10 +263,13 @@ class _Work:
             async with unless_dead(self.files, self.environment):
                 yield
 
-    async def _healthy(self, name: str, url: str, server_ready: asyncio.Event) -> None:
+    async def _healthy(
+        self, name: str, url: str, gateway: Gateway, server_ready: asyncio.Event, moved: Mapping[int, int]
+    ) -> None:
         with self.steps.step("cluster", name):
             await self.awaited.healthy(self.files, name, url)
         if name == API_SERVER:
+            await readdress(gateway, moved)
             server_ready.set()
 
     async def _start_component(
@@ -283,7 +278,10 @@ class _Work:
         """Create a component's objects, then start its processes, which expect them and those of others."""
         component, plan = started.host.component, self.plan
         with self.steps.step("cluster", component.name, component.version) as step:
-            step.message = await started.install(server_ready)
+            if self.saved is None:
+                step.message = await started.install(server_ready)
+            else:
+                await started.resume(server_ready)
             for other in before:
                 await other.installed.wait()
             if component.name in plan.again:

@@ -86,6 +86,12 @@ class LocalComponent:
         self.installed.set()
         return f"{len(created)} objects created" if len(rendered.objects) else ""
 
+    async def resume(self, server_ready: asyncio.Event) -> None:
+        """Take over what is in the cluster already, because it was saved with it."""
+        await asyncio.to_thread(self.host.prepare)
+        await server_ready.wait()
+        self.installed.set()
+
     async def start(self) -> str:
         """Start the processes that do not run, one after the other, with the webhooks; returns where they are.
 

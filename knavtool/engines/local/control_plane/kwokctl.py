@@ -18,7 +18,7 @@ from knavtool.errors import EngineError
 from knavtool.subprocesses import process_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from knavtool.engines.local.control_plane.settings import Group
@@ -50,11 +50,18 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def choose_ports(api_server: int | None, free: Ports) -> dict[str, int]:
-    """A free port for each use; that of the API server may be given."""
+def choose_ports(
+    api_server: int | None, free: Ports, more: Sequence[str] = (), before: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """A free port for each use, `more` besides those of the control plane; that of the API server may be given.
+
+    Those of `before` are taken again, as far as they are free.
+    """
     given = {API_SERVER_PORT: api_server} if api_server else {}
-    uses = [use for use in _PORTS if use not in given]
-    return given | dict(zip(uses, free.take(len(uses)), strict=True))
+    uses = [use for use in (*_PORTS, *more) if use not in given]
+    again = {use: port for use, port in (before or {}).items() if use in uses and free.claim(port)}
+    new = [use for use in uses if use not in again]
+    return given | again | dict(zip(new, free.take(len(new)), strict=True))
 
 
 def configuration(
@@ -66,11 +73,12 @@ def configuration(
     runtime_config: str,
     groups: Iterable[Group],
     audit: Mapping[str, str],
+    definitions: bool = True,
 ) -> str:
     """kwokctl's configuration file; `groups` are the settings that differ from its defaults.
 
-    `audit` are the API server's arguments for the audit log, if it keeps one. `write_tokens` makes the files that the
-    processes are told of.
+    `audit` are the API server's arguments for the audit log, if it keeps one. Without `definitions`, those of KWOK's
+    kinds are there already. `write_tokens` makes the files that the processes are told of.
     """
     groups = list(groups)
     patches = []
@@ -101,7 +109,7 @@ def configuration(
             "runtime": "binary",
             "bindAddress": LOOPBACK,
             "disableQPSLimits": True,
-            "enableCRDs": ["Stage"],
+            "enableCRDs": ["Stage"] if definitions else [],
             # KWOK's controller is a component of its own: started before its stages exist, it looks for them again only
             # after seconds.
             "disable": ["kwok-controller"],

@@ -46,13 +46,19 @@ class Ports:
         for port in random.sample(candidates, len(candidates)):
             if len(found) == count:
                 break
-            if port not in self._not and self._reserve(port) and holder(port) is None:
+            if self.claim(port):
                 found.append(port)
         if len(found) < count:
             message = f"no {count} ports between {candidates[0]} and {candidates[-1]} are free on {LOOPBACK}"
             raise EngineError(message, hint="stop what listens there, such as unused clusters")
-        self._not.update(found)
         return found
+
+    def claim(self, port: int) -> bool:
+        """Whether this port could be had; it is not given away any more then."""
+        if port in self._not or not self._reserve(port) or holder(port) is not None:
+            return False
+        self._not.add(port)
+        return True
 
     def _reserve(self, port: int) -> bool:
         """Keep a port from every other knavtool on this machine, whoever runs it; the kernel forgets it with us.

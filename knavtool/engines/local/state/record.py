@@ -63,7 +63,7 @@ class Record:
 def load(files: ClusterFiles) -> Record | None:
     """The record of a cluster, None if there is no such cluster."""
     try:
-        return _read(json.loads(files.record.read_text(encoding="utf-8")))
+        return read(json.loads(files.record.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
@@ -113,8 +113,8 @@ def settings_data(settings: Mapping[str, Settings]) -> dict[str, dict[str, Any]]
     return {name: one.as_data() for name, one in settings.items()}
 
 
-def _read(content: dict[str, Any]) -> Record:
-    """The record; ValueError or TypeError if it is damaged, or was written by a knavtool that kept other things."""
+def read(content: dict[str, Any]) -> Record:
+    """The record of its fields; ValueError or TypeError for damaged ones, or of a knavtool that kept other things."""
     empty, known = Record(), Record(**content)
     for name in (one.name for one in fields(Record)):
         if name in _LATER and name not in content:
