@@ -20,7 +20,7 @@ from knavtool.engines.local.control_plane import kwokctl
 from knavtool.engines.local.control_plane.audit import audit_args
 from knavtool.engines.local.control_plane.awaited import Awaited
 from knavtool.engines.local.control_plane.control_plane import unless_dead
-from knavtool.engines.local.control_plane.readiness import API_SERVER, control_plane_health
+from knavtool.engines.local.control_plane.readiness import API_SERVER, MADE_BEFORE, control_plane_health
 from knavtool.engines.local.control_plane.settings import chosen
 from knavtool.engines.local.down import stop
 from knavtool.engines.local.leaving import leave
@@ -267,10 +267,11 @@ class _Work:
         self, name: str, url: str, gateway: Gateway, server_ready: asyncio.Event, moved: Mapping[int, int]
     ) -> None:
         with self.steps.step("cluster", name):
+            if name == API_SERVER:
+                await self.awaited.healthy(self.files, name, url + (MADE_BEFORE if self.saved is not None else ""))
+                await readdress(gateway, moved)
+                server_ready.set()
             await self.awaited.healthy(self.files, name, url)
-        if name == API_SERVER:
-            await readdress(gateway, moved)
-            server_ready.set()
 
     async def _start_component(
         self, started: LocalComponent, before: list[LocalComponent], server_ready: asyncio.Event

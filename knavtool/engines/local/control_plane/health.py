@@ -48,7 +48,8 @@ async def answer(url: str, *, within: float) -> str:
                 parts.hostname, parts.port, ssl=_unverified() if parts.scheme == "https" else None
             )
             try:
-                request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+                target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+                request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
                 return await _complaint(reader)
             finally:

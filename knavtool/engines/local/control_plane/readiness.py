@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 API_SERVER = "kube-apiserver"
+MADE_BEFORE = (
+    "?exclude=poststarthook/rbac/bootstrap-roles&exclude=poststarthook/scheduling/bootstrap-system-priority-classes"
+)
+"""Added to the API server's URL: of a cluster that was saved, what these make is there already."""
 _HEALTH = {
     "etcd": ("http", "/health"),
     API_SERVER: ("https", "/readyz"),

@@ -146,3 +146,18 @@ def test_ports_of_all_clusters_of_a_user_are_known(files: ClusterFiles) -> None:
     broken.record.write_text("{")
     replace(files, name="empty").directory.mkdir()
     assert record.ports_of_all(files) == {20001, 20101, 20002, 20102}
+
+
+def test_ports_are_had_again_if_they_are_free(taken: int) -> None:
+    with Ports() as ports:
+        (free, given) = ports.take(2)
+    before = {"etcd/http": free, "etcd/peer": taken, "kueue/webhook": given + 1, "gone/http": given}
+    with Ports(besides={given}) as ports:
+        assert not ports.claim(given)
+        found = kwokctl.choose_ports(given, ports, ["kueue/webhook"], before)
+        assert not ports.claim(free)
+    assert found["kube-apiserver/https"] == given
+    assert found["etcd/http"] == free
+    assert found["etcd/peer"] != taken
+    assert set(found) == {*kwokctl._PORTS, "kueue/webhook"}
+    assert len(set(found.values())) == len(found)
