@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
 import uuid
 from functools import partial
 from importlib.util import find_spec
@@ -30,6 +32,9 @@ _SESSION = uuid.uuid4().hex
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Leave the user's environment before anything is imported or started."""
+    # What a shell starts in the background ignores SIGINT, and so would all that tests start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     directory = tempfile.TemporaryDirectory(prefix="knavtool-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(directory.cleanup)
     chosen = environment.isolated(Path(directory.name), _GIVEN | environment.tool_settings(_GIVEN))

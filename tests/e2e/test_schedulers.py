@@ -53,7 +53,7 @@ LABS = {
     "coscheduling": Lab(
         components=["jobset", "coscheduling", "capacity-scheduling"],
         directories=["coscheduling", "capacity-scheduling"],
-        configurations=["coscheduling"],
+        configurations=["coscheduling", "capacity-scheduling"],
     ),
     "volcano": Lab(components=["volcano"], directories=["volcano"], configurations=["volcano"]),
     "yunikorn": Lab(components=["yunikorn"], directories=["yunikorn"], configurations=["yunikorn"]),
@@ -76,6 +76,7 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "gang-scheduling/run-test.yml": {"sizes": _SIZES, "ttl": "1s", "timeout": "5m"},
     # Its gangs can wait for each other for ever otherwise.
     "gang-scheduling/config-yunikorn.yml": {"maxApplications": 1},
+    "fair-sharing/run-test.yml": {"jobsA": 16, "jobsB": 8, "ttl": "2s", "later": "1s", "timeout": "3m"},
     "scaling/run-many-jobs.yml": {"nodes": 50, "jobs": 50, "ttl": "1s", "timeout": "5m"},
     "scaling/run-one-job.yml": {"nodes": 50, "pods": 50, "ttl": "1s", "timeout": "5m"},
 }
