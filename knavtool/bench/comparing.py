@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from knavtool.bench.judge import CONFIDENCE, FEWEST, Word, beyond, compare, decide, holm
+from knavtool.bench.judge import CONFIDENCE, FEWEST, Word, compare, decide, holm
+from knavtool.bench.rules import chances_of
 from knavtool.bench.words import percent, shown
 from knavtool.errors import DocumentError
 from knavtool.measure.names import more_is_better
@@ -93,7 +94,7 @@ def differences(old: Result, new: Result, *, worse: float | None, other_machine:
     above = _beyond(found, worse) if worse is not None else set()
     return Differences(
         moved=[replace(one, comparison=decided.get(index), beyond=index in above) for index, one in enumerate(found)],
-        cautions=list(_cautions(old, new, apart)),
+        cautions=_cautions(old, new, apart),
     )
 
 
@@ -138,13 +139,11 @@ def _moved(old: Cell, new: Cell, margin: float) -> Moved:
 
 def _beyond(found: Sequence[Moved], worse: float) -> set[int]:
     """Which of them are worse by more than the share, as far as samples can tell."""
-    chances = {}
-    for index, one in enumerate(found):
-        higher = more_is_better(one.measure)
-        if min(len(one.old.samples), len(one.new.samples)) >= FEWEST and higher is not None:
-            samples, first = list(one.new.samples.values()), list(one.old.samples.values())
-            above, below = beyond(samples, first, -worse if higher else worse)
-            chances[index] = below if higher else above
+    chances = {
+        index: chances_of(one.new, one.old, worse)[0]
+        for index, one in enumerate(found)
+        if min(len(one.old.samples), len(one.new.samples)) >= FEWEST and more_is_better(one.measure) is not None
+    }
     return {index for index, chance in holm(chances).items() if chance <= 1 - CONFIDENCE}
 
 

@@ -45,7 +45,7 @@ def verdict(bench: Planned, cells: Sequence[Cell]) -> Iterator[Judged]:
 def _relative(pairs: Sequence[tuple[Rule, float, Cell, Cell]]) -> Iterator[Judged]:
     """Rules about the baseline; probabilities are corrected for their number."""
     chances = {
-        index: _chances(cell, first, share)
+        index: chances_of(cell, first, share)
         for index, (_, share, cell, first) in enumerate(pairs)
         if cell.samples and first.samples
     }
@@ -60,8 +60,11 @@ def _relative(pairs: Sequence[tuple[Rule, float, Cell, Cell]]) -> Iterator[Judge
         yield Judged(scenario=cell.scenario, contender=cell.contender, text=text, outcome=outcome, message=message)
 
 
-def _chances(cell: Cell, first: Cell, share: float) -> tuple[float, float]:
-    """How probable such samples are by chance if they are not worse by the share, and if they are."""
+def chances_of(cell: Cell, first: Cell, share: float) -> tuple[float, float]:
+    """How probable such samples are by chance if they are not worse than `first` by the share, and if they are.
+
+    Both cells have samples, of a measure of which one way is better.
+    """
     samples, baseline = list(cell.samples.values()), list(first.samples.values())
     if more_is_better(cell.measure):
         above, below = beyond(samples, baseline, -share)

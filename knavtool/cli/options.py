@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, Optional, TypeAlias
 
@@ -84,6 +85,20 @@ Prometheus: TypeAlias = Annotated[
 OutputFormat: TypeAlias = Annotated[
     Output, typer.Option("--output", "-o", envvar="KNAVTOOL_OUTPUT", help="Output format.")
 ]
+
+
+def on_command_line(source: Enum | None) -> bool:
+    """Whether a parameter of this source was given on the command line, not by the environment or a default."""
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def given_besides(context: typer.Context, parameters: Collection[str]) -> list[str]:
+    """The options of the command that were given on the command line, but for those of these parameters."""
+    return [
+        one.opts[0]
+        for one in context.command.params
+        if one.name and one.name not in parameters and on_command_line(context.get_parameter_source(one.name))
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

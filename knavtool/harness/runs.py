@@ -36,10 +36,7 @@ class Run:
     """How a run ended. `error` is what stopped it, other than a check; `measured` is None if `why` says so."""
 
     passed: bool
-    directory: Path
     record: Record
-    epoch: float
-    facts: Facts
     measured: Measured | None
     why: str = ""
     error: KnavError | None = None
@@ -64,12 +61,10 @@ def variables_of(files: Sequence[Path]) -> Mapping[str, Any]:
     return {name: value for document in documents for name, value in document.variables.items()}
 
 
-async def run(
-    plan: Plan, target: Target, directory: Path, *, steps: Steps, cleanup: bool = False, keep: bool = True
-) -> Run:
+async def run(plan: Plan, target: Target, directory: Path, *, steps: Steps, cleanup: bool = False) -> Run:
     """Carry a plan out and record it in the directory, which is made; raises only what is no error of the run.
 
-    A cancelled run is cancelled, and its recording is whole. With `keep` the recording stays.
+    A cancelled run is cancelled, and its recording is whole.
     """
     recorder, facts = Recorder(epoch=time.time() - time.monotonic()), Facts()
     limit = rate_limit(target.environment, None, None)
@@ -101,13 +96,10 @@ async def run(
     finally:
         recording.end()
     measured, wrong = await asyncio.to_thread(recording.measured_whole)
-    recording.close(keep=keep)
+    recording.close(keep=True)
     return Run(
         passed=passed,
-        directory=directory,
         record=recorder.record,
-        epoch=recorder.epoch,
-        facts=facts,
         measured=measured,
         why=wrong[0].message if wrong else "",
         error=error,

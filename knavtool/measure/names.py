@@ -160,6 +160,12 @@ def subject_of(name: str) -> str:
     return name if name in SINGLE else name.rpartition(".")[0]
 
 
+def meaning_of(name: str) -> str:
+    """What a measure is, in a few words: that of its subject, whatever the statistic."""
+    subject = subject_of(name)
+    return SINGLE[subject][1] if subject in SINGLE else DISTRIBUTIONS[subject].text
+
+
 def good(name: str) -> str:
     """Whether a measure had better be `LOWER`, `HIGHER` or `NEITHER`; KeyError if there is none of that name."""
     return GOOD[subject_of(name)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from knavtool.bench.words import between, shown
-from knavtool.measure.names import DISTRIBUTIONS, SINGLE, subject_of, unit_of
+from knavtool.measure.names import meaning_of, unit_of
 from knavtool.report.html import theme
 from knavtool.report.html.charts import chart
 from knavtool.report.html.charts.chart import Chart
-from knavtool.report.measured.numbers import value_and_unit
+from knavtool.report.measured.numbers import factor_of, value_and_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _ROW = 34
 """Pixels of one contender."""
-_SCALES = {"ms": 1000.0, "min": 1 / 60, "h": 1 / 3600, "%": 100.0, "MiB": 2**-20}
 
 
 def spreads(result: Result, scenario: str, prefix: str) -> Iterator[Chart]:
@@ -30,8 +29,7 @@ def spreads(result: Result, scenario: str, prefix: str) -> Iterator[Chart]:
 def _spread(result: Result, scenario: str, measure: str, name: str) -> Chart:
     cells = [result.cell(scenario, one.name, measure) for one in result.contenders]
     known = [one for one in cells if one.summary is not None]
-    subject = subject_of(measure)
-    meaning = SINGLE[subject][1] if subject in SINGLE else DISTRIBUTIONS[subject].text
+    meaning = meaning_of(measure)
     missing = [f" Of {one.contender} it is not known: {one.why}." for one in cells if one.summary is None]
     text = (
         f"{meaning[0].upper()}{meaning[1:]}. A point is a repetition, the line their median, the bar its 95 % interval."
@@ -52,7 +50,7 @@ def _spread(result: Result, scenario: str, measure: str, name: str) -> Chart:
 def _spec(cells: Sequence[Cell], measure: str) -> Mapping[str, Any]:
     largest = max(abs(value) for one in cells for value in one.samples.values())
     unit = value_and_unit(largest, unit_of(measure), measure)[1]
-    factor = _SCALES.get(unit, 1.0)
+    factor = factor_of(unit)
     names = [chart.clipped(one.contender) for one in cells]
     points, middles = [], []
     for one, name in zip(cells, names, strict=True):

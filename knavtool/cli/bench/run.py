@@ -217,14 +217,7 @@ async def _repeat(context: typer.Context, bench: Planned, directory: Directory) 
 
 def _require_alone(context: typer.Context) -> None:
     """Raise UsageError if something is given that a bench remembers."""
-    given = [
-        one.opts[0]
-        for one in context.command.params
-        if one.name not in ("path", "resume", "strict", "dry_run")
-        and (source := context.get_parameter_source(one.name or "")) is not None
-        and source.name == "COMMANDLINE"
-    ]
-    if given:
+    if given := options.given_besides(context, ("path", "resume", "strict", "dry_run")):
         raise UsageError(f"{', '.join(given)} cannot be changed with --resume", hint="leave it out, or begin anew")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Annotated, Optional, TypeAlias
 
 import typer
 
+from knavtool.cli.options import on_command_line
 from knavtool.errors import UsageError
 
 Name: TypeAlias = Annotated[
@@ -78,15 +79,11 @@ def require_engine(
     """
     others, where = (local, "--engine local") if engine is Engine.EXISTING else (existing, "--engine existing")
     options = {one.name: one.opts[0] for one in context.command.params}
-    given = [options[name] for name in others if _on_command_line(context.get_parameter_source(name))]
-    before = _on_command_line(context.find_root().get_parameter_source("kube_context"))
+    given = [options[name] for name in others if on_command_line(context.get_parameter_source(name))]
+    before = on_command_line(context.find_root().get_parameter_source("kube_context"))
     if before and "kube_context" in others and "--context" not in given:
         given.append("--context")
     if given:
         goes = "goes" if len(given) == 1 else "go"
         hint = f"leave it out, or choose the engine with {where}" if len(given) == 1 else f"these are for {where}"
         raise UsageError(f"{', '.join(given)} {goes} with {where} only, not with --engine {engine}", hint=hint)
-
-
-def _on_command_line(source: Enum | None) -> bool:
-    return source is not None and source.name == "COMMANDLINE"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knavtool.cli.options import given_besides
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
 
@@ -30,14 +31,7 @@ def up_again(
     from knavtool.engines.local.state.layout import cluster_files
     from knavtool.harness.clusters import Request, wanted_again
 
-    given = [
-        one.opts[0]
-        for one in context.command.params
-        if one.name not in _WITH
-        and (source := context.get_parameter_source(one.name or "")) is not None
-        and source.name == "COMMANDLINE"
-    ]
-    if given:
+    if given := given_besides(context, _WITH):
         hint = f"the file says what the cluster has; another `cluster up` with {given[0]} can change it then"
         raise UsageError(f"{', '.join(given)} does not go with --from", hint=hint)
     found = saved.load(file)

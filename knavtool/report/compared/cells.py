@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from knavtool.measure.comparing import Word
-from knavtool.report.measured.numbers import UNKNOWN, duration, short, value_and_unit
+from knavtool.report.measured.numbers import UNKNOWN, duration, factor_of, short, value_and_unit
 
 if TYPE_CHECKING:
     from knavtool.measure.comparing import Change, Comparison, Distance, Run
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     Judged = tuple[RelativeThreshold, Verdict]
 
-_FACTORS = {"ms": 1000.0, "min": 1 / 60, "h": 1 / 3600, "%": 100.0, "MiB": 2**-20}
 SIGNS = {Word.BETTER: "▲", Word.WORSE: "▼", Word.MOVED: "◆", Word.SAME: "=", Word.UNKNOWN: "?"}
 
 
@@ -38,7 +37,7 @@ def cells(change: Change) -> Cells:
     before, after = change.before, change.after
     size = max((abs(one.value) for one in (before, after) if one.value is not None), default=0.0)
     unit = value_and_unit(size, after.unit, change.name)[1]
-    factor = _FACTORS.get(unit, 1.0)
+    factor = factor_of(unit)
 
     def shown(value: float | None) -> str:
         return UNKNOWN if value is None else _with(short(value * factor), unit)

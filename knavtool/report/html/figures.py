@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knavtool.measure import names
+from knavtool.measure.names import meaning_of
 from knavtool.report.html import marks
 from knavtool.report.html.charts.gpus import capacity
 from knavtool.report.html.thinning import kept, quantile, wide
@@ -26,17 +26,11 @@ def tile(measured: Measured, figure: Figure) -> str:
     under = marks.text(measure.why) if measure.value is None else f"n = {measure.n:,}"
     points, top = _points(measured, figure.measure)
     return (
-        f'<a class="tile" href="#{figure.section}" title="{marks.text(_meaning(figure.measure))}">'
+        f'<a class="tile" href="#{figure.section}" title="{marks.text(meaning_of(figure.measure))}">'
         f'<span class="name">{marks.text(figure.title)}</span>'
         f'<span class="number">{number}<span class="unit">{marks.text(unit)}</span></span>'
         f'{marks.sparkline(points, top=top)}<span class="under">{under}</span></a>'
     )
-
-
-def _meaning(name: str) -> str:
-    if name in names.SINGLE:
-        return names.SINGLE[name][1]
-    return names.DISTRIBUTIONS[name.rpartition(".")[0]].text
 
 
 def _points(measured: Measured, name: str) -> tuple[list[tuple[float, float]], float | None]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 _UNITS = {"ratio": "", "gpus": "GPUs", "gpu-seconds": "GPU-s", "count": "", "pods/s": "pods/s"}
 _PARTS = ("gpu.occupancy", "cpu.occupancy", "memory.occupancy", "machine.cpu")
 """Ratios that are parts of a whole."""
+_FACTORS = {"ms": 1000.0, "min": 1 / 60, "h": 1 / 3600, "%": 100.0, "MiB": 2**-20}
 UNKNOWN = "unknown"
 
 
@@ -24,6 +25,11 @@ def value_and_unit(value: float | None, unit: str, name: str = "") -> tuple[str,
     if unit == "s":
         return duration(value)
     return short(value), _UNITS.get(unit, unit)
+
+
+def factor_of(unit: str) -> float:
+    """By what a measure is multiplied to be in a unit that `value_and_unit` gave."""
+    return _FACTORS.get(unit, 1.0)
 
 
 def duration(seconds: float) -> tuple[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knavtool.measure import names
 from knavtool.measure.cautions import setups
 from knavtool.measure.comparing import Word
+from knavtool.measure.names import meaning_of
 from knavtool.report.compared.cells import SIGNS, cells
 from knavtool.report.html import marks
 
@@ -32,7 +32,7 @@ def tile(change: Change, figure: Figure) -> str:
     one = cells(change)
     moved = f"{one.relative or one.difference} {one.word}" if change.moved else one.word
     return (
-        f'<a class="tile {change.word}" href="#moved" title="{marks.text(_meaning(change.name))}">'
+        f'<a class="tile {change.word}" href="#moved" title="{marks.text(meaning_of(change.name))}">'
         f'<span class="name">{marks.text(figure.title)}</span>'
         f'<span class="number"><data data-measure="{change.name}">{marks.text(_narrow(one.after))}</data></span>'
         f'<span class="under">A {marks.text(_narrow(one.before))}</span>'
@@ -58,7 +58,7 @@ def _row(change: Change) -> str:
     )
     why = f' <span class="soft">{marks.text(one.why)}</span>' if one.why else ""
     return (
-        f'<tr class="{change.word}"><th scope="row" title="{marks.text(_meaning(change.name))}">'
+        f'<tr class="{change.word}"><th scope="row" title="{marks.text(meaning_of(change.name))}">'
         f"<code>{marks.text(one.measure)}</code></th>{numbers}<td>{_bar(change)}</td>"
         f'<td class="n">{marks.text(one.n)}</td><td class="word">{SIGNS[change.word]} {one.word}{why}</td></tr>'
     )
@@ -107,11 +107,6 @@ def legend(words: Sequence[Word] = (Word.BETTER, Word.WORSE, Word.MOVED)) -> str
         "A's value, and with a point more than that. Measures that differ by no more than 1 %, or than the clock can "
         "tell apart, did not move.</p>"
     )
-
-
-def _meaning(name: str) -> str:
-    subject = names.subject_of(name)
-    return names.SINGLE[subject][1] if subject in names.SINGLE else names.DISTRIBUTIONS[subject].text
 
 
 def _narrow(text: str) -> str:
