@@ -13,6 +13,7 @@ from knavtool.documents.complaints import nearest
 from knavtool.errors import InvalidDocument, UsageError
 from knavtool.harness.runs import planned, variables_of
 from knavtool.measure.threshold import make, parse
+from knavtool.workflow.plan import tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -142,19 +143,32 @@ def threshold(rule: Rule) -> Threshold | None:
 
 
 def digest(bench: Planned) -> str:
-    """A sum over all that the same work is made of: workflows, templates, values, variables; not the contenders."""
-    found = hashlib.sha256()
-    for path in _files(bench):
-        found.update(path.read_bytes())
+    """A sum over all that the same work is made of: workflows, templates, values, variables; not the contenders.
+
+    It plans the workflows of every contender in every scenario.
+    """
     file = bench.file
+    found = hashlib.sha256()
+    for path in [*([file.values] if file.values is not None else []), *file.nodes, *file.workload]:
+        found.update(path.read_bytes())
+    for content in sorted(path.read_bytes() for path in _templates(bench)):
+        found.update(content)
     found.update(json.dumps([file.variables, file.matrix, file.seed], sort_keys=True, default=str).encode())
     return found.hexdigest()
 
 
-def _files(bench: Planned) -> Sequence[Path]:
-    """The files of the nodes and the workload, and what these refer to."""
-    file = bench.file
-    return [*([file.values] if file.values is not None else []), *file.nodes, *file.workload]
+def _templates(bench: Planned) -> set[Path]:
+    """The files that tasks of the nodes and the workload read; variables may name them."""
+    shared = {*bench.file.nodes, *bench.file.workload}
+    return {
+        path
+        for scenario in bench.scenarios
+        for contender in bench.file.contenders
+        for workflow in bench.plan(Slot(scenario.name, contender.name, 1)).workflows
+        if workflow.file in shared
+        for one in tasks_of(workflow.steps)
+        for path in one.task.files(one.scope)
+    }
 
 
 def _short(value: Any) -> str:

@@ -24,15 +24,11 @@ _FAILURES = 2
 
 @dataclass(slots=True)
 class Progress:
-    """What there is of a bench: the attempts at each repetition, and why those that are left out are.
-
-    `now` is the repetition that goes on.
-    """
+    """What there is of a bench: the attempts at each repetition; `now` is the one that goes on."""
 
     bench: Planned
     slots: list[Slot]
     attempts: dict[Slot, list[Repetition]] = field(default_factory=dict)
-    skipped: dict[Slot, str] = field(default_factory=dict)
     now: Slot | None = None
 
     @classmethod
@@ -53,11 +49,21 @@ class Progress:
         """Whether a repetition has to be run, perhaps again."""
         attempts = self.attempts.get(slot, [])
         if not attempts:
-            return slot not in self.skipped
+            return not self.skipped(slot)
         if slot.number == 0 or len(attempts) > self.bench.file.retries:
             return False
         last = attempts[-1]
         return last.status is Status.OK and bool(last.marks)
+
+    def skipped(self, slot: Slot) -> bool:
+        """Whether a repetition that did not run is not worth its time, after what became of those before."""
+        if slot in self.attempts:
+            return False
+        own = [(one, attempts[-1]) for one, attempts in self.attempts.items() if one.contender == slot.contender]
+        if own and not any(last.started for _, last in own):
+            return True  # its cluster does not come up
+        last = [last for one, last in own if one.scenario == slot.scenario and one.number < slot.number][-_FAILURES:]
+        return len(last) == _FAILURES and all(one.status is not Status.OK for one in last)
 
     @property
     def done(self) -> int:
@@ -94,12 +100,7 @@ async def run_bench(
     """
     progress = Progress.of(bench, directory)
     told(progress)
-    failures: dict[tuple[str, str], int] = defaultdict(int)
     for slot in progress.slots:
-        key = (slot.scenario, slot.contender)
-        reason = _reason(progress, slot, failures)
-        if reason and slot not in progress.attempts:
-            progress.skipped[slot] = reason
         while progress.missing(slot):
             progress.now = slot
             told(progress)
@@ -110,18 +111,4 @@ async def run_bench(
             progress.attempts.setdefault(slot, []).append(one)
             progress.now = None
             told(progress)
-        ended = progress.attempts.get(slot, ())
-        if ended:
-            failures[key] = 0 if ended[-1].status is Status.OK else failures[key] + 1
     return progress
-
-
-def _reason(progress: Progress, slot: Slot, failures: Mapping[tuple[str, str], int]) -> str:
-    """Why a repetition is not worth its time, empty if it is."""
-    for attempts in progress.attempts.values():
-        first = attempts[-1]
-        if first.slot.contender == slot.contender and first.status is Status.BROKEN and not first.started:
-            return f"its cluster does not come up: {first.message}"
-    if failures[slot.scenario, slot.contender] >= _FAILURES:
-        return f"the last {_FAILURES} repetitions failed"
-    return ""

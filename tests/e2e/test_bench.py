@@ -169,5 +169,6 @@ def test_contenders_that_fail(knavtool: Knavtool, write: Callable[..., Path], tm
         ("hangs", 1, "timeout"),
         ("hangs", 2, "timeout"),
     ]
+    assert result["whole"]
     assert "broken, hangs failed" in done.stdout
     assert not list((Path(os.environ["XDG_DATA_HOME"]) / "knavtool" / "clusters").glob("bench-*"))

@@ -176,7 +176,7 @@ def _cell(found: Progress, slot: Slot) -> RenderableType:
         return Text("…", style="yellow")
     counted = found.counted(slot)
     if counted is None:
-        if slot in found.skipped:
+        if found.skipped(slot):
             return Text("-", style="dim")
         return Text("failed", style="red") if found.attempts.get(slot) else Text("·", style="dim")
     measure = found.bench.measures[0]

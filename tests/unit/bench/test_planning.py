@@ -9,7 +9,7 @@ import pytest
 
 from knavtool.bench.planning import MEASURES, Slot, digest
 from knavtool.errors import InvalidDocument, UsageError
-from support.benches import WORKLOAD, planned
+from support.benches import SETUP, WORKLOAD, planned
 
 
 def test_contenders_take_turns(tmp_path: Path) -> None:
@@ -91,3 +91,21 @@ def test_the_digest_is_that_of_the_workload(tmp_path: Path) -> None:
     bench = planned(tmp_path)
     (tmp_path / "work.yml").write_text(WORKLOAD.replace("1s", "2s"))
     assert digest(bench) != first
+
+
+def test_templates_belong_to_the_workload(tmp_path: Path) -> None:
+    """Also one that a variable names; those of a contender's setup do not."""
+    template = tmp_path / "pod.yaml"
+    template.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{.name}}'}\n")
+    bench = planned(tmp_path)
+    register = "- {{id: {0}, type: RegisterObj, params: {{template: '{1}', nameFormat: 'x{{{{._ENUM_}}}}'}}}}\n"
+    (tmp_path / "setup.yml").write_text(SETUP + register.format("theirs", template))
+    without = digest(bench)
+    (tmp_path / "work.yml").write_text(
+        WORKLOAD.replace("size: 1", f"file: {template}") + register.format("r", "${file}")
+    )
+    first = digest(bench)
+    template.write_text(template.read_text() + "data: {a: b}\n")
+    assert digest(bench) != first
+    (tmp_path / "work.yml").write_text(WORKLOAD)
+    assert digest(bench) == without

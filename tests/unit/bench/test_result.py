@@ -21,7 +21,7 @@ from knavtool.bench.result import Outcome, Result
 from knavtool.bench.running import Progress
 from knavtool.bench.words import headline, more, word
 from knavtool.errors import DocumentError
-from support.benches import planned, progress, repetition
+from support.benches import planned, progress, repetition, saved
 
 FAST = [20.0, 20.4, 19.8, 20.1, 20.2]
 SLOW = [24.0, 24.5, 23.9, 24.2, 24.1]
@@ -195,3 +195,26 @@ def test_what_is_no_result(tmp_path: Path, content: str) -> None:
     (tmp_path / "result.json").write_text(content)
     with pytest.raises(DocumentError, match=r"result\.json"):
         json_file.load(tmp_path)
+
+
+def test_what_is_left_out_is_not_missing(tmp_path: Path) -> None:
+    """A contender whose cluster does not come up, or that failed twice, has nothing more to do: the bench is whole."""
+    bench = planned(tmp_path / "bench", contenders="ABC", repetitions=3, measures=["makespan"], **{"warm-up": False})
+    found = Progress(bench, list(bench.schedule()))
+    for slot in found.slots:
+        if slot.contender == "A":
+            found.attempts[slot] = [repetition(slot, {"makespan": 20.0})]
+        elif slot.contender == "B" and slot.number == 1:
+            found.attempts[slot] = [repetition(slot, {}, status=Status.BROKEN, seconds={}, message="no")]
+        elif slot.contender == "C" and slot.number < 3:
+            found.attempts[slot] = [repetition(slot, {}, status=Status.TIMEOUT)]
+            assert not found.skipped(slot)
+    directory = Directory(tmp_path / "out")
+    saved(found, directory)
+    again = Progress.of(bench, directory)
+    left = [slot for slot in again.slots if slot not in again.attempts]
+    assert sorted((one.contender, one.number) for one in left) == [("B", 2), ("B", 3), ("C", 3)]
+    assert all(again.skipped(slot) and not again.missing(slot) for slot in left)
+    result = judge(bench, again, directory)
+    assert result.whole
+    assert "not finished" not in markdown_file.document(result)
