@@ -23,7 +23,10 @@ PLAIN = ("kubernetes", "k8s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the command line asked for, as `--resume` needs it again. `path` is whole, `timeout` in seconds."""
+    """What the command line asked for, as `--resume` needs it again. Paths are whole, `timeout` in seconds.
+
+    `existing` tells that repetitions take place in the cluster of a context.
+    """
 
     path: str
     on: tuple[str, ...] = ()
@@ -35,6 +38,9 @@ class Asked:
     baseline: str | None = None
     measures: tuple[str, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    existing: bool = False
+    kubeconfig: str | None = None
+    context: str | None = None
 
 
 def bench_file(asked: Asked, environment: Mapping[str, str]) -> BenchFile:
@@ -110,6 +116,7 @@ def _of_directory(path: Path, asked: Asked, environment: Mapping[str, str]) -> B
         matrix=template.matrix,
         measures=template.measures,
         timeout=template.timeout,
+        takes=template.takes,
         same_within=template.same_within,
         verdict=tuple(one for one in template.verdict if one.value is not None),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from knavtool.bench.judge import Comparison
     from knavtool.bench.result import Cell, Result
 
-_MACHINE = ("system", "cores", "processor", "memory")
+_MACHINE = ("system", "cores", "processor", "memory", "cluster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The files of a result, written after a bench: the page, summaries, and the report of each repetition."""
+"""The files of a result, written after a bench: the page and summaries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from knavtool.bench import csv_file, json_file, markdown_file, page
 from knavtool.bench.page.page import NAME as PAGE
 from knavtool.measure.comparing import Run
 from knavtool.measure.measuring import measure_file
-from knavtool.report import html
-from knavtool.report.write import PAGE as REPORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +30,6 @@ def write(result: Result, directory: Directory, *, cache: Path | None = None) ->
                 run = Run.of(contender.name, measure_file(directory.path / one.directory))
                 shown.setdefault(scenario, {})[contender.name] = run
     page.write(directory.path / PAGE, result, shown, cache=cache)
-
-
-def write_reports(result: Result, directory: Directory, *, cache: Path | None = None) -> None:
-    """Write the report of each repetition that has none yet; each takes 2 s. Raises OutputError."""
-    for one in result.attempts:
-        file = directory.path / one.directory / REPORT
-        if one.measured and not file.exists():
-            html.write(file, measure_file(directory.path / one.directory), cache=cache)
 
 
 def typical(result: Result, scenario: str, contender: str) -> Attempt | None:

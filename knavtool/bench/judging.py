@@ -34,7 +34,7 @@ def judge(bench: Planned, progress: Progress, directory: Directory) -> Result:
         description=file.description,
         knavtool=__version__,
         digest=digest(bench),
-        machine=machine.about(),
+        machine=machine.about() | _clusters(progress),
         baseline=file.baseline,
         repetitions=file.repetitions,
         same_within=file.same_within,
@@ -65,6 +65,12 @@ def judge(bench: Planned, progress: Progress, directory: Directory) -> Result:
         verdict=tuple(verdict(bench, cells)),
         whole=progress.done == len(progress.slots),
     )
+
+
+def _clusters(progress: Progress) -> dict[str, str]:
+    """The cluster that existed before, if repetitions took place in one."""
+    told = {one.cluster for attempts in progress.attempts.values() for one in attempts if one.cluster}
+    return {"cluster": "; ".join(sorted(told))} if told else {}
 
 
 def _contender(name: str, progress: Progress) -> Contender:

@@ -16,7 +16,7 @@ from knavtool.measure.threshold import make, parse
 from knavtool.workflow.plan import tasks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from knavtool.documents.bench_file import BenchFile, Contender, Rule

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import time
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from knavtool.bench.repetition import Repetition, Status
 from knavtool.documents.values import load_values
-from knavtool.errors import KnavError
-from knavtool.harness.clusters import running
+from knavtool.errors import EngineError, KnavError
 from knavtool.harness.nodes import make_nodes
 from knavtool.harness.runs import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from knavtool.bench.planning import Planned, Slot
+    from knavtool.documents.bench_file import Contender
     from knavtool.events import Steps
     from knavtool.harness.runs import Run
+    from knavtool.harness.target import Target
     from knavtool.measure.table import Measured
 
-START_TIMEOUT = 180.0
-"""Seconds until a cluster whose programs are there must be ready."""
 OTHERS = 0.15
 """A machine is busy if other programs use so much of its processors; as a share of all of them."""
 
@@ -47,21 +46,19 @@ class _Watch:
         self.seconds[name] = round(time.monotonic() - began, 3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where repetitions take place: the name of their clusters, and the kubeconfig for these alone.
+class Place(Protocol):
+    """Where repetitions take place."""
 
-    In `starts`, the cluster of each contender is kept as it was when it was ready first; all others start from it.
-    """
+    @property
+    def about(self) -> str:
+        """What the cluster is that all of them share, for people; empty if each has its own."""
 
-    cluster: str
-    kubeconfig: Path
-    starts: Path
-    environment: Mapping[str, str]
+    def cluster(self, contender: Contender, *, steps: Steps) -> AbstractAsyncContextManager[Target]:
+        """The cluster of a contender for the block; raises NotClean if what was there before is not gone."""
 
-    def kept(self, contender: str) -> Path:
-        """The file of a contender; of those that differ in nothing but their names, each has its own."""
-        return self.starts / f"{hashlib.sha256(contender.encode()).hexdigest()[:16]}.saved"
+
+class NotClean(EngineError):
+    """What a repetition made is still there, so that no other one can begin."""
 
 
 async def repeat(
@@ -69,7 +66,7 @@ async def repeat(
 ) -> Repetition:
     """Run one repetition and keep it in its directory. An error or a failed check is its result.
 
-    Only what is no error of the repetition is raised: a fault of knavtool, a full disk, a cancellation.
+    Only what is no error of the repetition is raised: a fault of knavtool, a full disk, a cancellation, NotClean.
     """
     shutil.rmtree(directory, ignore_errors=True)  # an attempt that did not come to its end
     directory.mkdir(parents=True)
@@ -80,6 +77,9 @@ async def repeat(
         found = await _on_a_cluster(bench, slot, directory, place, watch, steps)
         status = Status.OK if found.passed else Status.BROKEN if found.error is not None else Status.FAILED
         message = "; ".join(found.failures)
+    except NotClean:
+        shutil.rmtree(directory)
+        raise
     except TimeoutError:
         status, message = Status.TIMEOUT, f"it did not end within {bench.file.timeout:g} s"
     except KnavError as error:
@@ -91,6 +91,7 @@ async def repeat(
         message=message,
         began=began,
         seconds=watch.seconds,
+        cluster=place.about,
         **(_measured(found.measured) if found is not None and found.measured is not None else {}),
     )
     repetition.save(directory)
@@ -101,16 +102,7 @@ async def _on_a_cluster(bench: Planned, slot: Slot, directory: Path, place: Plac
     plan = bench.plan(slot)
     async with AsyncExitStack() as stack:
         with watch.timed("start"):
-            cluster = running(
-                bench.file.contender(slot.contender).cluster,
-                place.cluster,
-                kubeconfig=place.kubeconfig,
-                environment=place.environment,
-                timeout=START_TIMEOUT,
-                steps=steps,
-                kept=place.kept(slot.contender),
-            )
-            target = await stack.enter_async_context(cluster)
+            target = await stack.enter_async_context(place.cluster(bench.file.contender(slot.contender), steps=steps))
         # What hangs is ended; the removal of the cluster is not.
         async with asyncio.timeout(bench.file.timeout):
             if bench.file.values is not None:
@@ -118,7 +110,7 @@ async def _on_a_cluster(bench: Planned, slot: Slot, directory: Path, place: Plac
                     values = load_values(bench.file.values)
                     await make_nodes(values, target, steps=steps, timeout=bench.file.timeout)
             with watch.timed("run"):
-                found = await run(plan, target, directory, steps=steps)
+                found = await run(plan, target, directory, steps=steps, cleanup=bool(place.about))
         leaving = time.monotonic()
     watch.seconds["end"] = round(time.monotonic() - leaving, 3)
     return found

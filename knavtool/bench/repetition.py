@@ -36,7 +36,8 @@ class Repetition:
     the machine and not the scheduler was the limit, `notes` what else must be known.
 
     `seconds` are those of `start`, `nodes`, `run` and `end`, as far as it came; `components` have name, version,
-    settings and what the user changed. `began` is ISO 8601 by the wall clock.
+    settings and what the user changed. `began` is ISO 8601 by the wall clock. `cluster` says which one it was, if it is
+    one that existed before.
     """
 
     slot: Slot
@@ -44,6 +45,7 @@ class Repetition:
     status: Status
     began: str
     message: str = ""
+    cluster: str = ""
     marks: Sequence[str] = ()
     limits: Sequence[str] = ()
     notes: Sequence[str] = ()

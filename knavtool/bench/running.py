@@ -10,7 +10,7 @@ from knavtool.bench.repeating import repeat
 from knavtool.bench.repetition import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from knavtool.bench.directory import Directory
     from knavtool.bench.planning import Planned, Slot
@@ -71,19 +71,19 @@ class Progress:
         return sum(not self.missing(slot) for slot in self.slots)
 
     def remaining(self) -> float | None:
-        """Seconds until the end, from what each contender took so far; None before anything is known."""
+        """Seconds until the end, from what each contender took so far, or from what the file says one takes.
+
+        None if neither is known.
+        """
         took: dict[str, list[float]] = defaultdict(list)
         for slot, attempts in self.attempts.items():
             took[slot.contender] += [one.whole for one in attempts]
         every = [seconds for each in took.values() for seconds in each]
-        if not every:
+        usual = sum(every) / len(every) if every else self.bench.file.takes
+        if usual is None:
             return None
-        mean = sum(every) / len(every)
-        return sum(
-            sum(took[slot.contender]) / len(took[slot.contender]) if took[slot.contender] else mean
-            for slot in self.slots
-            if self.missing(slot)
-        )
+        means = {name: sum(each) / len(each) for name, each in took.items()}
+        return sum(means.get(slot.contender, usual) for slot in self.slots if self.missing(slot))
 
 
 async def run_bench(

@@ -57,7 +57,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchFile:
-    """A file that passed all checks. Paths are whole; `timeout` is in seconds, `same_within` a share.
+    """A file that passed all checks. Paths are whole; `timeout` and `takes` are in seconds, `same_within` a share.
 
     `values` are a values file, if that says the nodes, and `nodes` the workflows that create them otherwise.
     """
@@ -76,6 +76,7 @@ class BenchFile:
     warm_up: bool = True
     retries: int = RETRIES
     timeout: float = TIMEOUT
+    takes: float | None = None
     seed: int = 1
     measures: tuple[str, ...] = ()
     same_within: float = SAME_WITHIN
@@ -160,7 +161,8 @@ class _Reader:
             repetitions=data.get("repetitions", REPETITIONS),
             warm_up=data.get("warm-up", True),
             retries=data.get("retries", RETRIES),
-            timeout=self._timeout(data.get("timeout")),
+            timeout=self._seconds("timeout") or TIMEOUT,
+            takes=self._seconds("takes"),
             seed=data.get("seed", 1),
             measures=tuple(dict.fromkeys(data.get("measures", ()))),
             same_within=_share(data["same-within"]) if "same-within" in data else SAME_WITHIN,
@@ -245,16 +247,17 @@ class _Reader:
             self._say(place, fault)
         return tuple(found)
 
-    def _timeout(self, given: str | None) -> float:
-        if given is None:
-            return TIMEOUT
+    def _seconds(self, name: str) -> float | None:
+        """A duration at the top, None if it is not given."""
+        if (given := self._document.data.get(name)) is None:
+            return None
         try:
             seconds = parse_duration(given)
         except UsageError as error:
-            self._say(("timeout",), error.message)
-            return TIMEOUT
+            self._say((name,), error.message)
+            return None
         if seconds <= 0:
-            self._say(("timeout",), "must be longer than zero")
+            self._say((name,), "must be longer than zero")
         return seconds
 
     def _rule(self, index: int, data: Mapping[str, Any]) -> Rule:

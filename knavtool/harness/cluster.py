@@ -16,6 +16,7 @@ from knavtool.documents.yaml import Document
 from knavtool.errors import KnavError
 from knavtool.events import Steps
 from knavtool.harness import clusters, runs
+from knavtool.harness.clusters import START_TIMEOUT
 from knavtool.harness.nodes import make_nodes
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from knavtool.events import Emit
     from knavtool.harness.target import Target
     from knavtool.measure.table import Measured
-
-_TIMEOUT = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Cluster:
     _target: Target = field(repr=False)
     _steps: Steps = field(repr=False)
 
-    async def nodes(self, values: str | Path | Sequence[Mapping[str, Any]], *, timeout: float = _TIMEOUT) -> None:
+    async def nodes(self, values: str | Path | Sequence[Mapping[str, Any]], *, timeout: float = START_TIMEOUT) -> None:
         """Make the virtual nodes those of a values file, or of its list `nodes`, and wait until they are Ready.
 
         Raises InvalidDocument for what is wrong in it, and ClusterError.
@@ -111,7 +110,7 @@ async def cluster(
     file: str | Path | Mapping[str, Any] | None = None,
     kubernetes: str | None = None,
     name: str = "",
-    timeout: float = _TIMEOUT,
+    timeout: float = START_TIMEOUT,
     environment: Mapping[str, str] | None = None,
     listen: Emit = lambda _: None,
 ) -> AsyncIterator[Cluster]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from knavtool.toolchain.resolve import Toolchain
 
 NOTHING = Asked()
+START_TIMEOUT = 180.0
+"""Seconds until a cluster whose programs are there must be ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options, streams
+from knavtool.cli.bench.place import in_cluster, place_of
+from knavtool.cli.cluster.options import Engine, EngineChoice, require_engine
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode, UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from knavtool.bench.directory import Directory
     from knavtool.bench.planning import Planned
     from knavtool.bench.result import Result
+    from knavtool.cli.bench.place import Opened
 
 
 def run(
@@ -111,15 +113,28 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the schedule without running anything.")
     ] = False,
+    engine: EngineChoice = Engine.LOCAL,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            envvar="KNAVTOOL_YES",
+            help="With --engine existing: do not ask for confirmation on a cluster with real nodes.",
+        ),
+    ] = False,
+    kubeconfig: options.Kubeconfig = None,
+    kube_context: options.KubeContext = None,
 ) -> None:
     """Run one workload on several schedulers, versions or settings, repeatedly, and compare them.
 
-    Each repetition has a fresh local cluster. The result is DIR/index.html, result.md, result.json and result.csv.
-    `knavtool bench compare OLD NEW` compares two results.
-    """
-    from knavtool.engines.local.state.machine import require_machine
+    Each repetition has a fresh local cluster. With `--engine existing`, all take place in the cluster of a context:
+    components are switched between contenders, and what a repetition made must be gone before the next one begins.
 
-    require_machine()
+    The result is DIR/index.html, result.md, result.json and result.csv. `knavtool bench compare OLD NEW` compares two
+    results.
+    """
+    require_engine(context, engine, existing=("yes", "kube_context", "kubeconfig") if resume is None else ())
     from knavtool.bench import planning
     from knavtool.bench.asking import Asked, bench_file
     from knavtool.bench.directory import Directory, alone
@@ -145,9 +160,18 @@ def run(
             baseline=baseline,
             measures=tuple(measure or ()),
             variables=parse_settings(settings or []),
+            **(in_cluster(options.target(context, kubeconfig, kube_context)) if engine is Engine.EXISTING else {}),
         )
         directory, digest = Directory(output or Path()), ""
+    if not asked.existing:
+        from knavtool.engines.local.state.machine import require_machine
+
+        require_machine()
     bench = planning.check(bench_file(asked, os.environ))
+    if asked.existing:
+        from knavtool.bench.existing import require_existing
+
+        require_existing(bench.file)
     if dry_run:
         _print_schedule(bench, directory if resume else None)
         return
@@ -161,12 +185,14 @@ def run(
     with alone(directory, os.environ):
         if resume is None:
             directory.begin(asked, planning.digest(bench))
-        _run(context, bench, directory, strict=strict)
+        with place_of(context, asked, directory, yes=yes) as place:
+            _run(context, bench, directory, place, strict=strict)
 
 
-def _run(context: typer.Context, bench: Planned, directory: Directory, *, strict: bool) -> None:
+def _run(context: typer.Context, bench: Planned, directory: Directory, place: Opened, *, strict: bool) -> None:
     from knavtool.bench import files
     from knavtool.bench.judging import judge
+    from knavtool.bench.reports import write_reports
     from knavtool.bench.running import Progress
     from knavtool.harness.programs import cache_directory
 
@@ -181,43 +207,32 @@ def _run(context: typer.Context, bench: Planned, directory: Directory, *, strict
 
     ended = False
     try:
-        run_async(_repeat(context, bench, directory), at_end=write)
+        run_async(_repeat(context, bench, directory, place), at_end=write)
         ended = True
     finally:
         if not ended and found and not found[0].whole:
             _tell_rest(directory, found[0])
     (result,) = found
     _print(result)
-    files.write_reports(result, directory, cache=cache_directory(os.environ))
+    run_async(write_reports(result, directory, cache=cache_directory(os.environ)))
     streams.say(f"result: {directory.path}/{{{','.join(files.NAMES)}}}")
     if result.failed or (strict and not result.certain):
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
 
 
-async def _repeat(context: typer.Context, bench: Planned, directory: Directory) -> None:
+async def _repeat(context: typer.Context, bench: Planned, directory: Directory, opened: Opened) -> None:
     """Run what is missing."""
-    from knavtool.bench.repeating import Place
     from knavtool.bench.running import run_bench
     from knavtool.cli.bench.view import watching
 
-    place = Place(
-        cluster=directory.cluster,
-        kubeconfig=directory.kubeconfig,
-        starts=directory.starts,
-        environment=os.environ,
-    )
-    directory.starts.mkdir(mode=0o700, exist_ok=True)
     with watching(options.settings(context)) as (steps, told):
-        try:
+        async with opened(bench, steps) as place:
             await run_bench(bench, directory, place, steps=steps, told=told)
-            shutil.rmtree(directory.starts)
-        finally:
-            directory.kubeconfig.unlink(missing_ok=True)
 
 
 def _require_alone(context: typer.Context) -> None:
     """Raise UsageError if something is given that a bench remembers."""
-    if given := options.given_besides(context, ("path", "resume", "strict", "dry_run")):
+    if given := options.given_besides(context, ("path", "resume", "strict", "dry_run", "yes")):
         raise UsageError(f"{', '.join(given)} cannot be changed with --resume", hint="leave it out, or begin anew")
 
 
@@ -234,17 +249,18 @@ def _tell_rest(directory: Directory, result: Result) -> None:
 def _print_schedule(bench: Planned, directory: Directory | None) -> None:
     """Print what would be run, and how long that takes."""
     from knavtool.bench.running import Progress
+    from knavtool.cli.bench.view import duration
 
     progress = Progress.of(bench, directory) if directory is not None else Progress(bench, list(bench.schedule()))
     missing = [slot for slot in progress.slots if progress.missing(slot)]
     for number, slot in enumerate(missing, 1):
         print(f"{number:4}  {slot}")
     remaining = progress.remaining()
-    most = len(missing) * bench.file.timeout / 3600
+    most = len(missing) * bench.file.timeout
     if remaining is None:
-        print(f"{len(missing)} repetitions; nobody knows yet how long one takes, at most {most:.1f} h in all")
+        print(f"{len(missing)} repetitions; how long one takes is unknown, at most {duration(most)} in all")
     else:
-        print(f"{len(missing)} repetitions, about {remaining / 60:.0f} min")
+        print(f"{len(missing)} repetitions, about {duration(remaining)}")
 
 
 def _print(result: Result) -> None:

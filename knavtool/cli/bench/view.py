@@ -64,7 +64,7 @@ class _Lines:
         if found.now is None and self._told is not None and len(ended) > self._told:
             last = max(ended, key=lambda one: one.began)
             rest = found.remaining()
-            left = f"; {found.done} of {len(found.slots)} done, {_time(rest)} left" if rest else ""
+            left = f"; {found.done} of {len(found.slots)} done, {duration(rest)} left" if rest else ""
             streams.say(f"{_word(last)}  {last.slot}: {_outcome(found, last)}{left}")
         self._told = len(ended)
 
@@ -82,9 +82,8 @@ def _outcome(found: Progress, one: Repetition) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
+def duration(seconds: float) -> str:
+    """For people: 45 s, 12 min, 2.5 h."""
     if seconds < 5400:
         return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
@@ -161,8 +160,8 @@ def _table(found: Progress, now: _Now, elapsed: float) -> RenderableType:
         name = f"{contender}, {scenario}" if scenario else contender
         table.add_row(name, *(_cell(found, slots[number]) if number in slots else "" for number in numbers))
     rest = found.remaining()
-    told = f"{found.done} of {len(found.slots)}, {_time(elapsed)} gone"
-    told += f", about {_time(rest)} left" if rest is not None else ""
+    told = f"{found.done} of {len(found.slots)}, {duration(elapsed)} gone"
+    told += f", about {duration(rest)} left" if rest is not None else ""
     going_on = f"{found.now}: {now.text}" if found.now is not None else ""
     doing = Text(going_on, style="dim", no_wrap=True, overflow="ellipsis")
     measure = Text(f"{found.bench.measures[0]}; * marked", style="dim")

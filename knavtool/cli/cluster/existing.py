@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from knavtool.cli import options
-from knavtool.cli.cluster.charts import given_values, of_charts, with_charts
+from knavtool.cli.cluster.charts import given_values, with_charts
 from knavtool.cli.connection import Place, chosen_for_helm
 from knavtool.cli.output import print_rows
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from knavtool.catalogue.catalogue import Catalogue
-    from knavtool.catalogue.records import Component
     from knavtool.engines.existing.plan import Plan
     from knavtool.helm import Helm
 
@@ -117,70 +115,31 @@ def status(target: options.Target, output: options.Output) -> bool:
 async def _plan(place: Place, asked: Asked) -> tuple[Plan, Helm | None]:
     """Fetch and render what is wanted, and look at the cluster; the helm if one is needed."""
     from knavtool.catalogue.catalogue import Catalogue, parse_wanted
-    from knavtool.catalogue.credentials import require_credentials
     from knavtool.cli.progress import steps as progress
-    from knavtool.engines.existing.plan import make_plan
-    from knavtool.engines.existing.prepare import Preparation, api_versions
-    from knavtool.engines.existing.values import kept_values
-    from knavtool.harness.programs import helm as find_helm
-    from knavtool.harness.programs import toolchain_from_environment
+    from knavtool.harness.existing import chosen, planned
 
     target = place.target
     catalogue = Catalogue.load(target.environment, directories=asked.directories)
     without = parse_wanted(asked.without, "--without")
-    components = wanted_components(catalogue, asked.components, without, prometheus=asked.prometheus)
+    components = chosen(catalogue, parse_wanted(asked.components), without, prometheus=asked.prometheus)
     components, charts = with_charts(components, asked.charts)
     values = given_values(asked.values, components)
-    credentials = require_credentials(components, target.environment)
     with progress(target.settings) as steps:
         steps.note(f"using {place}")
         async with place.connect() as client:
-            values = {**await kept_values(client, set(of_charts(components)) - values.keys()), **values}
-            helm = await find_helm(target, steps) if any(one.chart is not None for one in components) else None
-            helm = helm and helm.hiding(credentials)
-            preparation = Preparation(
-                toolchain=toolchain_from_environment(target.environment),
-                helm=helm,
-                local=charts,
+            return await planned(
+                client,
+                target,
+                catalogue,
+                components,
+                steps=steps,
+                charts=charts,
                 values=values,
                 options={"grafana"} if asked.grafana else (),
-                kube_version=client.server_version,
-                steps=steps,
-                credentials=credentials,
-                api_versions=tuple(api_versions(await client.kinds())) if helm is not None else (),
-            )
-            installations = await preparation.components(components)
-            plan = await make_plan(
-                client,
-                installations,
                 take_ownership=asked.take_ownership,
                 repair=asked.repair,
                 without=without,
-                needs=catalogue.needs,
             )
-        return plan, helm
-
-
-def wanted_components(
-    catalogue: Catalogue, with_: Sequence[str], left_out: Mapping[str, str], *, prometheus: bool
-) -> tuple[Component, ...]:
-    """What is asked for, what every cluster has, and what these need; raises UsageError if that is to be left out."""
-    from knavtool.catalogue.catalogue import parse_wanted
-
-    wanted = parse_wanted(with_)
-    for name in left_out:
-        catalogue.component(name)
-        if name in wanted:
-            raise UsageError(f"{name} is named by --with and by --without")
-    roles = ("nodes", "monitoring") if prometheus else ("nodes",)
-    always = {one.name: "" for role in roles for one in catalogue.with_role(role) if one.in_cluster}
-    chosen = {name: version for name, version in {**always, **wanted}.items() if name not in left_out}
-    components = catalogue.ordered(chosen)
-    for one in components:
-        if one.name in left_out:
-            needing = ", ".join(other.name for other in components if one.name in other.needs)
-            raise UsageError(f"--without {one.name}: {needing} needs it", hint="exclude that too")
-    return components
 
 
 def require_consent(place: Place, what: str, purpose: str) -> None:

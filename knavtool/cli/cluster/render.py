@@ -84,13 +84,14 @@ async def _render(
     from knavtool.cli.progress import steps as progress
     from knavtool.engines.existing.gitops import render_tree
     from knavtool.engines.existing.prepare import Preparation
+    from knavtool.harness.existing import chosen
     from knavtool.harness.programs import helm as find_helm
     from knavtool.harness.programs import toolchain_from_environment
     from knavtool.render.output import write_tree
 
     catalogue = Catalogue.load(target.environment, directories=directories)
     left_out = parse_wanted(without, "--without")
-    components = existing.wanted_components(catalogue, with_, left_out, prometheus=prometheus)
+    components = chosen(catalogue, parse_wanted(with_), left_out, prometheus=prometheus)
     components, local = charts.with_charts(components, given)
     with progress(target.settings) as steps:
         preparation = Preparation(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knavtool.engines.existing.contents import listable, ref_of
 from knavtool.engines.existing.installation import API_SERVICE, Ref
 from knavtool.engines.existing.ownership import released_by
 from knavtool.errors import ClusterError, NotFound
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
 
     from knavtool.engines.existing.ownership import ManagedObjects
     from knavtool.kube.client import Client
-    from knavtool.kube.discovery import ServedKinds
     from knavtool.kube.resource import Manifest
 
-_PASSING = frozenset({"Event", "Lease", "Endpoints", "EndpointSlice", "PodMetrics"})
-"""Kinds whose objects say something about others, or are made again at once."""
 _GIVEN = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 """What Kubernetes puts into every namespace."""
 _API_SERVICES = Resource("apiregistration.k8s.io", "v1", "apiservices", API_SERVICE, namespaced=False)
@@ -73,7 +71,7 @@ class Leftovers:
         async def ask(resource: Resource) -> None:
             found.extend(await self._list(resource, namespace))
 
-        for resource, error in await for_each(_listable(served), ask):
+        for resource, error in await for_each([one for one in listable(served) if one.namespaced], ask):
             # A kind whose definition went a moment ago is told for a little longer.
             if not isinstance(error, NotFound):
                 reasons.append(f"{resource}: {error.message}")
@@ -89,7 +87,7 @@ class Leftovers:
     async def _list(self, resource: Resource, namespace: str | None) -> list[tuple[Ref, Manifest]]:
         found = []
         async for page in self._client.pages(resource, namespace=namespace, metadata_only=True):
-            found += [(_ref(item, resource), item) for item in page]
+            found += [(ref_of(item, resource), item) for item in page]
         return found
 
     async def _foreign(self, items: Iterable[tuple[Ref, Manifest]]) -> list[Ref]:
@@ -145,7 +143,7 @@ class Leftovers:
             return True
         if item["metadata"]["uid"] != owner["uid"]:
             return True
-        return await self._goes(_ref(item, resource), item, path)
+        return await self._goes(ref_of(item, resource), item, path)
 
     async def _serves(self, group_version: str) -> bool:
         """Whether an API that does not answer is that of a component which goes itself."""
@@ -167,21 +165,8 @@ class Leftovers:
         return (ref.kind, ref.name) in _GIVEN
 
 
-def _listable(served: ServedKinds) -> list[Resource]:
-    return [
-        one.resource
-        for one in served.kinds
-        if one.resource.namespaced and {"list", "delete"} <= one.verbs and one.resource.kind not in _PASSING
-    ]
-
-
 def _established(definition: Manifest) -> bool:
     """Whether a definition is, or was, served and is not just going."""
     conditions = (definition.get("status") or {}).get("conditions") or ()
     known = any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
     return known and not definition["metadata"].get("deletionTimestamp")
-
-
-def _ref(item: Manifest, resource: Resource) -> Ref:
-    metadata = item["metadata"]
-    return Ref(resource.api_version, resource.kind, metadata.get("namespace", ""), metadata["name"])

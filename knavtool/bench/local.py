@@ -1,0 +1,52 @@
+"""Repetitions in local clusters: a fresh one for each, from what the first of its contender was when it was ready."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knavtool.harness.clusters import START_TIMEOUT, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from knavtool.bench.directory import Directory
+    from knavtool.documents.bench_file import Contender
+    from knavtool.events import Steps
+    from knavtool.harness.target import Target
+
+
+@asynccontextmanager
+async def local_place(directory: Directory, environment: Mapping[str, str]) -> AsyncIterator[_Local]:
+    """Local clusters for the block. If it ends without an error, what they were started from is removed."""
+    directory.starts.mkdir(mode=0o700, exist_ok=True)
+    try:
+        yield _Local(directory, environment)
+        shutil.rmtree(directory.starts)
+    finally:
+        directory.kubeconfig.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Local:
+    directory: Directory
+    environment: Mapping[str, str]
+    about: str = ""
+
+    def cluster(self, contender: Contender, *, steps: Steps) -> AbstractAsyncContextManager[Target]:
+        """A new one; what is left of an earlier one goes first."""
+        # Of those that differ in nothing but their names, each has its own file.
+        name = f"{hashlib.sha256(contender.name.encode()).hexdigest()[:16]}.saved"
+        return running(
+            contender.cluster,
+            self.directory.cluster,
+            kubeconfig=self.directory.kubeconfig,
+            environment=self.environment,
+            timeout=START_TIMEOUT,
+            steps=steps,
+            kept=self.directory.starts / name,
+        )
