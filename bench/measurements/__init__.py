@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.measurements import (
     audit_log,
+    bench_judge,
     cluster_up,
     help,  # noqa: A004 - the command's name
     jobs_complete,
@@ -41,4 +42,5 @@ ALL: tuple[Measurement, ...] = (
     pods_detect.measurement(churn=0),
     pods_detect.measurement(churn=300),
     pods_memory.MEASUREMENT,
+    bench_judge.MEASUREMENT,
 )
