@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -16,7 +15,7 @@ from knavtool import __version__
 from knavtool.atomic import FOR_PEOPLE, atomic_write
 from knavtool.bench import repetition
 from knavtool.bench.asking import Asked
-from knavtool.engines.local.state.layout import data_directory
+from knavtool.engines.local.state.layout import data_directory, locked
 from knavtool.errors import DocumentError, EngineError
 from knavtool.report.files import as_output_error
 
@@ -105,21 +104,11 @@ class Directory:
 @contextlib.contextmanager
 def alone(directory: Directory, environment: Mapping[str, str]) -> Iterator[None]:
     """Be the only bench of this user; two at once would measure each other."""
-    locks = data_directory(environment) / "locks"
-    with as_output_error(f"cannot write to {locks}"):
-        locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (locks / ".bench").open("a+b")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().decode(errors="replace").strip() or "unknown"
-            message = f"another bench is running ({holder}), and two at once would measure each other"
-            raise EngineError(message, hint="wait until it is done") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}, {directory.path.absolute()}".encode())
-        file.flush()
+    told = f"process {os.getpid()}, {directory.path.absolute()}"
+    with locked(data_directory(environment), ".bench", told) as holder:
+        if holder is not None:
+            message = f"another bench is running ({holder or 'unknown'}), and two at once would measure each other"
+            raise EngineError(message, hint="wait until it is done")
         yield
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from knavtool.bench.running import Progress
     from knavtool.events import Event, StepId
 
-_BUILDS = ("build", "download", "program")
+_BUILDS = ("build", "download")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knavtool.cli.cluster.cluster_file import Picker
 from knavtool.cli.options import given_besides
 from knavtool.cli.running import run_async
 from knavtool.errors import UsageError
@@ -35,8 +36,7 @@ def up_again(
         hint = f"the file says what the cluster has; another `cluster up` with {given[0]} can change it then"
         raise UsageError(f"{', '.join(given)} does not go with --from", hint=hint)
     found = saved.load(file)
-    source = context.get_parameter_source("name")
-    chosen = context.params["name"] if source is not None and source.name != "DEFAULT" else found.name
+    chosen = Picker(context)("name", context.params["name"], found.name)
     files = cluster_files(chosen, target.environment)
     if record.load_whole(files) is not None:
         hint = f"`knavtool cluster down --name {chosen}` first, or give the new cluster another --name"

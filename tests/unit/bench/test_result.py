@@ -218,3 +218,18 @@ def test_what_is_left_out_is_not_missing(tmp_path: Path) -> None:
     result = judge(bench, again, directory)
     assert result.whole
     assert "not finished" not in markdown_file.document(result)
+
+
+def test_how_long_it_takes(tmp_path: Path) -> None:
+    """By what each contender took so far; before that by what the file says, which says nothing by itself."""
+    bench = planned(tmp_path / "bench", repetitions=2, takes="40s", **{"warm-up": False})
+    found = Progress(bench, list(bench.schedule()))
+    assert found.remaining() == 4 * 40
+    first = found.slots[0]
+    found.attempts[first] = [repetition(first, {"makespan": 20.0}, seconds={"start": 4, "run": 26})]
+    assert found.remaining() == 3 * 30
+    second = found.slots[1]
+    found.attempts[second] = [repetition(second, {"makespan": 20.0}, seconds={"start": 4, "run": 46})]
+    assert found.remaining() == 30 + 50
+    silent = planned(tmp_path / "silent", **{"warm-up": False})
+    assert Progress(silent, list(silent.schedule())).remaining() is None

@@ -133,26 +133,38 @@ class ClusterFiles:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only knavtool that changes this cluster; if another one is, that is an error at once."""
-        locks = self.work / "locks"
-        try:
-            locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = (locks / self.name).open("a+b")
-        except OSError as error:
-            message = f"cannot write {error.filename or locks}: {error.strerror}"
-            another = "choose another place with XDG_DATA_HOME"
-            raise EngineError(message, hint=why_not(error, denied=another, elsewhere=another)) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read().decode(errors="replace").strip()
+        with locked(self.work, self.name, str(os.getpid())) as holder:
+            if holder is not None:
                 message = f"another knavtool (process {holder or 'unknown'}) is working on cluster {self.name}"
-                raise EngineError(message, hint="wait until it is done, or give this cluster another --name") from None
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
-            file.flush()
+                raise EngineError(message, hint="wait until it is done, or give this cluster another --name")
             yield
+
+
+@contextlib.contextmanager
+def locked(work: Path, name: str, holder: str) -> Iterator[str | None]:
+    """Hold the lock of a name below the directory for the block, and tell others who does.
+
+    Gives None, or what another process that holds it told. Raises EngineError if the lock cannot be written.
+    """
+    locks = work / "locks"
+    try:
+        locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (locks / name).open("a+b")
+    except OSError as error:
+        message = f"cannot write {error.filename or locks}: {error.strerror}"
+        another = "choose another place with XDG_DATA_HOME"
+        raise EngineError(message, hint=why_not(error, denied=another, elsewhere=another)) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            yield file.read().decode(errors="replace").strip()
+            return
+        file.truncate(0)
+        file.write(holder.encode())
+        file.flush()
+        yield None
 
 
 def cluster_files(name: str, environment: Mapping[str, str]) -> ClusterFiles:
