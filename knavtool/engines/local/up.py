@@ -287,7 +287,7 @@ class _Work:
                 await other.installed.wait()
             if component.name in plan.again:
                 await component_processes.stop(self.files, [process.name for process in component.processes])
-            step.message = await started.start() or step.message
+            step.message = await started.start(at_once=self.saved is not None) or step.message
 
     def _add_context(self, known: Record) -> None:
         file = self.wanted.kubeconfig

@@ -25,6 +25,7 @@ from knavtool.engines.local.state import applied
 from knavtool.render.manifests import ManifestSet
 from knavtool.render.process_mode import ProcessModeObjects, render_for_process_mode, with_own_webhooks
 from knavtool.settings.describing import options
+from knavtool.taskgroup import task_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,10 +93,11 @@ class LocalComponent:
         await server_ready.wait()
         self.installed.set()
 
-    async def start(self) -> str:
-        """Start the processes that do not run, one after the other, with the webhooks; returns where they are.
+    async def start(self, *, at_once: bool = False) -> str:
+        """Start the processes that do not run, with the webhooks; returns where they are.
 
-        A webhook whose server does not listen yet would let every request fail that it is asked about.
+        A webhook whose server does not listen yet would let every request fail that it is asked about. One process
+        follows the other, unless all that they make for each other is there already, so that they start `at_once`.
         """
         face = self.host.component.process
         if face is None:
@@ -104,8 +106,13 @@ class LocalComponent:
         if first:
             await install_webhooks(self.gateway, self._webhooks)
         alive = processes.running(self.host.files)
-        for process in face.processes:
-            if process.name not in alive:
+        starting = [process for process in face.processes if process.name not in alive]
+        if at_once:
+            async with task_group() as group:
+                for process in starting:
+                    group.create_task(self._start(process), name=f"start-{process.name}")
+        else:
+            for process in starting:
                 await self._start(process)
         if not first:
             await install_webhooks(self.gateway, self._webhooks)
