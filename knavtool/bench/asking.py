@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from knavtool.catalogue.catalogue import Catalogue, parse_wanted
 from knavtool.documents.bench_file import BenchFile, Contender, load_bench_file
 from knavtool.documents.cluster_file import ClusterFile
-from knavtool.documents.complaints import nearest
 from knavtool.errors import UsageError
 from knavtool.measure.names import all_names
+from knavtool.measure.threshold import known_measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,9 +59,7 @@ def bench_file(asked: Asked, environment: Mapping[str, str]) -> BenchFile:
         hint = "name contenders with --on, for example --on kueue,volcano"
         raise UsageError(f"{path} has no {FILE}", hint=hint)
     for name in asked.measures:
-        if name not in all_names():
-            hint = nearest(name, all_names()) or "; docs/measures.md lists them"
-            raise UsageError(f"--measure {name}: no such measure{hint}")
+        known_measure(name)
     if asked.baseline is not None:
         file = replace(file, baseline=file.contender(asked.baseline).name)
     return replace(

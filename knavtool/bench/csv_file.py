@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from knavtool.measure.names import unit_of
 from knavtool.report import files
+from knavtool.report.measured.csv_files import csv_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,14 +19,22 @@ _COLUMNS = ("scenario", "contender", "repetition", "measure", "value", "unit", "
 
 def text(result: Result) -> str:
     """The lines, with one of column names."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for cell in result.cells:
-        for number, value in cell.samples.items():
-            marked = "yes" if number in cell.marked else ""
-            writer.writerow((cell.scenario, cell.contender, number, cell.measure, value, unit_of(cell.measure), marked))
-    return out.getvalue()
+    return csv_text(
+        _COLUMNS,
+        (
+            (
+                cell.scenario,
+                cell.contender,
+                number,
+                cell.measure,
+                value,
+                unit_of(cell.measure),
+                "yes" if number in cell.marked else "",
+            )
+            for cell in result.cells
+            for number, value in cell.samples.items()
+        ),
+    )
 
 
 def write(path: Path, result: Result) -> None:

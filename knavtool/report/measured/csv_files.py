@@ -20,10 +20,10 @@ MEASURES = "measures"
 def texts(measured: Measured) -> dict[str, str]:
     """The CSV of each table by its name, with a line of column names; what is not known is empty."""
     found = {
-        name: _csv([column.name for column in table.columns], table.rows) for name, table in measured.tables.items()
+        name: csv_text([column.name for column in table.columns], table.rows) for name, table in measured.tables.items()
     }
     rows = [(name, one.value, one.unit, one.n, one.why) for name, one in measured.measures.items()]
-    found[MEASURES] = _csv(["measure", "value", "unit", "n", "why"], rows)
+    found[MEASURES] = csv_text(["measure", "value", "unit", "n", "why"], rows)
     return found
 
 
@@ -36,7 +36,8 @@ def write(directory: Path, measured: Measured) -> list[Path]:
     return paths
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table with a line of column names."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
