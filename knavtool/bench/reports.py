@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knavtool.errors import KnavError, OutputError
 from knavtool.measure.measuring import measure_file
-from knavtool.report import html
+from knavtool.report import files
+from knavtool.report.html import Renderer
 from knavtool.report.write import PAGE
 from knavtool.subprocesses import process_group
 from knavtool.taskgroup import task_group
@@ -46,8 +48,9 @@ async def _program(places: Sequence[Path], cache: Path) -> None:
 def _main() -> int:
     cache, *places = map(Path, sys.argv[1:])
     try:
-        for place in places:
-            html.write(place / PAGE, measure_file(place), cache=cache)
+        with closing(Renderer(cache)) as renderer:
+            for place in places:
+                files.write(place / PAGE, renderer.render(measure_file(place)))
     except KnavError as error:
         sys.stderr.write(error.message)
         return 1

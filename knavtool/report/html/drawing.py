@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,8 +28,9 @@ import json, sys, vl_convert
 def draw(spec):
     return vl_convert.vegalite_to_svg(spec, vl_version={_VEGA_LITE!r}, allowed_base_urls=[])
 draw({{"data": {{"values": [{{"a": 1}}]}}, "mark": "bar", "encoding": {{"x": {{"field": "a", "type": "nominal"}}}}}})
-specs = json.load(sys.stdin.buffer)
-sys.stdout.buffer.write(json.dumps([draw(spec) for spec in specs]).encode())
+for line in sys.stdin.buffer:
+    sys.stdout.buffer.write(json.dumps([draw(spec) for spec in json.loads(line)]).encode() + b"\\n")
+    sys.stdout.buffer.flush()
 """
 
 # What Vega writes for programs that read its groups, and decimals that no screen shows: a third of the text.
@@ -48,20 +51,21 @@ class Drawing:
 
     def __init__(self) -> None:
         command = [sys.executable, "-I", "-c", _WORKER]
+        self._complaints = TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._processes = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints)
             for _ in range(_WORKERS)
         ]
         self._threads = ThreadPoolExecutor(_WORKERS)
 
     def begin(self, charts: Iterable[Chart]) -> None:
-        """Draw those that have a specification; to be called once."""
+        """Draw those that have a specification; to be called again only after `end`."""
         drawn = {chart.id: chart.spec for chart in charts if chart.spec is not None}
         # The largest ones go to different processes.
         names = sorted(drawn, key=lambda name: len(drawn[name]["datasets"]["main"]), reverse=True)
         shares = [names[number::_WORKERS] for number in range(_WORKERS)]
         self._shares = [
-            (share, self._threads.submit(_drawn, process, [drawn[name] for name in share]))
+            (share, self._threads.submit(self._drawn, process, [drawn[name] for name in share]))
             for process, share in zip(self._processes, shares, strict=True)
         ]
 
@@ -76,6 +80,20 @@ class Drawing:
         self._threads.shutdown()
         for process in self._processes:
             process.communicate()
+        self._complaints.close()
+
+    def _drawn(self, process: subprocess.Popen[bytes], specs: list[Mapping[str, Any]]) -> list[str]:
+        assert process.stdin is not None  # noqa: S101 - both are pipes
+        assert process.stdout is not None  # noqa: S101
+        with suppress(BrokenPipeError):
+            process.stdin.write(orjson.dumps(specs, default=str) + b"\n")
+            process.stdin.flush()
+        if not (answer := process.stdout.readline()):
+            process.wait()
+            self._complaints.seek(0)
+            told = self._complaints.read().decode(errors="replace").strip()
+            raise RuntimeError(f"vl-convert did not draw a chart: {told[-2000:]}")
+        return [_lean(svg) for svg in orjson.loads(answer)]
 
 
 def draw(charts: Iterable[Chart]) -> dict[str, str]:
@@ -86,13 +104,6 @@ def draw(charts: Iterable[Chart]) -> dict[str, str]:
         return {name: _standalone(svg) for name, svg in drawing.end().items()}
     finally:
         drawing.close()
-
-
-def _drawn(process: subprocess.Popen[bytes], specs: list[Mapping[str, Any]]) -> list[str]:
-    out, err = process.communicate(orjson.dumps(specs, default=str))
-    if process.returncode:
-        raise RuntimeError(f"vl-convert did not draw a chart: {err.decode(errors='replace').strip()[-2000:]}")
-    return [_lean(svg) for svg in orjson.loads(out)]
 
 
 def _lean(drawn: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,20 +46,32 @@ def render(measured: Measured, *, title: str = "", cache: Path | None = None) ->
     Takes 2 s, and 3 s more if `cache` does not hold the script of the charts yet. The page has at most 3 MB for 10,000
     pods, and hardly more for any run.
     """
-    drawing, library = Drawing(), Library(cache)
-    try:
+    with contextlib.closing(Renderer(cache)) as renderer:
+        return renderer.render(measured, title=title)
+
+
+class Renderer:
+    """Renders one page after the other; what takes a second to start is started once. `close` ends it."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._drawing, self._library = Drawing(), Library(cache)
+
+    def render(self, measured: Measured, *, title: str = "") -> str:
+        """The page of a run."""
         first, parts = sections(measured)
         every = [first, *(one for part in parts for one in part.charts)]
-        drawing.begin(every)
+        self._drawing.begin(every)
         # Meanwhile, here:
         held = packed_tables(measured.tables.values())
         name = title or measured.about.name or "run"
         charts = {chart.id: {"spec": chart.spec, "readout": chart.readout} for chart in every if chart.spec is not None}
-        body = _body(measured, name, first, parts, held, drawing.end())
-        return document(name, body, charts, held, library.script())
-    finally:
-        drawing.close()
-        library.close()
+        body = _body(measured, name, first, parts, held, self._drawing.end())
+        return document(name, body, charts, held, self._library.script())
+
+    def close(self) -> None:
+        """End its processes."""
+        self._drawing.close()
+        self._library.close()
 
 
 def document(
