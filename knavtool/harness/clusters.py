@@ -154,24 +154,18 @@ async def running(
     With `kept` it is saved there once it is ready, and the next one with the same file starts from it.
     """
     files = cluster_files(name, environment)
-    binaries = pairs(said.programs)
-    if kept is not None and kept.exists():
-        before = saved.load(kept)
-        request = Request(
-            files=files,
-            wanted=wanted_again(before, kubeconfig),
-            directories=pairs(said.files),
-            binaries=binaries,
-            saved=before,
-        )
-    else:
-        request = Request(
-            files=files, wanted=wanted_by(said, kubeconfig), directories=pairs(said.files), binaries=binaries
-        )
+    before = saved.load(kept) if kept is not None and kept.exists() else None
+    request = Request(
+        files=files,
+        wanted=wanted_by(said, kubeconfig) if before is None else wanted_again(before, kubeconfig),
+        directories=pairs(said.files),
+        binaries=pairs(said.programs),
+        saved=before,
+    )
     with files.locked():
         await down(files, kubeconfig_file=kubeconfig, steps=steps)
         await start(prepare(request, environment), environment, timeout=timeout, steps=steps)
-        if kept is not None and request.saved is None:
+        if kept is not None and before is None:
             saved.save(files, kept)
     try:
         yield Target(kubeconfig=kubeconfig, context=files.context, environment=environment)

@@ -42,7 +42,6 @@ class Saved:
 
     path: Path
     name: str
-    knavtool: str
     record: Record
     sizes: dict[str, int]
 
@@ -108,7 +107,7 @@ def load(path: Path) -> Saved:
                 hint="start that cluster anew, and save it with this version",
             )
         known = replace(record.read(about["record"]), contexts={})
-        return Saved(path=path, name=about["name"], knavtool=about["knavtool"], record=known, sizes=about["sizes"])
+        return Saved(path=path, name=about["name"], record=known, sizes=about["sizes"])
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
     except (tarfile.TarError, ValueError, TypeError, KeyError) as error:
