@@ -38,7 +38,7 @@ def test_what_names_a_port(kind: str, value: Any, expected: Any) -> None:
 
 def test_ports_that_have_moved() -> None:
     known = Record(ports={"kueue/webhook": 20001, "kueue/health": 20005, "gone/http": 20009})
-    saved = Saved(path=Path("x"), name="x", knavtool="", record=known, sizes={})
+    saved = Saved(path=Path("x"), name="x", record=known, sizes={})
     now = replace(known, ports={"kueue/webhook": 20002, "kueue/health": 20005, "new/http": 20001})
     assert moved_ports(saved, now) == {20001: 20002}
     assert moved_ports(saved, known) == {}
