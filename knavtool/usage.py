@@ -49,9 +49,9 @@ def busy_seconds() -> float | None:
     return (sum(ticks) - ticks[idle] - ticks[waiting]) / os.sysconf("SC_CLK_TCK")
 
 
-def cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(number: int = 0) -> int:
+    """The processors that a process may use, without its number this one; raises OSError if it has ended."""
+    return len(os.sched_getaffinity(number)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LoopLag:

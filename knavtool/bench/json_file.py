@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAME = "result.json"
 FORMAT = 1
+_OLDER: Mapping[str, Any] = {"tunables": ()}
+"""What contenders did not have in the first results of this format."""
 
 
 def text(result: Result) -> str:
@@ -55,7 +57,9 @@ def _read(content: Mapping[str, Any]) -> Result:
             **given,
             "measures": tuple(given["measures"]),
             "scenarios": tuple(given["scenarios"]),
-            "contenders": tuple(Contender(**_tuples(one, "components")) for one in given["contenders"]),
+            "contenders": tuple(
+                Contender(**_tuples(_OLDER | one, "components", "tunables")) for one in given["contenders"]
+            ),
             "attempts": tuple(Attempt(**_tuples(one, "marks", "limits", "notes")) for one in given["attempts"]),
             "cells": tuple(_cell(one) for one in given["cells"]),
             "verdict": tuple(Judged(**{**one, "outcome": Outcome(one["outcome"])}) for one in given["verdict"]),

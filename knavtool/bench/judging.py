@@ -85,7 +85,13 @@ def _contender(name: str, progress: Progress) -> Contender:
     elif counted := [one for one in failed if one.slot.number > 0]:
         ran = {one.slot for one in own if one.slot.number > 0}
         reason = f"{len(counted)} of {len(ran)} repetitions failed: {counted[0].message}"
-    return Contender(name=name, components=told[-1].components if told else (), failure=reason)
+    last = told[-1] if told else None
+    return Contender(
+        name=name,
+        components=last.components if last is not None else (),
+        tunables=last.tunables if last is not None else (),
+        failure=reason,
+    )
 
 
 def _cells(bench: Planned, counted: Mapping[Slot, Repetition]) -> Iterator[Cell]:

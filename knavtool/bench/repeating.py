@@ -131,6 +131,6 @@ def _measured(measured: Measured) -> dict[str, Any]:
         "limits": tuple(one for one in about.saturated if one not in about.tool_limits),
         "notes": tuple(about.notes),
         "measures": measured.measures,
-        "components": tuple(measured.tables["components"].dicts()),
+        **{name: tuple(measured.tables[name].dicts()) for name in ("components", "tunables")},
         "environment": dict(about.environment),
     }

@@ -36,8 +36,8 @@ class Repetition:
     the machine and not the scheduler was the limit, `notes` what else must be known.
 
     `seconds` are those of `start`, `nodes`, `run` and `end`, as far as it came; `components` have name, version,
-    settings and what the user changed. `began` is ISO 8601 by the wall clock. `cluster` says which one it was, if it is
-    one that existed before.
+    settings and what the user changed, `tunables` what bounds how fast each works. `began` is ISO 8601 by the wall
+    clock. `cluster` says which one it was, if it is one that existed before.
     """
 
     slot: Slot
@@ -52,6 +52,7 @@ class Repetition:
     seconds: Mapping[str, float] = field(default_factory=dict)
     measures: Mapping[str, Measure] = field(default_factory=dict)
     components: Sequence[Mapping[str, Any]] = ()
+    tunables: Sequence[Mapping[str, Any]] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,7 +84,8 @@ def load(directory: Path) -> Repetition | None:
             name: _measure(name, content["measures"][name]) for name in content["measures"].keys() & all_names()
         }
         read = {"slot": Slot(**content["slot"]), "status": Status(content["status"]), "measures": measures}
-        lists = {name: tuple(content[name]) for name in ("marks", "limits", "notes", "components")}
+        content = {"tunables": ()} | content  # the first ones had none
+        lists = {name: tuple(content[name]) for name in ("marks", "limits", "notes", "components", "tunables")}
         return Repetition(**{**content, **read, **lists})
     except FileNotFoundError:
         return None

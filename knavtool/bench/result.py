@@ -43,11 +43,13 @@ class Cell:
 class Contender:
     """`components` are the processes of its cluster with version, settings and changes, as its recordings tell them.
 
-    `failure` says why it has no numbers, empty if it has some.
+    `tunables` are what bounds how fast these work, one row for each value, as in the table of that name. `failure` says
+    why it has no numbers, empty if it has some.
     """
 
     name: str
     components: Sequence[Mapping[str, Any]] = ()
+    tunables: Sequence[Mapping[str, Any]] = ()
     failure: str = ""
 
 

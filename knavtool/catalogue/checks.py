@@ -11,6 +11,7 @@ from knavtool.catalogue.versions import with_entry
 from knavtool.documents.schema import nearest, shipped
 from knavtool.errors import UsageError
 from knavtool.settings import paths
+from knavtool.settings.flags import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,8 +96,25 @@ def _process(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]
                         f"unknown variable {name!r}{nearest(name, known) or '; known: ' + ', '.join(sorted(known))}"
                     )
                 yield document.violation(path, message)
+        yield from _tunables(document, place, process)
         for index, file in enumerate(process.get("files", ())):
             yield from _template(document, (*place, "files", index, "template"), file["template"])
+
+
+def _tunables(document: Document, place: tuple[str | int, ...], process: Mapping[str, Any]) -> Iterator[Violation]:
+    """What is at a path needs a configuration that has it."""
+    configured = "config" in names(process["args"])
+    for name, one in process.get("tunables", {}).items():
+        where = (*place, "tunables", name)
+        several = {(*where, of): each for of, each in one.items()} if name == "workers" else {where: one}
+        for at, tunable in several.items():
+            if "path" in tunable:
+                yield from _path(document, (*at, "path"), tunable["path"])
+            if "override" in tunable:
+                yield from _template(document, (*at, "override"), tunable["override"])
+            elif "path" in tunable and not configured:
+                message = f"{process['name']} has no flag --config with a file; give the override that has it"
+                yield document.violation((*at, "path"), message)
 
 
 def _config(document: Document, face: Mapping[str, Any]) -> Iterator[Violation]:

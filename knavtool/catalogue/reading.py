@@ -27,6 +27,7 @@ from knavtool.catalogue.records import (
 )
 from knavtool.catalogue.versions import at_version, chosen_version, tried
 from knavtool.settings.subject import Config, Shortcut
+from knavtool.settings.tunables import read_tunables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -182,6 +183,7 @@ def _hosted(process: Mapping[str, Any]) -> ProcessSpec:
             Kind(api_version=kind["apiVersion"], kind=kind["kind"], namespace=kind["namespace"])
             for kind in process.get("stale", ())
         ),
+        tunables=read_tunables(process["tunables"]) if "tunables" in process else None,
         ready=process["ready"],
         metrics=process.get("metrics", ""),
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from knavtool.catalogue.recorded import PodLink, RecordedKind
     from knavtool.settings.subject import Config, Shortcut
+    from knavtool.settings.tunables import Tunable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,7 @@ class Certificates:
 class ProcessSpec:
     """A process of the local engine; `files` maps names to templates below charts/overrides.
 
-    `stale` is what a dead process leaves in the cluster and a new one would respect.
+    `stale` is what a dead process leaves and a new one would respect. `tunables` are None if the record has none.
     """
 
     name: str
@@ -160,6 +161,7 @@ class ProcessSpec:
     args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[Kind, ...] = ()
+    tunables: tuple[Tunable, ...] | None = None
     ready: str
     metrics: str = ""
 

@@ -135,5 +135,6 @@ class Facts:
     loop: list[tuple[float, float]] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     components: list[tuple[str, ...]] = field(default_factory=list)
+    tunables: list[tuple[str, ...]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -74,6 +74,7 @@ def measure(facts: Facts) -> Measured:
         "steps": list(rows.steps(facts)),
         "gaps": list(facts.gaps),
         "components": list(facts.components),
+        "tunables": list(facts.tunables),
     }
     made["queues"] = list(rows.queues(swept, made["pods"], made["gangs"], _INDEX))
     tables = {name: table(name, made[name]) for name in COLUMNS}

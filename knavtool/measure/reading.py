@@ -149,6 +149,9 @@ class _Reader:
     def _component(self, fact: Any) -> None:
         told = (fact.get(name, "") for name in ("version", "settings", "changed"))
         self._facts.components.append((fact["name"], *told))
+        for one in fact.get("tunables", ()):
+            values = (one.get(name, "") for name in ("name", "of", "value", "source"))
+            self._facts.tunables.append((fact["name"], *values))
 
     def _requests(self, fact: Any) -> None:
         key = (fact["at"], *map(sys.intern, (fact.get("agent", ""), fact["verb"], fact["resource"])))
@@ -261,8 +264,10 @@ class _Reader:
         # Where one clock was given up for another, the report must say so.
         _, facts.clock, facts.clock_reason = max(self._clocks, default=(0.0, "watch", ""))
         _pair_gaps(facts, sorted(self._gaps))
-        for rows in (facts.requests, facts.processes, facts.machine, facts.loop, facts.lags, facts.components):
+        for rows in (facts.requests, facts.processes, facts.machine, facts.loop, facts.lags):
             rows.sort()
+        facts.components.sort()
+        facts.tunables.sort()
         facts.notes = sorted(set(facts.notes))
         facts.environment = dict(sorted(facts.environment.items()))
 

@@ -59,7 +59,7 @@ class About:
     watch event, None where only the watch is known. `whole` is False for a recording that was cut off. `saturated` has
     the reasons why the tool or the machine, not the scheduler, was the limit, `tool_limits` those of the tool. `passed`
     is None if the run did not end. `environment` has texts such as knavtool, server, context, cores;
-    `components` has name, version, settings and what the user changed.
+    `components` has name, version, settings and what the user changed, `tunables` what bounds how fast each works.
     """
 
     name: str

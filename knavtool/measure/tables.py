@@ -32,6 +32,7 @@ TITLES: Mapping[str, str] = {
     "steps": "Steps of the run",
     "gaps": "Gaps in the recording",
     "components": "Components and their settings",
+    "tunables": "Rate limits, workers and periods",
 }
 
 COLUMNS: Mapping[str, Sequence[Column]] = {
@@ -205,6 +206,19 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         Column("version", "", "version"),
         Column("settings", "", "arguments that differ between installations: QPS, workers, periods, levels"),
         Column("changed", "", "what the user set, which differs from the component's record"),
+    ),
+    "tunables": (
+        Column("component", "", "process"),
+        Column(
+            "tunable",
+            "",
+            "clientQPS, clientBurst, workers, schedulePeriod, initialBackoff, maxBackoff, logLevel, processors or GOGC",
+        ),
+        Column("of", "", "what workers work on"),
+        Column("value", "", "its value; empty if it is not known"),
+        Column(
+            "source", "", "where that stands: flag, configuration, environment, or default if it is the program's own"
+        ),
     ),
 }
 

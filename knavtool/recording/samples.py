@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from knavtool.measure.load import TOOL
 from knavtool.usage import busy_seconds, cores, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from knavtool.settings.tunables import Tuned
 
     Write = Callable[..., None]
 
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 class Component:
     """A process of the cluster; `settings` are what differs between installations, nothing secret.
 
-    `changed` is what its user set, which differs from the record of its component.
+    `changed` is what its user set, which differs from the record of its component. `tunables` are what bounds how fast
+    it works, none if its record does not say.
     """
 
     name: str
     version: str
     settings: str
     changed: str = ""
+    tunables: tuple[Tuned, ...] = ()
 
 
 class Samples:
@@ -60,7 +64,12 @@ def tell_once(write: Write, environment: Mapping[str, object], components: Itera
     """Write where the run takes place, and what runs there."""
     write(fact="environment", **environment)
     for one in components:
-        write(fact="component", name=one.name, version=one.version, settings=one.settings, changed=one.changed)
+        write(fact="component", **_told(one))
+
+
+def _told(one: Component) -> dict[str, Any]:
+    tunables = [{key: value for key, value in asdict(each).items() if value} for each in one.tunables]
+    return {**asdict(one), "tunables": tunables}
 
 
 async def every(seconds: float, *work: Callable[[], object]) -> None:

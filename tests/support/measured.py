@@ -254,6 +254,10 @@ def _measured(
         ("kube-scheduler", "v1.36.1", "--kube-api-qps=1000 --kube-api-burst=2000", "scoring=MostAllocated"),
         ("kwok-controller", "v0.8.0", "--node-lease-parallelism=10", ""),
     ]
+    rows["tunables"] = [
+        ("kube-scheduler", "clientQPS", "", "1000", "flag"),
+        ("kube-scheduler", "workers", "nodes", "16", "default"),
+    ]
     about = About(
         name=name,
         began="2026-11-28T20:15:00.123456Z",

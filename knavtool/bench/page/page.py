@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from knavtool import __version__
 from knavtool.bench.page.curves import curves
 from knavtool.bench.page.spread import spreads
-from knavtool.bench.page.tables import comparison, repetitions, settings, verdict
+from knavtool.bench.page.tables import comparison, repetitions, settings, tunables, verdict
 from knavtool.bench.result import Outcome
 from knavtool.bench.words import cautions, headline, setting
 from knavtool.report import files
@@ -75,11 +75,11 @@ def _body(
                 sections.append(
                     f'<section id="{name}-{number}"><h2>{marks.text(title + named)}</h2>{how}{shown}</section>'
                 )
-    parts += [("settings", "Settings"), ("runs", "All repetitions")]
+    parts += [("tunables", "Rate limits"), ("settings", "Settings"), ("runs", "All repetitions")]
     return framed(
         parts,
         f'<div id="overview">{_head(result)}</div>{comparison(result)}{"".join(sections)}'
-        f"{settings(result)}{repetitions(result)}"
+        f"{tunables(result)}{settings(result)}{repetitions(result)}"
         f"<footer>Written by knavtool {__version__}.</footer>",
     )
 

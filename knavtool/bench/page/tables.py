@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 from knavtool.bench.judge import Word
 from knavtool.bench.result import Outcome
+from knavtool.bench.tunables import TITLE, rows, unknown
 from knavtool.bench.words import between, more, shown, word
 from knavtool.report.html import marks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from knavtool.bench.result import Attempt, Cell, Result
+    from knavtool.bench.tunables import Value
 
 _SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✕", Outcome.UNKNOWN: "?"}
 _WORDS = {Word.BETTER: "▲", Word.WORSE: "▼", Word.MOVED: "◆", Word.SAME: "=", Word.UNKNOWN: "?"}
+_UNKNOWN = '<td class="absent">unknown</td>'
 _CLASSES = {Word.BETTER: "better", Word.WORSE: "worse"}
 
 
@@ -70,6 +75,42 @@ def _cell(result: Result, cell: Cell) -> str:
     mark = '<span title="made with repetitions that are marked"> *</span>' if cell.marked else ""
     interval = f'<br><span class="soft">{marks.text(around)}</span>' if around else ""
     return f"<td><b>{marks.text(shown(cell.summary.median, cell.measure))}</b>{mark}{interval}{compared}</td>"
+
+
+def tunables(result: Result) -> str:
+    """What bounds how fast the processes of each contender work; what others have nothing like is marked."""
+    found, lacking = rows(result), unknown(result)
+    names = [one.name for one in result.contenders]
+    heads = "".join(f'<th scope="col">{marks.text(name)}</th>' for name in ("", "all contenders", *names))
+    body = "".join(
+        f'<tr><th scope="row">{one.title}</th>{_bounds(one.shared)}'
+        f"{''.join(_bounds(one.own[name]) if name in one.own else _UNKNOWN for name in names)}</tr>"
+        for one in found
+    )
+    table = (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{TITLE}"><table class="settings">'
+        f"<caption>{TITLE}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        if found
+        else ""
+    )
+    rest = f'<p class="absent">Unknown for {marks.text(", ".join(lacking))}.</p>' if lacking else ""
+    return (
+        f'<section id="tunables"><h2>{TITLE}</h2><p class="how">What bounds how fast a process works, whatever its '
+        "algorithm. Values to which another contender has nothing alike are marked; a default is the program&#39;s own."
+        f"</p>{table}{rest}</section>"
+    )
+
+
+def _bounds(values: Sequence[Value]) -> str:
+    """A cell with one line for each value."""
+    lines = "".join(f"<div>{_marked(one)}</div>" for one in values)
+    differs = any(one.differs for one in values)
+    return f'<td class="long{" differs" if differs else ""}">{lines or "–"}</td>'  # noqa: RUF001
+
+
+def _marked(one: Value) -> str:
+    text = marks.text(str(one))
+    return f"<mark>{text}</mark>" if one.differs else text
 
 
 def settings(result: Result) -> str:

@@ -6,10 +6,15 @@ import contextlib
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from knavtool import resources
 from knavtool.catalogue.reading import read
 from knavtool.catalogue.subjects import subject
+from knavtool.documents.yaml import load_rendered
 from knavtool.engines.local.audit_log import AuditLog
 from knavtool.engines.local.components.component import object_of
 from knavtool.engines.local.control_plane import kwokctl
@@ -20,6 +25,8 @@ from knavtool.errors import EngineError, KnavError
 from knavtool.recording.samples import Component
 from knavtool.settings.describing import short
 from knavtool.settings.effective import differing
+from knavtool.settings.tunables import RUNTIME, Tuned, tuned
+from knavtool.usage import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.settings.settings import Settings
     from knavtool.settings.subject import Subject
+    from knavtool.settings.tunables import Tunable
 
 # Names with one of these words are secret, or differ from cluster to cluster without a meaning.
 _LEFT_OUT = re.compile(
@@ -75,6 +83,7 @@ def components(files: ClusterFiles) -> list[Component]:
     installed = _installed(files)
     subjects = _subjects(installed)
     versions = {process.name: one.version for one in installed for process in one.processes}
+    tunables = {process.name: process.tunables for one in installed for process in one.processes}
     with contextlib.suppress(EngineError):
         found += [
             Component(
@@ -82,21 +91,56 @@ def components(files: ClusterFiles) -> list[Component]:
                 version=one.version,
                 settings=settings(one.args, one.environment),
                 changed=_changed(files, one.name, subjects),
+                tunables=(*_tuned(configurables()[one.name].tunables, one.args), *_runtime(files, one.name)),
             )
             for one in kwokctl.processes(files)
         ]
     for told in supervisor.kept(files):
         with contextlib.suppress(KeyError):
             name = told["name"]
+            known = tunables.get(name)
             found.append(
                 Component(
                     name=name,
                     version=versions.get(name, ""),
                     settings=settings(told["argv"][1:]),
                     changed=_changed(files, name, subjects),
+                    tunables=(*_tuned(known, told["argv"][1:]), *_runtime(files, name)) if known is not None else (),
                 )
             )
     return found
+
+
+def _tuned(tunables: Iterable[Tunable], args: Sequence[str]) -> Iterator[Tuned]:
+    """What bounds how fast a process with these arguments works."""
+    flags = dict(_flags(args))
+    read = cache(_documents)
+    for one in tunables:
+        yield tuned(one, flags, read(one.override or flags.get("config", "")) if one.path else ())
+
+
+def _documents(file: str) -> list[dict[str, Any]] | None:
+    """The configuration in an override or in a file with an absolute path, None if it cannot be read."""
+    try:
+        return load_rendered(resources.override(file).read_text(encoding="utf-8")) if file else []
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+
+
+def _runtime(files: ClusterFiles, name: str) -> Iterator[Tuned]:
+    """What Go's runtime was told, as it is in the environment of the process."""
+    variables, defaults = {}, {}
+    with contextlib.suppress(OSError, ValueError):
+        number = int(files.pid(name).read_text())
+        if variables := processes.environment(number, files):
+            defaults = {"processors": str(cores(number)), "GOGC": "100"}
+    for tunable, variable in RUNTIME.items():
+        if value := variables.get(variable):
+            yield Tuned(name=tunable, value=value, source="environment")
+        elif default := defaults.get(tunable):
+            yield Tuned(name=tunable, value=default, source="default")
+        else:
+            yield Tuned(name=tunable)
 
 
 def settings(args: Sequence[str], environment: Mapping[str, str] | None = None) -> str:

@@ -184,6 +184,27 @@ def test_parts_that_do_not_fit_together(environment: dict[str, str], directory: 
     }
 
 
+def test_tunables_that_stand_nowhere(environment: dict[str, str], directory: Path) -> None:
+    tunables = {
+        "clientQPS": {"path": "qps"},
+        "clientBurst": {"path": "a..b", "override": "nowhere/a.yaml"},
+        "workers": {"Job": {"path": "workers", "flag": "workers"}},
+    }
+    process = {"name": "p", "program": "p", "args": [], "tunables": tunables, "ready": "http://127.0.0.1:1/"}
+    write(directory, "bad", programs={"p": {}}, faces={"process": {"processes": [process]}})
+    with pytest.raises(InvalidDocument) as raised:
+        Catalogue.load(environment).component("bad")
+    told = {str(one).partition(": ")[2] for one in raised.value.violations}
+    place, lacking = "faces.process.processes[0].tunables", "p has no flag --config with a file"
+    missing = resources.override("nowhere/a.yaml")
+    assert told == {
+        f"{place}.clientQPS.path: {lacking}; give the override that has it",
+        f"{place}.clientBurst.path: not a path at '.b'",
+        f"{place}.clientBurst.override: there is no file {missing}; give the absolute path of a file of your own",
+        f"{place}.workers.Job.path: {lacking}; give the override that has it",
+    }
+
+
 def test_a_configuration_that_is_not_there(environment: dict[str, str], directory: Path) -> None:
     file = directory / "own.conf"
     file.write_text("a: 1\n")

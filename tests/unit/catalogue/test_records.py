@@ -18,13 +18,16 @@ from knavtool.catalogue.reading import read
 from knavtool.catalogue.records import Component, SourceFile
 from knavtool.catalogue.subjects import subject
 from knavtool.documents.schema import violations
-from knavtool.documents.yaml import load
+from knavtool.documents.yaml import load, load_rendered
 from knavtool.engines.local.components.component_processes import ComponentProcesses, port_uses
 from knavtool.engines.local.processes import supervisor
 from knavtool.engines.local.state.layout import ClusterFiles
+from knavtool.render.components import read_text
 from knavtool.settings.effective import effective, own_configuration
+from knavtool.settings.flags import names
 from knavtool.settings.paths import find, path_of
 from knavtool.settings.settings import Settings
+from knavtool.settings.tunables import tuned
 from knavtool.toolchain.pins import GoModule, load_pins
 
 RECORDS = sorted(SHIPPED.glob("*.yaml"))
@@ -246,3 +249,20 @@ def test_shortcuts_and_fixed_values_fit_the_configuration(one: Component) -> Non
         for choice in shortcut.values:
             assert effective(about, Settings(fields={name: choice})).tree != {}
     assert effective(about, Settings(fields={"new": 1})).tree["new"] == 1
+
+
+_BOUNDS = re.compile(
+    "(kube-api-)?(qps|burst)|.*(threads|workers|concurrency|period|reconciles|threadiness).*|v|.*log-?level"
+)
+
+
+@each
+def test_what_bounds_a_process_is_named_and_stands_somewhere(one: Component) -> None:
+    for process in one.processes:
+        assert process.tunables is not None, process.name
+        flags = {name for tunable in process.tunables if (name := tunable.flag)}
+        assert {name for name in names(process.args) if _BOUNDS.fullmatch(name)} <= flags
+        for tunable in process.tunables:
+            file = tunable.override or next(iter(process.files.values()), "")
+            documents = load_rendered(read_text(resources.override(file))) if tunable.path else []
+            assert tuned(tunable, {}, documents).value, (process.name, tunable)

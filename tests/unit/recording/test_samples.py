@@ -10,6 +10,7 @@ import pytest
 
 from knavtool import usage
 from knavtool.recording.samples import Component, Samples, every, tell_once
+from knavtool.settings.tunables import Tuned
 from support.recordings import schema
 
 
@@ -51,8 +52,14 @@ def test_elsewhere_than_on_linux_only_the_loop_is_measured(monkeypatch: pytest.M
 
 def test_what_is_told_once() -> None:
     written = Written()
-    tell_once(written, {"knavtool": "1"}, [Component(name="etcd", version="3", settings="a=1")])
+    level = Tuned(name="logLevel", value="info", source="default")
+    one = Component(name="etcd", version="3", settings="a=1", tunables=(level, Tuned(name="workers", of="Job")))
+    tell_once(written, {"knavtool": "1"}, [one])
     assert [fact["fact"] for fact in written.facts] == ["environment", "component"]
+    assert written.facts[1]["tunables"] == [
+        {"name": "logLevel", "value": "info", "source": "default"},
+        {"name": "workers", "of": "Job"},
+    ]
 
 
 async def test_the_lag_of_the_loop_is_the_longest_since_it_was_taken() -> None:

@@ -21,12 +21,14 @@ from knavtool.settings import paths
 from knavtool.settings.effective import effective, own_configuration
 from knavtool.settings.flags import read_flag, with_flags
 from knavtool.settings.subject import Subject
+from knavtool.settings.tunables import read_tunables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from knavtool.engines.local.state.layout import ClusterFiles
     from knavtool.settings.settings import Settings
+    from knavtool.settings.tunables import Tunable
 
 _DATA = Path(__file__).with_name("subjects.yaml")
 _CONFIG = "config"
@@ -34,10 +36,14 @@ _CONFIG = "config"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configurable:
-    """A process of the control plane; `moved` are flags that its configuration takes the place of, by path there."""
+    """A process of the control plane; `moved` are flags that its configuration takes the place of, by path there.
+
+    `tunables` are what bounds how fast it works.
+    """
 
     subject: Subject
     moved: Mapping[str, str] = field(default_factory=dict)
+    tunables: tuple[Tunable, ...] = ()
 
 
 @cache
@@ -96,7 +102,7 @@ def _configurable(name: str, data: Mapping[str, Any]) -> Configurable:
         fixed_args={name: frozenset(data["fixed"])},
         fixed_environment={name: frozenset({MARK})},
     )
-    return Configurable(subject=subject, moved=data.get("moved", {}))
+    return Configurable(subject=subject, moved=data.get("moved", {}), tunables=read_tunables(data["tunables"]))
 
 
 def _documents(file: Path) -> list[dict[str, Any]]:

@@ -103,6 +103,13 @@ def _belongs(number: int, files: ClusterFiles) -> bool | None:
     return False if ended or flags & _KERNEL_THREAD or without else None
 
 
+def environment(number: int, files: ClusterFiles) -> dict[str, str]:
+    """The variables that a process was started with; none if it is not of the cluster, OSError if it has ended."""
+    pairs = _environment(_PROC / str(number)).decode(errors="replace").split("\0")
+    variables = {name: value for name, equals, value in (pair.partition("=") for pair in pairs) if equals}
+    return variables if variables.get(MARK) == str(files.directory) else {}
+
+
 def _environment(process: Path) -> bytes:
     """The environment of a process as the kernel keeps it, empty if the process has no memory (yet, or any more)."""
     try:
