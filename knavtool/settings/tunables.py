@@ -29,6 +29,9 @@ TITLES: Mapping[str, str] = {
 }
 """What people read, by the name of a tunable, in the order in which they are listed."""
 
+_LEVELS = {"0": "info", "1": "debug"}
+"""The names of verbosities, where loggers have both."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunable:
@@ -85,6 +88,8 @@ def tuned(tunable: Tunable, flags: Mapping[str, str], documents: Sequence[Any] |
     Without `documents`, the configuration is there but cannot be read.
     """
     value, source = _found(tunable, flags, documents)
+    if tunable.name == "logLevel":
+        value = _LEVELS.get(value, value)
     return Tuned(name=tunable.name, of=tunable.of, value=value, source=source if value else "")
 
 

@@ -8,6 +8,7 @@ import re
 import stat
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from knavtool import __version__, resources
 from knavtool.catalogue.catalogue import SHIPPED, Catalogue
 from knavtool.catalogue.checks import VARIABLES, contradictions
 from knavtool.catalogue.reading import read
-from knavtool.catalogue.records import Component, SourceFile
+from knavtool.catalogue.records import Component, ProcessSpec, SourceFile
 from knavtool.catalogue.subjects import subject
 from knavtool.documents.schema import violations
 from knavtool.documents.yaml import load, load_rendered
@@ -27,7 +28,7 @@ from knavtool.settings.effective import effective, own_configuration
 from knavtool.settings.flags import names
 from knavtool.settings.paths import find, path_of
 from knavtool.settings.settings import Settings
-from knavtool.settings.tunables import tuned
+from knavtool.settings.tunables import Tunable, tuned
 from knavtool.toolchain.pins import GoModule, load_pins
 
 RECORDS = sorted(SHIPPED.glob("*.yaml"))
@@ -256,6 +257,18 @@ _BOUNDS = re.compile(
 )
 
 
+_ALIKE = {"clientQPS": "5000", "clientBurst": "10000", "schedulePeriod": "200ms", "logLevel": "info"}
+_CANNOT = {
+    ("kwok", "clientQPS"): "unlimited",
+    ("yunikorn-admission-controller", "clientQPS"): "1000",
+    ("yunikorn-admission-controller", "clientBurst"): "1000",
+    ("appwrapper", "clientQPS"): "20",
+    ("appwrapper", "clientBurst"): "30",
+    ("prometheus", "logLevel"): "warn",
+}
+"""What cannot be set, or makes no difference between schedulers."""
+
+
 @each
 def test_what_bounds_a_process_is_named_and_stands_somewhere(one: Component) -> None:
     for process in one.processes:
@@ -263,6 +276,21 @@ def test_what_bounds_a_process_is_named_and_stands_somewhere(one: Component) -> 
         flags = {name for tunable in process.tunables if (name := tunable.flag)}
         assert {name for name in names(process.args) if _BOUNDS.fullmatch(name)} <= flags
         for tunable in process.tunables:
-            file = tunable.override or next(iter(process.files.values()), "")
-            documents = load_rendered(read_text(resources.override(file))) if tunable.path else []
-            assert tuned(tunable, {}, documents).value, (process.name, tunable)
+            assert tuned(tunable, {}, documents(process, tunable)).value, (process.name, tunable)
+
+
+@each
+def test_schedulers_can_be_compared(one: Component) -> None:
+    for process in one.processes:
+        flags = {name: value for arg in process.args for name, _, value in [arg.lstrip("-").partition("=")]}
+        for tunable in process.tunables or ():
+            if tunable.name in _ALIKE:
+                expected = _CANNOT.get((process.name, tunable.name), _ALIKE[tunable.name])
+                found = tuned(tunable, flags, documents(process, tunable))
+                assert found.value == expected, (process.name, tunable)
+
+
+def documents(process: ProcessSpec, tunable: Tunable) -> list[dict[str, Any]]:
+    """The configuration that a record gives a process."""
+    file = tunable.override or next(iter(process.files.values()), "")
+    return load_rendered(read_text(resources.override(file))) if tunable.path else []

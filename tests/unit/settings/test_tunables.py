@@ -22,6 +22,11 @@ def test_a_flag_comes_before_the_configuration_and_that_before_the_default() -> 
     assert tuned(QPS, {}, []) == Tuned(name="clientQPS", value="20", source="default")
 
 
+def test_a_log_level_may_be_a_verbosity() -> None:
+    (level,) = read_tunables({"logLevel": {"flag": "v", "default": "info"}})
+    assert [tuned(level, {"v": number}, []).value for number in ("0", "1", "4")] == ["info", "debug", "4"]
+
+
 def test_what_is_not_known_is_not_guessed() -> None:
     assert tuned(POD, {}, []) == Tuned(name="workers", of="Pod")
     assert tuned(QPS, {}, None) == Tuned(name="clientQPS")
