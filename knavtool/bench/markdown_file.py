@@ -53,7 +53,7 @@ def _tunables(result: Result) -> str:
     names, found = [one.name for one in result.contenders], rows(result)
     parts = []
     if differing := [one for one in found if one.differs]:
-        heads = f"| | {' | '.join(map(inline, names))} |\n|---|{'---|' * len(names)}"
+        heads = f"| limit | {' | '.join(map(inline, names))} |\n|---|{'---|' * len(names)}"
         parts += [f"### {TITLE} that differ", "\n".join([heads, *(_differing(one, names) for one in differing)])]
     elif found and len(names) > 1:
         parts.append(f"{TITLE}: no difference.")
@@ -63,7 +63,10 @@ def _tunables(result: Result) -> str:
 
 
 def _differing(row: Row, names: Sequence[str]) -> str:
-    cells = ("<br>".join(inline(str(one)) for one in row.own.get(name, ()) if one.differs) for name in names)
+    cells = (
+        "<br>".join(f"**{inline(str(one))}**" if one.differs else inline(str(one)) for one in row.own.get(name, ()))
+        for name in names
+    )
     return f"| {row.title} | {' | '.join(cells)} |"
 
 

@@ -103,7 +103,12 @@ def test_a_slowed_scheduler_is_found(knavtool: Knavtool, write: Callable[..., Pa
         ("slow", "pods.bound == 12 in every repetition"): "passed",
     }
     assert "failed: slow: makespan at most 20 % worse than stock: +" in done.stdout
-    assert "kube-api-qps=1" in str(next(one for one in result["contenders"] if one["name"] == "slow"))
+    slow = next(one for one in result["contenders"] if one["name"] == "slow")
+    assert "kube-api-qps=1" in str(slow["components"])
+    limit = {"component": "kube-scheduler", "tunable": "clientQPS", "of": "", "value": "1", "source": "flag"}
+    assert limit in slow["tunables"]
+    line = "| client QPS | **kube-scheduler 5000** | **kube-scheduler 1** |"
+    assert line in (out / "result.md").read_text()
     page = (out / "index.html").read_text()
     assert 'href="runs/slow/2/report.html"' in page
     assert (out / "runs" / "slow" / "2" / "report.html").exists()

@@ -88,6 +88,11 @@ def test_processes_are_sampled_and_described(local: RunCluster, tmp_path: Path) 
     told = {one["name"]: one for one in facts["component"]}
     assert "kube-api-qps=5000" in told["kube-scheduler"]["settings"]
     assert told["kwok"]["version"].startswith("v")
+    bounds = {(name, one["name"], one.get("of", "")): one for name in running for one in told[name]["tunables"]}
+    assert bounds["kube-scheduler", "clientQPS", ""] == {"name": "clientQPS", "value": "5000", "source": "flag"}
+    assert bounds["kwok", "workers", "Pod"]["source"] == "configuration"
+    assert bounds["etcd", "processors", ""]["value"] == "1"
+    assert all("value" in one for one in bounds.values())
     assert not [one for one in facts["component"] if "key" in one["settings"] or "token" in one["settings"]]
     (environment,) = facts["environment"]
     assert environment["server"].startswith("v1.")

@@ -81,7 +81,7 @@ def tunables(result: Result) -> str:
     """What bounds how fast the processes of each contender work; what others have nothing like is marked."""
     found, lacking = rows(result), unknown(result)
     names = [one.name for one in result.contenders]
-    heads = "".join(f'<th scope="col">{marks.text(name)}</th>' for name in ("", "all contenders", *names))
+    heads = "".join(f'<th scope="col">{marks.text(name)}</th>' for name in ("limit", "all contenders", *names))
     body = "".join(
         f'<tr><th scope="row">{one.title}</th>{_bounds(one.shared)}'
         f"{''.join(_bounds(one.own[name]) if name in one.own else _UNKNOWN for name in names)}</tr>"

@@ -89,9 +89,11 @@ def test_what_is_not_known_is_told(tmp_path: Path) -> None:
 
 def test_markdown_has_what_differs(tmp_path: Path) -> None:
     document = markdown_file.document(judged(tmp_path, {"Kueue": KUEUE, "Volcano": VOLCANO}))
-    assert "### Rate limits, workers and periods that differ\n\n| | Kueue | Volcano |\n|---|---|---|\n" in document
-    assert "| client QPS | kueue 300 |  |\n" in document
-    assert "| schedule period |  | volcano 200ms |\n" in document
+    assert (
+        "### Rate limits, workers and periods that differ\n\n| limit | Kueue | Volcano |\n|---|---|---|\n" in document
+    )
+    assert "| client QPS | **kueue 300** | volcano 5000 |\n" in document
+    assert "| schedule period |  | **volcano 200ms** |\n" in document
     assert "log level" not in document
     alike = markdown_file.document(judged(tmp_path, {"A": KUEUE, "B": KUEUE}))
     assert "Rate limits, workers and periods: no difference." in alike
