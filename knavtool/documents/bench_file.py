@@ -252,13 +252,12 @@ class _Reader:
         if (given := self._document.data.get(name)) is None:
             return None
         try:
-            seconds = parse_duration(given)
+            if (seconds := parse_duration(given)) > 0:
+                return seconds
+            self._say((name,), "must be longer than zero")
         except UsageError as error:
             self._say((name,), error.message)
-            return None
-        if seconds <= 0:
-            self._say((name,), "must be longer than zero")
-        return seconds
+        return None
 
     def _rule(self, index: int, data: Mapping[str, Any]) -> Rule:
         worse = data.get("worse-than-baseline")

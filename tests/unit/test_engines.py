@@ -9,11 +9,11 @@ import yaml
 
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.cli import app
-from knavtool.cli.cluster.existing import wanted_components
 from knavtool.engines.existing.installation import Ref
 from knavtool.engines.existing.installed import Installed
 from knavtool.engines.existing.plan import Plan, _require_unneeded, describe
 from knavtool.errors import UsageError
+from knavtool.harness.existing import chosen
 
 
 def main(words: list[str]) -> int:
@@ -97,15 +97,15 @@ def catalogue(directory: Path) -> Catalogue:
 
 def test_what_is_needed_is_not_left_out(tmp_path: Path) -> None:
     known = catalogue(tmp_path)
-    names = [one.name for one in wanted_components(known, ["c"], {}, prometheus=False)]
+    names = [one.name for one in chosen(known, {"c": ""}, prometheus=False)]
     assert names == ["a", "b", "c"]
     with pytest.raises(UsageError, match="--without a: b needs it"):
-        wanted_components(known, [], {"a": ""}, prometheus=False)
+        chosen(known, {}, {"a": ""}, prometheus=False)
     with pytest.raises(UsageError, match="c is named by --with and by --without"):
-        wanted_components(known, ["c"], {"c": ""}, prometheus=False)
+        chosen(known, {"c": ""}, {"c": ""}, prometheus=False)
     with pytest.raises(UsageError, match="no component 'd'"):
-        wanted_components(known, [], {"d": ""}, prometheus=False)
-    assert wanted_components(known, [], {"a": "", "b": ""}, prometheus=False) == ()
+        chosen(known, {}, {"d": ""}, prometheus=False)
+    assert chosen(known, {}, {"a": "", "b": ""}, prometheus=False) == ()
 
 
 def test_what_something_installed_needs_is_not_removed(tmp_path: Path) -> None:
