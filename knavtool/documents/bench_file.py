@@ -15,7 +15,7 @@ from knavtool.documents.yaml import load, path_text
 from knavtool.errors import InvalidDocument, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from knavtool.documents.places import Location
     from knavtool.documents.yaml import Document
@@ -242,7 +242,8 @@ class _Reader:
         """Files, which must be there."""
         if given is None:
             return ()
-        found, faults = find_paths([str(self._directory / one) for one in _each(given)])
+        each = [given] if isinstance(given, str) else given
+        found, faults = find_paths([str(self._directory / one) for one in each])
         for fault in faults:
             self._say(place, fault)
         return tuple(found)
@@ -271,10 +272,6 @@ class _Reader:
 
     def _say(self, place: Location, message: str) -> None:
         self.wrong.append(self._document.violation(place, message))
-
-
-def _each(given: str | Sequence[str]) -> Iterable[str]:
-    return [given] if isinstance(given, str) else given
 
 
 def _share(text: str) -> float:
