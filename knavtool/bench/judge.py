@@ -29,6 +29,8 @@ FEWEST = 3
 RESOLUTION = 0.001
 """Samples vary at least by this share, whatever they look like: clocks and counts have a resolution."""
 _RESAMPLES = 9999
+MOST = 1000
+"""Nobody runs more repetitions; so many may be too few."""
 _SEED = 1
 
 
@@ -61,8 +63,8 @@ class Comparison:
     samples are not positive, or too few. `effect` is the probability that a sample of the contender is above one of the
     baseline, halved for equal ones: 0.5 is none at all. `p` is the probability of such a difference by chance,
     corrected for the number of comparisons once `decide` has seen them all. `within` tells whether a change of the
-    margin can be ruled out both ways. `needed` is how many repetitions would tell a change of the margin, None if that
-    is not known.
+    margin can be ruled out both ways. `needed` is how many repetitions would tell such a change, or one of the margin
+    if that is more; None if that is not known.
     """
 
     n: int
@@ -88,8 +90,11 @@ def summary(samples: Sequence[float]) -> Summary:
     )
 
 
-def compare(samples: Sequence[float], baseline: Sequence[float], *, margin: float) -> Comparison:
-    """One contender beside the baseline, not yet decided; a change of less than `margin`, 0.05 for 5 %, is none."""
+def compare(samples: Sequence[float], baseline: Sequence[float], *, margin: float, comparisons: int = 1) -> Comparison:
+    """One contender beside the baseline, not yet decided; a change of less than `margin`, 0.05 for 5 %, is none.
+
+    `comparisons` is how many will be decided together.
+    """
     ours, first = np.asarray(samples, dtype=float), np.asarray(baseline, dtype=float)
     pair = _Pair(ours, first)
     change, low, high = pair.change()
@@ -101,7 +106,7 @@ def compare(samples: Sequence[float], baseline: Sequence[float], *, margin: floa
         effect=float(np.mean([(a > b) + 0.5 * (a == b) for a in ours for b in first])),
         p=pair.p("two-sided", 0.0),
         within=pair.p("less", margin) <= 1 - CONFIDENCE and pair.p("greater", -margin / (1 + margin)) <= 1 - CONFIDENCE,
-        needed=needed(samples, baseline, margin),
+        needed=needed(samples, baseline, max(margin, _size(change)), comparisons),
     )
 
 
@@ -133,18 +138,26 @@ def beyond(samples: Sequence[float], baseline: Sequence[float], share: float) ->
     return pair.p("greater", share), pair.p("less", share)
 
 
-def needed(samples: Sequence[float], baseline: Sequence[float], margin: float) -> int | None:
-    """How many repetitions of each would tell a change of the margin with a power of 80 %, None if that is not known.
+def needed(samples: Sequence[float], baseline: Sequence[float], share: float, comparisons: int = 1) -> int | None:
+    """How many repetitions of each would tell a change of the share with a power of 80 %, None if that is not known.
 
-    After the usual formula for two means with equal variance, which is taken from both.
+    From the variance of both, by the quantiles of Student's distribution; the probability of error is divided by the
+    number of comparisons that are decided together.
     """
     both = [np.asarray(one, dtype=float) for one in (samples, baseline)]
     if any(len(one) < 2 or (one <= 0).any() for one in both):
         return None
     variance = float(np.mean([max(np.log(one).var(ddof=1), RESOLUTION**2) for one in both]))
-    z = stats.norm.ppf((1 + CONFIDENCE) / 2) + stats.norm.ppf(POWER)
-    # One more, because the variance is an estimate too.
-    return max(FEWEST, math.ceil(2 * variance * float(z / math.log1p(margin)) ** 2) + 1)
+    counts = np.arange(FEWEST, MOST)
+    freedom = 2 * counts - 2
+    quantiles = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons, freedom) + stats.t.ppf(POWER, freedom)
+    enough = quantiles * np.sqrt(2 * variance / counts) <= math.log1p(share)
+    return int(counts[enough.argmax()]) if enough.any() else MOST
+
+
+def _size(change: float | None) -> float:
+    """A change as a share by which the larger one is more."""
+    return 0.0 if change is None else math.expm1(abs(math.log1p(change)))
 
 
 def _word(one: Comparison, p: float, higher: bool | None) -> Word:

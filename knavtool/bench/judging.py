@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from knavtool.bench.directory import Directory
-    from knavtool.bench.judge import Comparison
     from knavtool.bench.planning import Planned
     from knavtool.bench.repetition import Repetition
     from knavtool.bench.running import Progress
@@ -104,12 +103,17 @@ def _cells(bench: Planned, counted: Mapping[Slot, Repetition]) -> Iterator[Cell]
         for measure in bench.measures
     ]
     found = {key: _cell(key, counted) for key in keys}
-    raw: dict[tuple[str, str, str], Comparison] = {}
-    for (scenario, contender, measure), cell in found.items():
-        first = found[scenario, bench.file.baseline, measure]
-        if contender != bench.file.baseline and cell.samples and first.samples:
-            samples, baseline = list(cell.samples.values()), list(first.samples.values())
-            raw[scenario, contender, measure] = compare(samples, baseline, margin=bench.file.same_within)
+    pairs = {
+        key: (list(cell.samples.values()), list(first.samples.values()))
+        for key, cell in found.items()
+        if key[1] != bench.file.baseline
+        and cell.samples
+        and (first := found[key[0], bench.file.baseline, key[2]]).samples
+    }
+    raw = {
+        key: compare(samples, baseline, margin=bench.file.same_within, comparisons=len(pairs))
+        for key, (samples, baseline) in pairs.items()
+    }
     decided = decide(raw, {key: more_is_better(key[2]) for key in raw})
     for key, cell in found.items():
         yield replace(cell, comparison=decided.get(key))

@@ -8,16 +8,26 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knavtool.harness.clusters import START_TIMEOUT, running
+from knavtool.errors import UsageError
+from knavtool.harness.clusters import START_TIMEOUT, require_possible, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from knavtool.bench.directory import Directory
-    from knavtool.documents.bench_file import Contender
+    from knavtool.documents.bench_file import BenchFile, Contender
     from knavtool.events import Steps
     from knavtool.harness.target import Target
+
+
+def require_local(file: BenchFile, environment: Mapping[str, str]) -> None:
+    """Raise UsageError if a contender wants a component or a setting that there is not."""
+    for contender in file.contenders:
+        try:
+            require_possible(contender.cluster, environment)
+        except UsageError as error:
+            raise UsageError(f"{file.file}: contender {contender.name}: {error.message}", hint=error.hint) from error
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knavtool.bench.judge import Word
+from knavtool.bench.judge import MOST, Word
 from knavtool.bench.result import Outcome
 from knavtool.measure.names import unit_of
 from knavtool.report.measured.numbers import value_and_unit
@@ -135,7 +135,7 @@ def more(cell: Cell) -> str:
     one = cell.comparison
     if one is None or one.word is not Word.UNKNOWN or one.needed is None or one.needed <= one.n:
         return ""
-    return f"{one.needed} repetitions would"
+    return f"{one.needed} repetitions {'or more ' if one.needed >= MOST else ''}would"
 
 
 def _between(low: float | None, high: float | None) -> str:

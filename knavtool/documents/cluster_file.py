@@ -60,11 +60,8 @@ class ClusterFile:
     programs: Mapping[str, Path] = field(default_factory=dict)
     nodes: Path | tuple[NodeEntry, ...] | None = None
     written_nodes: str | list[Any] | None = None
-
-    @property
-    def configured(self) -> tuple[str, ...]:
-        """The components and processes of the control plane whose settings are those of the file and no others."""
-        return tuple(self.components) + tuple(one.target for one in self.settings if "/" not in one.target)
+    configured: tuple[str, ...] = ()
+    """The components and processes of the control plane whose settings are those of the file and no others."""
 
 
 def load_cluster_file(path: Path) -> ClusterFile:
@@ -95,12 +92,13 @@ def parse_cluster_file(document: Document, directory: Path) -> ClusterFile:
     if wrong:
         raise InvalidDocument(wrong)
     tuning = data.get("tuning")
+    settings = tuple(_settings(document, entries, directory))
     return ClusterFile(
         file=document.file,
         name=data.get("name"),
         kubernetes=data.get("kubernetes"),
         components=components,
-        settings=tuple(_settings(document, entries, directory)),
+        settings=settings,
         sources={one["name"]: _path(directory, one["source"]) for one in entries if "source" in one},
         files={one["name"]: _path(directory, one["files"]) for one in entries if "files" in one},
         feature_gates=_joined(data.get("featureGates")),
@@ -112,6 +110,7 @@ def parse_cluster_file(document: Document, directory: Path) -> ClusterFile:
         programs={name: _path(directory, given) for name, given in data.get("programs", {}).items()},
         nodes=_path(directory, nodes) if isinstance(nodes, str) else nodes,
         written_nodes=str(_path(directory, nodes)) if isinstance(nodes, str) else data.get("nodes"),
+        configured=tuple(components) + tuple(one.target for one in settings if "/" not in one.target),
     )
 
 

@@ -99,6 +99,15 @@ def prepare(request: Request, environment: Mapping[str, str]) -> Prepared:
     return Prepared(request=request, release=release, plan=plan, toolchain=toolchain)
 
 
+def require_possible(said: ClusterFile, environment: Mapping[str, str]) -> None:
+    """Raise what would stop a new cluster of the file before its first process: a component or setting of no use."""
+    files = cluster_files("of-nobody", environment)
+    wanted = wanted_by(said, files.directory / "kubeconfig")
+    prepare(
+        Request(files=files, wanted=wanted, directories=pairs(said.files), binaries=pairs(said.programs)), environment
+    )
+
+
 async def start(prepared: Prepared, environment: Mapping[str, str], *, timeout: float, steps: Steps) -> None:
     """Do what was prepared; the caller holds the lock of the cluster."""
     request = prepared.request

@@ -38,6 +38,8 @@ class Pod:
     priority: int | None = None
     queue: str = ""
     requests: Mapping[str, float] = field(default_factory=dict)
+    asked: float | None = None
+    """Seconds that it is to run; None if nobody says so."""
     gangs: Mapping[str, str] = field(default_factory=dict)
     held: list[tuple[float, str]] = field(default_factory=list)
     attempts: int = 0

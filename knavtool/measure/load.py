@@ -14,6 +14,8 @@ _BUSY_TOOL = 0.9
 """Processors; Python uses one at most."""
 _LATE = 1.0
 """Seconds that the event loop may be late."""
+_OVERRUN = 5.0
+"""Seconds that a pod may run longer than asked; KWOK knows whole ones, and is late by some on a busy machine."""
 _BUSY_MACHINE = 0.95
 _HALF = 0.5
 
@@ -71,13 +73,20 @@ def mean_of_others(facts: Facts) -> tuple[float | None, int]:
 
 
 def tool_limits(facts: Facts, begin: float, end: float) -> Iterator[str]:
-    """Why knavtool, not the scheduler, was the limit between the first creation and the last binding."""
+    """Why knavtool or KWOK, not the scheduler, was the limit between the first creation and the last binding."""
     own, _ = mean_of_tool(facts)
     if own is not None and own > _BUSY_TOOL:
         yield f"knavtool used {own:.2f} processors of the one that it can use"
     late = max((lag for at, lag in facts.loop if begin <= at <= end + 1), default=0.0)
     if late > _LATE:
         yield f"knavtool was up to {late:.1f} s late with its own work"
+    overruns = [
+        pod.ended - pod.running - pod.asked
+        for pod in facts.pods
+        if pod.ended is not None and pod.running is not None and pod.asked is not None
+    ]
+    if (longest := max(overruns, default=0.0)) > _OVERRUN:
+        yield f"KWOK let pods run up to {longest:.0f} s longer than asked"
 
 
 def machine_limits(facts: Facts, begin: float, end: float) -> Iterator[str]:

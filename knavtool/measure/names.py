@@ -25,6 +25,7 @@ DISTRIBUTIONS: Mapping[str, Quantity] = {
     "pod.wait": Quantity("pods", "wait", "s", "created to bound"),
     "pod.start": Quantity("pods", "start", "s", "bound to running"),
     "pod.runtime": Quantity("pods", "runtime", "s", "running to ended"),
+    "pod.overrun": Quantity("pods", "overrun", "s", "time that pods ran longer than KWOK was asked for"),
     "pod.attempts": Quantity("pods", "attempts", "count", "scheduling attempts that were seen"),
     "gang.admission": Quantity("gangs", "admission", "s", "created to admitted by its queue"),
     "gang.first": Quantity("gangs", "wait_first", "s", "created to first bound"),
@@ -90,6 +91,7 @@ GOOD: Mapping[str, str] = {
     "pod.wait": LOWER,
     "pod.start": LOWER,
     "pod.runtime": NEITHER,  # of the workload
+    "pod.overrun": LOWER,
     "pod.attempts": LOWER,
     "gang.admission": LOWER,
     "gang.first": LOWER,

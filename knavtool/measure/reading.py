@@ -232,6 +232,7 @@ class _Reader:
             pod.owner_uid, pod.owner_kind = sys.intern(fact.get("ownerUid", "")), sys.intern(fact.get("ownerKind", ""))
             pod.owner, pod.scheduler = sys.intern(fact.get("owner", "")), sys.intern(fact.get("scheduler", ""))
             pod.priority, pod.queue = fact.get("priority"), sys.intern(fact.get("queue", ""))
+            pod.asked = fact.get("asked")
             pod.requests = {sys.intern(key): value for key, value in (fact.get("requests") or {}).items()}
             pod.gangs = {sys.intern(key): sys.intern(value) for key, value in (fact.get("gangs") or {}).items()}
         if "seen" in fact:

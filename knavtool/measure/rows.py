@@ -25,6 +25,7 @@ def pods(facts: Facts, gangs: Gangs, queue_of: Mapping[str, str]) -> Iterator[Ro
         gpus, cpu, memory = amounts(pod.requests)
         gang = gangs.of.get(pod.uid)
         created, bound = (None, None) if pod.late else (pod.created, pod.bound)
+        runtime = _between(pod.running, pod.ended)
         yield (
             pod.title,
             gang.name if gang is not None else None,
@@ -43,7 +44,8 @@ def pods(facts: Facts, gangs: Gangs, queue_of: Mapping[str, str]) -> Iterator[Ro
             pod.deleted,
             _between(created, bound),
             _between(bound, pod.running),
-            _between(pod.running, pod.ended),
+            runtime,
+            runtime - pod.asked if runtime is not None and pod.asked is not None else None,
             None if pod.late else pod.attempts,
             outcome(pod),
         )

@@ -55,6 +55,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         Column("wait", "s", "created to bound"),
         Column("start", "s", "bound to running"),
         Column("runtime", "s", "running to ended"),
+        Column("overrun", "s", "how much longer it ran than its annotations ask KWOK for"),
         Column("attempts", "count", "scheduling attempts that were seen: failed ones with a new reason, and the last"),
         Column("outcome", "", "succeeded, failed, preempted, evicted, deleted, running, bound, gated or pending"),
     ),

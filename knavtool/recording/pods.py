@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from knavtool.documents.duration import parse_duration
+from knavtool.errors import UsageError
 from knavtool.kube.gateway import Change
 from knavtool.recording.amounts import requests
 from knavtool.recording.kinds import name_in
@@ -26,6 +28,9 @@ _CONDITIONS = {
 _KEPT = frozenset(kind for kind, _ in _CONDITIONS)
 _ENDED = {"Succeeded": "succeeded", "Failed": "failed"}
 _PREEMPTED = "Preempted"
+_STAGE = "pod-complete.stage.kwok.x-k8s.io"
+_RUNTIME = f"{_STAGE}/delay"
+"""How long a pod of a virtual node is to run."""
 
 
 class PodFacts:
@@ -93,9 +98,20 @@ class PodFacts:
             "priority": spec.get("priority"),
             "labels": metadata.get("labels"),
             "requests": requests(spec),
+            "asked": asked_runtime(metadata.get("annotations") or {}),
             "gangs": gangs,
             "queue": queue,
         }
+
+
+def asked_runtime(annotations: Mapping[str, str]) -> float | None:
+    """The seconds that a pod's annotations let it run on a virtual node; None if they do not say, or leave it open."""
+    if _RUNTIME not in annotations or f"{_STAGE}/jitter-delay" in annotations:
+        return None
+    try:
+        return parse_duration(annotations[_RUNTIME])
+    except UsageError:
+        return None  # the moment at which it ends
 
 
 def pod_state(pod: Manifest) -> dict[str, str]:
@@ -128,7 +144,8 @@ def recorded(pod: Manifest, kept: Manifest, kinds: RecordedKinds) -> Manifest:
     resources = ("name", "resources")
     links = [*(link for _, link in kinds.links), *kinds.pod_queues]
     annotations = metadata.get("annotations") or {}
-    named = {link.annotation: annotations[link.annotation] for link in links if link.annotation in annotations}
+    names = {*(link.annotation for link in links), _RUNTIME, f"{_STAGE}/jitter-delay"}
+    named = {name: annotations[name] for name in names if name in annotations}
     parts = {
         "metadata": {key: metadata[key] for key in ("creationTimestamp", "labels") if key in metadata},
         "spec": {key: spec[key] for key in ("priority",) if key in spec},

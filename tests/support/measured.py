@@ -295,8 +295,8 @@ def _pod_row(pod: Pod, gang: Gang) -> tuple[Any, ...]:
     return (
         pod.name, pod.gang, pod.queue, gang.priority, "default-scheduler", node, "dgx", pod.gpus, 8.0, 64.0 * 2**30,
         pod.created, pod.bound, pod.running, pod.ended, pod.ended, _less(pod.bound, pod.created),
-        _less(pod.running, pod.bound), _less(pod.ended, pod.running), 1 + int((_less(pod.bound, pod.created) or 0) > 1),
-        pod.outcome,
+        _less(pod.running, pod.bound), _less(pod.ended, pod.running), None,
+        1 + int((_less(pod.bound, pod.created) or 0) > 1), pod.outcome,
     )  # fmt: skip
 
 

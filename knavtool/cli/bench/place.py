@@ -32,6 +32,18 @@ def in_cluster(target: options.Target) -> dict[str, Any]:
     return {"existing": True, "kubeconfig": kubeconfig, "context": choose(target).context}
 
 
+def require_clusters(asked: Asked, bench: Planned) -> None:
+    """Raise UsageError if a contender cannot have the cluster that it wants."""
+    if asked.existing:
+        from knavtool.bench.existing import require_existing
+
+        require_existing(bench.file)
+    else:
+        from knavtool.bench.local import require_local
+
+        require_local(bench.file, os.environ)
+
+
 @contextmanager
 def place_of(context: typer.Context, asked: Asked, directory: Directory, *, yes: bool) -> Iterator[Opened]:
     """What opens the place of a bench; asks first if that is a cluster with real nodes."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from knavtool.cli import options, streams
-from knavtool.cli.bench.place import in_cluster, place_of
+from knavtool.cli.bench.place import in_cluster, place_of, require_clusters
 from knavtool.cli.cluster.options import Engine, EngineChoice, require_engine
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode, UsageError
@@ -168,10 +168,7 @@ def run(
 
         require_machine()
     bench = planning.check(bench_file(asked, os.environ))
-    if asked.existing:
-        from knavtool.bench.existing import require_existing
-
-        require_existing(bench.file)
+    require_clusters(asked, bench)
     if dry_run:
         _print_schedule(bench, directory if resume else None)
         return

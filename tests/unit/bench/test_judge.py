@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from knavtool.bench.judge import Word, beyond, compare, decide, holm, needed, summary
+from knavtool.bench.judge import MOST, Word, beyond, compare, decide, holm, needed, summary
 
 # Makespans in seconds of the gang scheduling benchmark on Kueue v0.19 and two processors: two benches of one day.
 REAL = [39.0, 39.48, 38.79, 36.99, 36.7, 39.13, 35.97, 37.61]
@@ -66,9 +66,14 @@ def test_how_many_would_tell() -> None:
     few, many = needed(REAL, REAL, 0.05), needed(REAL, REAL, 0.01)
     assert few is not None
     assert many is not None
-    assert few < 10 < many
+    assert few <= 10 < many
     assert needed([1, 0], [1, 2], 0.1) is None
     assert needed([1, 1], [1, 1], 0.1) == 3
+    # More comparisons at a time need more of each, and what differs more needs fewer.
+    assert few < (needed(REAL, REAL, 0.05, comparisons=20) or 0) < 2 * few
+    small, large = (compare(drawn(1, 3, factor), REAL, margin=0.05).needed for factor in (1.02, 1.5))
+    assert (small or 0) > (large or 0) == 3
+    assert needed([1, 100], [2, 80], 0.01) == MOST
 
 
 def test_so_many_do_tell() -> None:

@@ -64,10 +64,21 @@ def only(measured: Measured, table: str) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.parametrize(("ended", "late"), [(14.5, False), (20, True)])
+def test_a_pod_that_runs_longer_than_asked(measured: Any, ended: float, late: bool) -> None:
+    """What KWOK does late is not the scheduler's."""
+    found = measured(node("a"), life("p", 10, 12, ended, asked=2.0))
+    assert only(found, "pods")["overrun"] == pytest.approx(ended - 14)
+    assert value(found, "pod.overrun.max") == pytest.approx(ended - 14)
+    assert list(found.about.tool_limits) == (["KWOK let pods run up to 6 s longer than asked"] if late else [])
+    assert list(found.about.saturated) == list(found.about.tool_limits)
+
+
 def test_one_pod(measured: Any) -> None:
     found = measured(node("a"), life("p", 10, 12, 20))
     row = only(found, "pods")
     assert (row["wait"], row["start"], row["runtime"], row["attempts"], row["outcome"]) == (2, 0, 8, 1, "succeeded")
+    assert row["overrun"] is None
     assert value(found, "makespan") == 10
     assert value(found, "gpu.allocated.time") == 4 * 8
     # Four of eight GPUs for eight of the ten seconds from the first creation to the last end.

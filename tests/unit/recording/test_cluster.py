@@ -19,7 +19,7 @@ from knavtool.recording.amounts import requests
 from knavtool.recording.cluster import ClusterFacts
 from knavtool.recording.kinds import KUBERNETES, RecordedKinds
 from knavtool.recording.objects import ObjectFacts
-from knavtool.recording.pods import PodFacts
+from knavtool.recording.pods import PodFacts, asked_runtime
 from support.memory import Memory
 from support.recordings import schema
 
@@ -186,6 +186,15 @@ QUEUES = """
 
 def kinds() -> RecordedKinds:
     return RecordedKinds(kinds=read_recorded(yaml.safe_load(QUEUES)), pod_queues=(read_link({"annotation": "q"}),))
+
+
+def test_how_long_a_pod_is_to_run() -> None:
+    """As its annotation says, if that is a duration and the only thing that it says."""
+    stage = "pod-complete.stage.kwok.x-k8s.io"
+    assert asked_runtime({f"{stage}/delay": "1m30s"}) == 90
+    assert asked_runtime({}) is None
+    assert asked_runtime({f"{stage}/delay": "2026-11-29T12:00:00Z"}) is None
+    assert asked_runtime({f"{stage}/delay": "2s", f"{stage}/jitter-delay": "4s"}) is None
 
 
 def test_objects_that_queue_pods() -> None:
