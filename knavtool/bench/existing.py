@@ -19,6 +19,7 @@ from knavtool.harness.existing import chosen, switch
 from knavtool.harness.limits import rate_limit
 from knavtool.kube.connecting import connect
 from knavtool.nodes.inventory import delete_nodes, our_names
+from knavtool.report.files import as_output_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -142,7 +143,8 @@ class _Existing:
             hint = "`knavtool nodes delete --all` removes them"
             raise UsageError(f"the cluster has {len(nodes)} virtual nodes of knavtool already", hint=hint)
         content = {"components": self.had, "objects": list(await contents(client))}
-        atomic_write(file, orjson.dumps(content), mode=FOR_PEOPLE)
+        with as_output_error(f"cannot write {file}"):
+            atomic_write(file, orjson.dumps(content), mode=FOR_PEOPLE)
 
     @asynccontextmanager
     async def cluster(self, contender: Contender, *, steps: Steps) -> AsyncIterator[Target]:

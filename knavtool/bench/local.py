@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.errors import UsageError
 from knavtool.harness.clusters import START_TIMEOUT, require_possible, running
+from knavtool.report.files import as_output_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -33,7 +34,8 @@ def require_local(file: BenchFile, environment: Mapping[str, str]) -> None:
 @asynccontextmanager
 async def local_place(directory: Directory, environment: Mapping[str, str]) -> AsyncIterator[_Local]:
     """Local clusters for the block. If it ends without an error, what they were started from is removed."""
-    directory.starts.mkdir(mode=0o700, exist_ok=True)
+    with as_output_error(f"cannot write to {directory.path}"):
+        directory.starts.mkdir(mode=0o700, exist_ok=True)
     try:
         yield _Local(directory, environment)
         shutil.rmtree(directory.starts)

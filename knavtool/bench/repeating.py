@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from knavtool.bench.repetition import Repetition, Status
 from knavtool.documents.values import load_values
-from knavtool.errors import EngineError, KnavError
+from knavtool.errors import EngineError, KnavError, OutputError
 from knavtool.harness.nodes import make_nodes
 from knavtool.harness.runs import run
+from knavtool.report.files import as_output_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,10 +67,11 @@ async def repeat(
 ) -> Repetition:
     """Run one repetition and keep it in its directory. An error or a failed check is its result.
 
-    Only what is no error of the repetition is raised: a fault of knavtool, a full disk, a cancellation, NotClean.
+    Only what is no error of the repetition is raised: a fault of knavtool, OutputError, NotClean, a cancellation.
     """
     shutil.rmtree(directory, ignore_errors=True)  # an attempt that did not come to its end
-    directory.mkdir(parents=True)
+    with as_output_error(f"cannot write to {directory}"):
+        directory.mkdir(parents=True)
     watch, found = _Watch(), None
     began = datetime.now(UTC).isoformat(timespec="milliseconds")
     status, message = Status.BROKEN, ""
@@ -77,7 +79,7 @@ async def repeat(
         found = await _on_a_cluster(bench, slot, directory, place, watch, steps)
         status = Status.OK if found.passed else Status.BROKEN if found.error is not None else Status.FAILED
         message = "; ".join(found.failures)
-    except NotClean:
+    except (NotClean, OutputError):
         shutil.rmtree(directory)
         raise
     except TimeoutError:

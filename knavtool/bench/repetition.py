@@ -13,6 +13,7 @@ from knavtool.bench.planning import Slot
 from knavtool.errors import DocumentError
 from knavtool.measure.names import all_names, unit_of
 from knavtool.measure.table import Measure
+from knavtool.report.files import as_output_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,13 +67,11 @@ class Repetition:
         return sum(self.seconds.values())
 
     def save(self, directory: Path) -> None:
-        """Write it down, whole or not at all; raises OSError."""
+        """Write it down, whole or not at all; raises OutputError."""
         content = {**asdict(self), "measures": {name: _written(one) for name, one in self.measures.items()}}
-        atomic_write(
-            directory / NAME,
-            orjson.dumps(content, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
-            mode=FOR_PEOPLE,
-        )
+        text = orjson.dumps(content, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        with as_output_error(f"cannot write {directory / NAME}"):
+            atomic_write(directory / NAME, text, mode=FOR_PEOPLE)
 
 
 def load(directory: Path) -> Repetition | None:

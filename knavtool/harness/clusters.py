@@ -14,6 +14,7 @@ from knavtool.engines.local.plan import Wanted, kubernetes_release, make_plan, s
 from knavtool.engines.local.state.layout import cluster_files
 from knavtool.harness.programs import toolchain_from_environment
 from knavtool.harness.target import Target
+from knavtool.report.files import as_output_error
 from knavtool.settings.asked import Asked
 from knavtool.settings.documented import joined, read_entries
 from knavtool.toolchain.pins import kubernetes_release as pinned_release
@@ -174,9 +175,10 @@ async def running(
     with files.locked():
         await down(files, kubeconfig_file=kubeconfig, steps=steps)
         await start(prepare(request, environment), environment, timeout=timeout, steps=steps)
-        if kept is not None and before is None:
-            saved.save(files, kept)
     try:
+        if kept is not None and before is None:
+            with files.locked(), as_output_error(f"cannot write {kept}"):
+                saved.save(files, kept)
         yield Target(kubeconfig=kubeconfig, context=files.context, environment=environment)
     finally:
         with files.locked():

@@ -59,7 +59,9 @@ class Saved:
 
 
 def save(files: ClusterFiles, path: Path) -> int:
-    """Write a running cluster to a file, which only its user may read; returns its size. Raises EngineError.
+    """Write a running cluster to a file, which only its user may read; returns its size.
+
+    Raises EngineError for a cluster that cannot be saved, and OSError.
 
     etcd stands still for the time that its data are copied, some tens of milliseconds; everything else goes on. What it
     has answered is in the file: it finds the rest of its data as after a power failure, which it is made for.
