@@ -125,8 +125,9 @@ def test_what_cannot_be_done_in_a_cluster_that_exists(existing: Existing) -> Non
     assert "contender old: kubernetes, config, set, args and env cannot be set in a cluster that exists" in done.stderr
     file = written(existing, [{"name": "A"}, {"name": "B", "with": "gadget"}])
     existing.chart(deployment("controller", affinity=REAL))
-    done = bench(existing, file, "--engine", "existing", check=2)
+    done = bench(existing, file, "--engine", "existing", "-o", existing.directory / "c", check=2)
     assert "has 1 real nodes; nothing was changed" in done.stderr
+    assert not (existing.directory / "c").exists()
     existing.up("--with", "gadget")
     done = bench(existing, file, "--engine", "existing", "--yes", "-o", existing.directory / "a", check=2)
     assert "contender A: the cluster has gadget 1.0.0, which was there before the bench" in done.stderr

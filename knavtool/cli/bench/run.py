@@ -179,11 +179,10 @@ def run(
             f"{resume}: the workload has changed since this bench began",
             hint="run it anew with -o and another directory; repetitions of two workloads cannot be compared",
         )
-    with alone(directory, os.environ):
+    with alone(directory, os.environ), place_of(context, asked, directory, yes=yes) as place:
         if resume is None:
             directory.begin(asked, planning.digest(bench))
-        with place_of(context, asked, directory, yes=yes) as place:
-            _run(context, bench, directory, place, strict=strict)
+        _run(context, bench, directory, place, strict=strict)
 
 
 def _run(context: typer.Context, bench: Planned, directory: Directory, place: Opened, *, strict: bool) -> None:

@@ -28,5 +28,5 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         require(tmp_path, set={"kueue.integrations": "batch"})
     with pytest.raises(UsageError, match=r"contender A: no component 'kueu' in the catalogue"):
         require(tmp_path, **{"with": ["kueu"]})
-    with pytest.raises(UsageError, match=r"contender A: .*v1\.2\.3"):
-        require(tmp_path, kubernetes="v1.2.3")
+    with pytest.raises(UsageError, match=r"contender A: .*1\.2"):
+        require(tmp_path, kubernetes="1.2")

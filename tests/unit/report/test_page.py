@@ -141,7 +141,7 @@ def test_a_part_of_many_gangs_is_drawn_and_said(large: Measured) -> None:
 
 def test_pods_that_were_never_bound_are_told(run: Measured) -> None:
     rows = [
-        (*row[:11], *([None] * 8), "pending") if number < 3 else row
+        (*row[:11], *([None] * 9), "pending") if number < 3 else row
         for number, row in enumerate(run.tables["pods"].rows)
     ]
     found = charts(replace(run, tables={**run.tables, "pods": tables.table("pods", rows)}))
