@@ -12,11 +12,9 @@ import sys
 from pathlib import Path
 
 from knavtool.bench import json_file, markdown_file
-from knavtool.bench.files import typical
+from knavtool.bench.files import typical_runs
 from knavtool.bench.page.curves import curves
 from knavtool.bench.page.spread import spreads
-from knavtool.measure.comparing import Run
-from knavtool.measure.measuring import measure_file
 from knavtool.report.html.drawing import draw
 
 PLACE = Path(__file__).parent / "results"
@@ -30,11 +28,7 @@ def main() -> None:
     charts = []
     for number, scenario in enumerate(result.scenarios):
         prefix = f"s{number}-" if len(result.scenarios) > 1 else ""
-        runs = {
-            one.name: Run.of(one.name, measure_file(bench / found.directory))
-            for one in result.contenders
-            if (found := typical(result, scenario, one.name)) is not None
-        }
+        runs = typical_runs(result, scenario, bench)
         charts += list(spreads(result, scenario, prefix))[:2]
         charts += [one for one in curves(runs, prefix) if one.id.endswith(OVER_TIME) and one.spec is not None]
     PLACE.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from knavtool.bench.repeating import NotClean
 from knavtool.catalogue.catalogue import Catalogue
 from knavtool.engines.existing import installed
 from knavtool.engines.existing.contents import contents, left_behind
+from knavtool.engines.existing.installation import some
 from knavtool.engines.existing.plan import real_nodes
 from knavtool.errors import DocumentError, UsageError
 from knavtool.harness.existing import chosen, switch
@@ -103,9 +104,9 @@ class _Existing:
         )
 
     @property
-    def ours(self) -> set[str]:
-        """The names of all components that contenders have and that were not there before the bench."""
-        return {one.name for every in self.components.values() for one in every} - set(self.had)
+    def named(self) -> set[str]:
+        """The names of all components that contenders have."""
+        return {one.name for every in self.components.values() for one in every}
 
     async def begin(self, client: Client, directory: Path, steps: Steps) -> None:
         """Look at the cluster, and write down what is there; after an interruption, remove what is left of it."""
@@ -133,8 +134,7 @@ class _Existing:
         for name, components in self.components.items():
             versions = {one.name: one.version for one in components}
             for had, record in records.items():
-                named = any(had == one.name for every in self.components.values() for one in every)
-                if named and versions.get(had) != record.version:
+                if had in self.named and versions.get(had) != record.version:
                     raise UsageError(
                         f"contender {name}: the cluster has {had} {record.version}, which was there before the bench",
                         hint="`knavtool cluster down --engine existing` removes what knavtool installed",
@@ -168,7 +168,7 @@ class _Existing:
     async def end(self, client: Client, steps: Steps) -> None:
         """Remove the components of contenders, and tell what repetitions left."""
         if self.before and (rest := await self._left_behind(client)):
-            steps.note(f"left in the cluster: {_some(rest)}", warning=True)
+            steps.note(f"left in the cluster: {some(rest, _SHOWN)}", warning=True)
         await self._reset(client, steps)
 
     async def _reset(self, client: Client, steps: Steps) -> None:
@@ -182,7 +182,7 @@ class _Existing:
             self.target,
             self.catalogue,
             components,
-            among=self.ours,
+            among=self.named - set(self.had),
             timeout=_SWITCHED_WITHIN,
             steps=steps,
         )
@@ -193,8 +193,9 @@ class _Existing:
     async def _require_clean(self, client: Client) -> None:
         if rest := await self._left_behind(client):
             self.before = ()  # told once
+            told = some(rest, _SHOWN)
             raise NotClean(
-                f"the cluster is not as it was before the last repetition, there are still or anew: {_some(rest)}",
+                f"the cluster is not as it was before the last repetition, there are still or anew: {told}",
                 hint="remove them, then go on with --resume; a bench needs a cluster that nobody else works on",
             )
 
@@ -205,8 +206,3 @@ def _read(file: Path) -> tuple[Sequence[str], set[str]]:
         return tuple(content["components"]), set(content["objects"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DocumentError(f"{file} cannot be read ({type(error).__name__}: {error})") from error
-
-
-def _some(rest: Sequence[object]) -> str:
-    more = f" and {len(rest) - _SHOWN} more" if len(rest) > _SHOWN else ""
-    return ", ".join(map(str, rest[:_SHOWN])) + more

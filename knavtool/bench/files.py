@@ -23,13 +23,16 @@ def write(result: Result, directory: Directory, *, cache: Path | None = None) ->
     json_file.write(directory.path / json_file.NAME, result)
     csv_file.write(directory.path / csv_file.NAME, result)
     markdown_file.write(directory.path / markdown_file.NAME, result)
-    shown: dict[str, dict[str, Run]] = {}
-    for scenario in result.scenarios:
-        for contender in result.contenders:
-            if (one := typical(result, scenario, contender.name)) is not None:
-                run = Run.of(contender.name, measure_file(directory.path / one.directory))
-                shown.setdefault(scenario, {})[contender.name] = run
+    shown = {scenario: typical_runs(result, scenario, directory.path) for scenario in result.scenarios}
     page.write(directory.path / PAGE, result, shown, cache=cache)
+
+
+def typical_runs(result: Result, scenario: str, directory: Path) -> dict[str, Run]:
+    """What was measured in the typical repetition of each contender, by name; `directory` is that of the bench."""
+    found = {one.name: typical(result, scenario, one.name) for one in result.contenders}
+    return {
+        name: Run.of(name, measure_file(directory / one.directory)) for name, one in found.items() if one is not None
+    }
 
 
 def typical(result: Result, scenario: str, contender: str) -> Attempt | None:

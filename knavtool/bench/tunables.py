@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from knavtool.measure import tables
 from knavtool.settings.tunables import TITLES
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     _Values = Mapping[tuple[str, str], "Value"]
 
-TITLE = "Rate limits, workers and periods"
+TITLE = tables.TITLES["tunables"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

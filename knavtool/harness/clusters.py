@@ -103,10 +103,7 @@ def prepare(request: Request, environment: Mapping[str, str]) -> Prepared:
 def require_possible(said: ClusterFile, environment: Mapping[str, str]) -> None:
     """Raise what would stop a new cluster of the file before its first process: a component or setting of no use."""
     files = cluster_files("of-nobody", environment)
-    wanted = wanted_by(said, files.directory / "kubeconfig")
-    prepare(
-        Request(files=files, wanted=wanted, directories=pairs(said.files), binaries=pairs(said.programs)), environment
-    )
+    prepare(_request(said, files, files.directory / "kubeconfig"), environment)
 
 
 async def start(prepared: Prepared, environment: Mapping[str, str], *, timeout: float, steps: Steps) -> None:
@@ -148,6 +145,17 @@ def pairs(paths: Mapping[str, Path]) -> list[str]:
     return [f"{name}={path}" for name, path in paths.items()]
 
 
+def _request(said: ClusterFile, files: ClusterFiles, kubeconfig: Path, before: Saved | None = None) -> Request:
+    """A new cluster of the file, which begins with what was saved `before`."""
+    return Request(
+        files=files,
+        wanted=wanted_by(said, kubeconfig) if before is None else wanted_again(before, kubeconfig),
+        directories=pairs(said.files),
+        binaries=pairs(said.programs),
+        saved=before,
+    )
+
+
 @asynccontextmanager
 async def running(
     said: ClusterFile,
@@ -165,13 +173,7 @@ async def running(
     """
     files = cluster_files(name, environment)
     before = saved.load(kept) if kept is not None and kept.exists() else None
-    request = Request(
-        files=files,
-        wanted=wanted_by(said, kubeconfig) if before is None else wanted_again(before, kubeconfig),
-        directories=pairs(said.files),
-        binaries=pairs(said.programs),
-        saved=before,
-    )
+    request = _request(said, files, kubeconfig, before)
     with files.locked():
         await down(files, kubeconfig_file=kubeconfig, steps=steps)
         await start(prepare(request, environment), environment, timeout=timeout, steps=steps)

@@ -48,6 +48,13 @@ class Pod:
     by: str = ""
 
     @property
+    def overrun(self) -> float | None:
+        """Seconds that it ran longer than asked; None if one of the two is not known."""
+        if self.running is None or self.ended is None or self.asked is None:
+            return None
+        return max(self.ended - self.running, 0.0) - self.asked
+
+    @property
     def title(self) -> str:
         """`namespace/name`."""
         return f"{self.namespace}/{self.name}"

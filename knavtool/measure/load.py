@@ -80,12 +80,8 @@ def tool_limits(facts: Facts, begin: float, end: float) -> Iterator[str]:
     late = max((lag for at, lag in facts.loop if begin <= at <= end + 1), default=0.0)
     if late > _LATE:
         yield f"knavtool was up to {late:.1f} s late with its own work"
-    overruns = [
-        pod.ended - pod.running - pod.asked
-        for pod in facts.pods
-        if pod.ended is not None and pod.running is not None and pod.asked is not None
-    ]
-    if (longest := max(overruns, default=0.0)) > _OVERRUN:
+    longest = max((one for pod in facts.pods if (one := pod.overrun) is not None), default=0.0)
+    if longest > _OVERRUN:
         yield f"KWOK let pods run up to {longest:.0f} s longer than asked"
 
 

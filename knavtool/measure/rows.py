@@ -25,7 +25,6 @@ def pods(facts: Facts, gangs: Gangs, queue_of: Mapping[str, str]) -> Iterator[Ro
         gpus, cpu, memory = amounts(pod.requests)
         gang = gangs.of.get(pod.uid)
         created, bound = (None, None) if pod.late else (pod.created, pod.bound)
-        runtime = _between(pod.running, pod.ended)
         yield (
             pod.title,
             gang.name if gang is not None else None,
@@ -44,8 +43,8 @@ def pods(facts: Facts, gangs: Gangs, queue_of: Mapping[str, str]) -> Iterator[Ro
             pod.deleted,
             _between(created, bound),
             _between(bound, pod.running),
-            runtime,
-            runtime - pod.asked if runtime is not None and pod.asked is not None else None,
+            _between(pod.running, pod.ended),
+            pod.overrun,
             None if pod.late else pod.attempts,
             outcome(pod),
         )

@@ -31,6 +31,8 @@ _PREEMPTED = "Preempted"
 _STAGE = "pod-complete.stage.kwok.x-k8s.io"
 _RUNTIME = f"{_STAGE}/delay"
 """How long a pod of a virtual node is to run."""
+_JITTER = f"{_STAGE}/jitter-delay"
+"""Leaves that open."""
 
 
 class PodFacts:
@@ -106,7 +108,7 @@ class PodFacts:
 
 def asked_runtime(annotations: Mapping[str, str]) -> float | None:
     """The seconds that a pod's annotations let it run on a virtual node; None if they do not say, or leave it open."""
-    if _RUNTIME not in annotations or f"{_STAGE}/jitter-delay" in annotations:
+    if _RUNTIME not in annotations or _JITTER in annotations:
         return None
     try:
         return parse_duration(annotations[_RUNTIME])
@@ -144,7 +146,7 @@ def recorded(pod: Manifest, kept: Manifest, kinds: RecordedKinds) -> Manifest:
     resources = ("name", "resources")
     links = [*(link for _, link in kinds.links), *kinds.pod_queues]
     annotations = metadata.get("annotations") or {}
-    names = {*(link.annotation for link in links), _RUNTIME, f"{_STAGE}/jitter-delay"}
+    names = {*(link.annotation for link in links), _RUNTIME, _JITTER}
     named = {name: annotations[name] for name in names if name in annotations}
     parts = {
         "metadata": {key: metadata[key] for key in ("creationTimestamp", "labels") if key in metadata},

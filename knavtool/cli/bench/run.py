@@ -11,6 +11,7 @@ import typer
 
 from knavtool.cli import options, streams
 from knavtool.cli.bench.place import in_cluster, place_of, require_clusters
+from knavtool.cli.cluster import existing
 from knavtool.cli.cluster.options import Engine, EngineChoice, require_engine
 from knavtool.cli.running import run_async
 from knavtool.errors import ExitCode, UsageError
@@ -114,15 +115,7 @@ def run(
         bool, typer.Option("--dry-run", envvar="KNAVTOOL_DRY_RUN", help="Print the schedule without running anything.")
     ] = False,
     engine: EngineChoice = Engine.LOCAL,
-    yes: Annotated[
-        bool,
-        typer.Option(
-            "--yes",
-            "-y",
-            envvar="KNAVTOOL_YES",
-            help="With --engine existing: do not ask for confirmation on a cluster with real nodes.",
-        ),
-    ] = False,
+    yes: existing.Yes = False,
     kubeconfig: options.Kubeconfig = None,
     kube_context: options.KubeContext = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from knavtool.engines.existing import installed, releases, values
 from knavtool.engines.existing.foreign import Leftovers
-from knavtool.engines.existing.installation import DEFINITION, NAMESPACE, Ref
+from knavtool.engines.existing.installation import DEFINITION, NAMESPACE, Ref, some
 from knavtool.engines.existing.look import KEPT
 from knavtool.engines.existing.ownership import ManagedObjects, component_of, released_by
 from knavtool.engines.existing.sending import LAST
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from knavtool.helm import Helm
     from knavtool.kube.client import Client
     from knavtool.kube.resource import Manifest, Resource
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +146,11 @@ class _Removal:
         for definition, refs in users.items():
             if refs and released_by(definitions[definition]) == release:
                 message = f"kept: with its Helm release {DEFINITION} {definition} would go, and with that"
-                raise Conflict(f"{message} {_some(refs)}", status=409, hint="delete these objects first")
+                raise Conflict(f"{message} {some(refs)}", status=409, hint="delete these objects first")
         for item in await self.client.list(NAMESPACES):
             inside = item["metadata"]["name"]
             if released_by(item) == release and (refs := await self.leftovers.in_namespace(inside)):
-                message = f"kept: with its Helm release {NAMESPACE} {inside} would go, and with that {_some(refs)}"
+                message = f"kept: with its Helm release {NAMESPACE} {inside} would go, and with that {some(refs)}"
                 raise Conflict(message, status=409, hint="delete these objects first")
         driver = await releases.driver(self.client, release)
         if driver:
@@ -162,7 +160,7 @@ class _Removal:
             await releases.require_free(self.client, helm, release, record.work)
             await helm.uninstall(name, namespace=namespace, timeout=self.timeout, wait=True)
         elif left := [ref for ref in record.workloads if await self._is_of(ref, release)]:
-            message = f"Helm keeps no release {namespace}/{name} in this cluster, but {_some(left)} belong to it"
+            message = f"Helm keeps no release {namespace}/{name} in this cluster, but {some(left)} belong to it"
             hint = "if it was installed with another HELM_DRIVER, uninstall it with that; otherwise delete its objects"
             raise Conflict(message, status=409, hint=hint)
         self.leftovers.uninstalled.add(release)
@@ -180,7 +178,7 @@ class _Removal:
             if ref.kind != DEFINITION or ref.name not in definitions:
                 continue
             if users[ref.name] and self.ours.sent_by_us(definitions[ref.name], ref):
-                self.kept.append(f"{ref}, because there are {_some(users[ref.name])}")
+                self.kept.append(f"{ref}, because there are {some(users[ref.name])}")
                 await self._keep(record, definitions[ref.name])
             else:
                 removable.append(ref)
@@ -199,7 +197,7 @@ class _Removal:
     async def _remove_namespace(self, ref: Ref) -> None:
         foreign = await self.leftovers.in_namespace(ref.name)
         if foreign:
-            self.kept.append(f"{ref}, because in it are {_some(foreign)}")
+            self.kept.append(f"{ref}, because in it are {some(foreign)}")
             return
         self.waiting = str(ref)
         await self._delete_one(ref)
@@ -219,7 +217,7 @@ class _Removal:
             self.kept.append(f"{ref}: {error.message}")
             return
         if foreign:
-            self.kept.append(f"{ref}, because in it are {_some(foreign)}")
+            self.kept.append(f"{ref}, because in it are {some(foreign)}")
             return
         await self._delete_found(ref, *found)
 
@@ -275,8 +273,3 @@ class _Removal:
 def _uid(seen: Mapping[tuple[str, str], Manifest], ref: Ref) -> str:
     item = seen.get((ref.namespace, ref.name))
     return str(item["metadata"]["uid"]) if item is not None else ""
-
-
-def _some(refs: list[Ref]) -> str:
-    shown = ", ".join(map(str, refs[:_SHOWN]))
-    return f"{shown} and {len(refs) - _SHOWN} more" if len(refs) > _SHOWN else shown

@@ -12,7 +12,7 @@ from knavtool.render.manifests import ManifestSet
 from knavtool.toolchain import checksums
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from knavtool.kube.resource import Manifest
@@ -32,6 +32,12 @@ class Ref(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def some(refs: Sequence[Ref], most: int = 3) -> str:
+    """The first of them and how many more there are, for messages."""
+    shown = ", ".join(map(str, refs[:most]))
+    return f"{shown} and {len(refs) - most} more" if len(refs) > most else shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
